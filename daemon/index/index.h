@@ -1,0 +1,182 @@
+#ifndef INDEX_INDEX_H
+#define INDEX_INDEX_H
+
+/* What is known and survives: test files, their verdicts, and what each verdict rests on.
+ *
+ * A fact is one observation: (kind, path, state seen there). A verdict is the outcome of one run of one test
+ * file together with the set of facts it saw. Facts are shared: the tree either still looks as a fact says
+ * (it holds) or it does not (it is broken), and a verdict is current exactly while none of its facts is
+ * broken. Nobody stores "stale": it is a question about facts, answered from counters in memory
+ * that index_mark keeps. Each file keeps its last INDEX_VERDICTS distinct verdicts, so that an edit
+ * undone, or a branch switched back, finds its old verdict again.
+ *
+ * After index_open every fact is unknown, which counts as broken: nothing is current before it was checked.
+ *
+ * The index is derived data: a file that is damaged, newer than this program or not ours is set
+ * aside under another name and a new one begun. Writes go in transactions; a daemon that dies
+ * leaves the old state or the new one. All times that are stored are milliseconds since the epoch. */
+
+#include "daemon/base/digest.h"
+#include "proto/words.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { INDEX_VERDICTS = 8 };
+
+struct index;
+
+/* PATH NULL: in memory. *RET_ASIDE gets the new name of a file that was set aside (owned by the
+ * caller), else NULL. -errno; -EBUSY where another program holds it. */
+int index_open(struct index **ret, const char *path, char **ret_aside);
+void index_close(struct index *index);
+
+/* ---- small values: epoch, sequence number ---- */
+int index_number(struct index *index, const char *name, int64_t fallback, int64_t *ret);
+int index_set_number(struct index *index, const char *name, int64_t value);
+
+/* ---- test files ---- */
+
+struct counts {
+    int64_t successes, failures, errors, skipped;
+};
+
+struct index_file {
+    int64_t id;
+    const char *path;
+    int64_t size;        /* bytes when last seen */
+    int64_t runs;        /* real runs, ever */
+    int64_t last_run;    /* ms since the epoch; 0: never */
+    int64_t verdict;     /* the one shown: the newest current one, else the newest; 0: none */
+    bool current;        /* the shown verdict's facts all hold */
+    bool from_cache;     /* shown is not what the last run gave: an older verdict holds again */
+    bool flaky;          /* two runs with the same facts had different outcomes */
+    double duration_ms;  /* of the shown verdict; negative: none */
+    struct counts counts; /* of the shown verdict */
+};
+
+/* Adds the test file, or sets its size. Its id, or -errno. */
+int64_t index_add_file(struct index *index, const char *path, int64_t size);
+/* The file and all that is known of it. 0, also where it was not there. */
+int index_remove_file(struct index *index, const char *path);
+/* false where there is none. RET's strings live until the file is removed. */
+bool index_file(struct index *index, const char *path, struct index_file *ret);
+/* All files, by path. VISIT may not add or remove. */
+void index_each_file(struct index *index, void (*visit)(void *owner, const struct index_file *file),
+                     void *owner);
+/* Sums over the shown verdicts of all files, kept, not counted. */
+struct counts index_totals(const struct index *index);
+
+/* ---- facts ---- */
+
+struct index_fact {
+    int64_t id;
+    enum evidence_kind kind;
+    const char *path;
+    const char *detail;   /* "" where the kind has none */
+    struct digest state;
+    bool unsure;          /* what the run saw is not known: never holds */
+    bool holds;           /* as last marked */
+};
+typedef void index_visit_fact(void *owner, const struct index_fact *fact);
+
+/* VISIT may call index_mark, nothing else of the index. */
+void index_each_fact(struct index *index, index_visit_fact *visit, void *owner);
+/* Facts about exactly PATH. */
+void index_facts_at(struct index *index, const char *path, index_visit_fact *visit, void *owner);
+/* Facts about paths strictly below FOLDER ("" is the root: every relative path). */
+void index_facts_below(struct index *index, const char *folder, index_visit_fact *visit,
+                       void *owner);
+/* The fact holds, or not. Files whose currency this changes are remembered for index_turned. */
+void index_mark(struct index *index, int64_t fact, bool holds);
+/* Each file that became current or stale, or shows another verdict, since the last call; VISIT gets it as it is now, and may
+ * not touch the index. */
+void index_each_turned(struct index *index, void (*visit)(void *owner, const struct index_file *file),
+                       void *owner);
+
+/* ---- verdicts ---- */
+
+struct index_result {
+    const char *test;
+    enum outcome outcome;
+    double duration_ms;
+    const char *exception; /* class name, or NULL */
+    const char *report;    /* text, or NULL */
+};
+
+struct index_evidence {
+    enum evidence_kind kind;
+    const char *path;
+    const char *detail; /* "" for none */
+    struct digest state;
+    bool unsure;        /* changed during the run */
+    bool is_volatile;   /* read and then written by the run itself */
+    bool holds;         /* the tree shows this state now */
+};
+
+struct index_run {
+    const char *file; /* must have been added */
+    int64_t started;  /* ms since the epoch */
+    double duration_ms;
+    enum reason reason;
+    const char *path, *detail; /* what called for the run; may be NULL */
+    const struct index_result *results;
+    size_t result_count;
+    const struct index_evidence *evidence;
+    size_t evidence_count;
+};
+
+/* Verdict, results, evidence and history in one transaction. A verdict of the same file with exactly the
+ * same facts is replaced (and the file marked flaky where an outcome differs; the mark goes when a
+ * later verdict with other facts comes). The oldest verdict beyond INDEX_VERDICTS goes. New facts are
+ * marked as the evidence says. */
+int index_record(struct index *index, const struct index_run *run);
+
+/* Another run rewrote PATH: volatile evidence about it now means STATE (and holds). */
+int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
+                 struct digest state);
+
+/* Results of FILE's shown verdict, in the order in which they were recorded. */
+void index_results(struct index *index, const char *file,
+                   void (*visit)(void *owner, const struct index_result *result), void *owner);
+/* Evidence of FILE's shown verdict. IS_VOLATILE belongs to the pair. */
+void index_evidence(struct index *index, const char *file,
+                    void (*visit)(void *owner, const struct index_fact *fact, bool is_volatile),
+                    void *owner);
+/* Broken facts of FILE's shown verdict. */
+void index_broken(struct index *index, const char *file,
+                  void (*visit)(void *owner, const struct index_fact *fact, bool is_volatile),
+                  void *owner);
+/* Test files whose shown verdict has a fact about PATH, by path. */
+void index_affected(struct index *index, const char *path,
+                    void (*visit)(void *owner, const char *file), void *owner);
+/* Files whose shown verdict has a result with exception NAME. */
+void index_raised(struct index *index, const char *exception,
+                  void (*visit)(void *owner, const char *file), void *owner);
+
+/* The last run's reason; false where it never ran. Strings live until the next call. */
+struct index_why {
+    enum reason reason;
+    const char *path, *detail; /* NULL where there was none */
+    int64_t started;
+};
+bool index_why(struct index *index, const char *file, struct index_why *ret);
+
+/* ---- what the tree remembers of contents ---- */
+
+struct index_seen {
+    const char *path;
+    uint64_t device, inode;
+    int64_t size, mtime_ns, ctime_ns;
+    uint32_t mode;
+    struct digest digest;
+};
+/* Stored with the next commit: index_record's, or index_flush's. */
+int index_see(struct index *index, const struct index_seen *seen);
+void index_each_seen(struct index *index, void (*visit)(void *owner, const struct index_seen *seen),
+                     void *owner);
+/* Drops facts, and memories of paths, that no verdict rests on. For when there is time. */
+int index_tidy(struct index *index);
+
+#endif

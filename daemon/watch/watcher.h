@@ -1,0 +1,75 @@
+#ifndef WATCH_WATCHER_H
+#define WATCH_WATCHER_H
+
+/* Sees how files below a root change, and tells too much rather than too little.
+ *
+ * A watcher follows every directory below the root that is not ignored. What it tells is a hint: "look at this path
+ * again", never a proof of change. Order of life: watcher_open arms the root; watcher_crawl walks the
+ * tree once, each directory watched before it is listed, and tells every file and directory found;
+ * from then on watcher events arrive through the poller and go to the sink. A directory that
+ * appears later is watched, then listed, and everything in it told as an entry, so nothing that was
+ * put into it before the watch was there is missed. When the kernel's queue overflowed, or a watch
+ * got lost, the watcher goes on and calls sink.lost: whoever listens compares everything again.
+ *
+ * Ignored names prune directories; they are not watched and not told. A path in a directory that is
+ * watched is always told, ignored or not: a run may have read it. Temporary files of editors are
+ * the exception: they are never told (see ignore.h). */
+
+#include "daemon/base/poller.h"
+#include "daemon/watch/ignore.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum watcher_change {
+    WATCHER_MODIFIED, /* contents or attributes of an existing path may have changed */
+    WATCHER_ENTRY,    /* the name came, went or was replaced */
+};
+
+struct watcher_sink {
+    void *owner;
+    /* PATH relative to the root, or absolute where it lies in a followed directory outside. */
+    void (*changed)(void *owner, const char *path, enum watcher_change change);
+    /* Every change made before watcher_sync(COOKIE) was called has now been told. */
+    void (*synced)(void *owner, uint64_t cookie);
+    /* Something may have been missed: compare the whole tree. */
+    void (*lost)(void *owner, const char *why);
+    /* From now on a part of the tree cannot be watched; MESSAGE says which, why, and the mend. NULL: mended. */
+    void (*degraded)(void *owner, const char *message);
+    /* The root itself went away or came back. */
+    void (*root)(void *owner, bool there);
+};
+
+/* One thing found by a crawl. */
+typedef void watcher_found(void *owner, const char *path, bool is_directory);
+
+struct watcher;
+
+/* ROOT is absolute and real; it, IGNORE, POLLER and SINK are borrowed and outlive the watcher.
+ * STATE is the folder for cookie files (ROOT/.sniffer), itself watched but never told. */
+int watcher_open(struct watcher **ret, const char *root, const char *state, const struct ignore *ignore,
+                 struct poller *poller, const struct watcher_sink *sink);
+void watcher_close(struct watcher *watcher);
+
+/* "inotify" or "fanotify": which of them does the work. */
+const char *watcher_backend(const struct watcher *watcher);
+
+/* Walks the tree and (re)builds the watches to match it; every file and directory that is not ignored goes to FOUND.
+ * Used at start and after sink.lost. 0 or -errno where not even the root could be read. */
+int watcher_crawl(struct watcher *watcher, watcher_found *found, void *owner);
+
+/* Asks that sink.synced(COOKIE) be called once all changes up to now have been told: creates a
+ * cookie file and waits for its event. Never fails: where no cookie can be made, it reads what the
+ * kernel has queued and answers from the next dispatch. */
+void watcher_sync(struct watcher *watcher, uint64_t cookie);
+
+/* Also watch FOLDER (not what lies below it), which is ignored or outside the root, because a run
+ * depends on something in it. Idempotent. 0, or -errno (-ENOENT: the nearest existing ancestor is
+ * watched instead and this is 0). */
+int watcher_follow(struct watcher *watcher, const char *folder);
+
+/* Directories watched now; tests compare it with the kernel's own count. */
+size_t watcher_count(const struct watcher *watcher);
+
+#endif
