@@ -5,6 +5,8 @@
  * gives a poller over libev, the tests one over poll(2). A room that registered a descriptor takes
  * it out again before it closes it. */
 
+#include <stddef.h>
+
 enum poller_events { POLLER_READ = 1, POLLER_WRITE = 2 };
 
 typedef void poller_ready(void *owner, int fd, unsigned events);
