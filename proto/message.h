@@ -1,11 +1,12 @@
 #ifndef PROTO_MESSAGE_H
 #define PROTO_MESSAGE_H
 
-/* Daemon <-> client: JSON-RPC 2.0, one object a line. PROTOCOL.md tells the conversation; here are
- * its messages as structs, and the two directions between struct and JSON. One table of names for
- * methods, topics and errors serves daemon, client and tests. Encoders return NULL when out of
- * memory; json_t results are new references. */
+/* Daemon <-> client: JSON-RPC 2.0, one object a line. PROTOCOL.md tells the conversation;
+ * here are its messages as structs, and the two directions between struct and JSON. One
+ * table of names for methods, topics and errors serves daemon, client and tests. Encoders
+ * return NULL when out of memory; json_t results are new references. */
 
+#include "proto/wire.h"
 #include "proto/words.h"
 
 #include <jansson.h>
@@ -34,7 +35,8 @@ enum method {
     METHOD_RECORD_END,
     METHOD_STOP,
 };
-extern const char *const method_names[]; /* "status" ... "record.begin" ..., NULL at the end */
+extern const char
+    *const method_names[]; /* "status" ... "record.begin" ..., NULL at the end */
 
 enum topic {
     TOPIC_STATS,
@@ -52,7 +54,8 @@ enum topic {
     TOPIC_BYE,
     TOPIC_COUNT,
 };
-extern const char *const topic_names[]; /* "stats" "result" "file.failures" "green" "red" "queue" "run.started" ... */
+extern const char
+    *const topic_names[]; /* "stats" ... "run.started" ..., NULL at the end */
 
 enum fault_kind {
     FAULT_PARSE,
@@ -72,7 +75,12 @@ extern const char *const fault_names[];
 struct fault {
     enum fault_kind kind;
     char message[256]; /* what is wrong and what to do, for people */
+    int code;          /* JSON-RPC's number; 0: the one that belongs to KIND */
 };
+/* JSON, but no request: the one code without a kind of its own (the kind is "parse"; a batch is
+ * "unsupported"). */
+enum { FAULT_INVALID_REQUEST = -32600 };
+
 void fault_set(struct fault *fault, enum fault_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -84,13 +92,15 @@ struct request {
     json_t *params; /* an object, empty where there were none */
 };
 
-/* One line from a client. 0, RET to be finished; or -EINVAL with *RET_FAULT, and *RET_ID (a new reference,
- * or NULL) as far as it could be read, so that the error can be sent to the right asker. */
-int request_decode(const char *line, size_t length, struct request *ret, struct fault *ret_fault,
-                   json_t **ret_id);
+/* One line from a client. 0, RET to be finished; or -EINVAL or -ENOMEM with *RET_FAULT. *RET_ID is
+ * then whom to tell, a new reference: the id; JSON null where an answer is due and the id could
+ * not be read; NULL where the line was a notification, which is never answered. */
+int request_decode(const char *line, size_t length, struct request *ret,
+                   struct fault *ret_fault, json_t **ret_id);
 void request_finish(struct request *request);
 
-/* Lines, without newline; the caller frees. PARAMS and RESULT are borrowed; ID NULL means null. */
+/* Lines, without newline; the caller frees. PARAMS and RESULT are borrowed; ID NULL means
+ * null. */
 char *request_encode(const char *method, int64_t id, json_t *params);
 char *reply_encode(const json_t *id, json_t *result);
 char *fault_encode(const json_t *id, const struct fault *fault);
@@ -98,15 +108,16 @@ char *notification_encode(const char *topic, json_t *params);
 
 /* What a client reads. */
 struct incoming {
-    json_t *json;       /* owns what is below */
-    bool is_reply;      /* else a notification (hello is one) */
-    int64_t id;
-    json_t *result;     /* reply; NULL where it is a fault */
+    json_t *json;   /* owns what is below */
+    bool is_reply;  /* else a notification (hello is one) */
+    int64_t id;     /* -1: null, or not one of request_encode's */
+    json_t *result; /* reply; NULL where it is a fault */
     bool is_fault;
     struct fault fault;
     const char *method; /* notification */
     json_t *params;
 };
+/* 0, RET to be finished; -EINVAL: no message of this protocol; -ENOMEM. */
 int incoming_decode(const char *line, size_t length, struct incoming *ret);
 void incoming_finish(struct incoming *incoming);
 
@@ -146,13 +157,16 @@ struct result_record {
     const char *exception, *report; /* NULL where null */
 };
 json_t *result_encode(const struct result_record *record);
+/* The same as the topic "result" tells it: the key is "report_text" there. */
+json_t *result_news_encode(const struct result_record *record);
 
 struct file_record {
     const char *file;
     enum file_state state;
     int64_t runs;
     bool has_outcome;
-    enum outcome outcome; /* the worst of its tests: error, failure, success, skipped (only where all were) */
+    enum outcome outcome; /* the worst of its tests: error, failure, success, skipped
+                             (only where all were) */
     double duration_ms;
     int64_t tests;
     int64_t last_run; /* ms since the epoch; 0: null */
@@ -172,7 +186,7 @@ struct why_record {
     const char *file;
     enum reason reason;
     const char *path, *detail; /* NULL where null */
-    bool stale;                /* the reason is for the run to come, not for the last one */
+    bool stale; /* the reason is for the run to come, not for the last one */
 };
 json_t *why_encode(const struct why_record *record);
 

@@ -1,18 +1,21 @@
 #ifndef PROTO_ORDER_H
 #define PROTO_ORDER_H
 
-/* Daemon <-> worker host. A host is a warm Python process that forks a fresh child for each test
- * file; it runs one test file at a time. Orders go to it on one pipe; three streams come back:
+/* Daemon <-> worker host. A host is a warm Python process that forks a fresh child for
+ * each test file; it runs one test file at a time. Orders go to it on one pipe; three
+ * streams come back:
  *
- *   reports  NDJSON, from the host and, while a run is on, from its child (test begun, result)
- *   looks    NDJSON, each line shorter than PIPE_BUF and so written whole, from the child and all
- *            processes forked below it: what the run looked at
- *   output   stdout and stderr of the tests, as they are
+ *   reports  NDJSON, from the host and, while a run is on, from its child (test begun,
+ * result) looks    NDJSON, each line shorter than PIPE_BUF and so written whole, from the
+ * child and all processes forked below it: what the run looked at output   stdout and
+ * stderr of the tests, as they are
  *
- * When the host reports "exited", nobody of that run writes any more: what is still in the other
- * two pipes is the rest. Each conversation is described, with examples, in PROTOCOL.md. Paths are as everywhere: relative to the
- * root or absolute; bytes that are not UTF-8 travel as {"b64": ...}. */
+ * When the host reports "exited", nobody of that run writes any more: what is still in
+ * the other two pipes is the rest. Each conversation is described, with examples, in
+ * PROTOCOL.md. Paths are as everywhere: relative to the root or absolute; bytes that are
+ * not UTF-8 travel as {"b64": ...}. */
 
+#include "proto/wire.h"
 #include "proto/words.h"
 
 #include <jansson.h>
@@ -43,15 +46,19 @@ enum report_type {
     REPORT_DONE,       /* the framework is through with the file: all results were told */
     REPORT_EXITED,     /* the child and everything below it is gone */
     REPORT_LOOK,       /* on the looks stream */
-    REPORT_WROTE,      /* on the looks stream: the run wrote, created, removed or renamed PATH */
+    REPORT_WROTE, /* on the looks stream: the run wrote, created, removed or renamed PATH
+                   */
 };
 
-/* What stat said when the child first looked; mode 0: the path was absent. */
+/* What stat said when the child first looked; mode 0: the path was absent. Device and
+ * inode are unsigned 64-bit numbers to the kernel; here, and on the wire, the same bits
+ * signed. */
 struct report_identity {
     int64_t device, inode, size, mtime_ns, ctime_ns, mode;
 };
 
-/* One of the things that hold for every run of this host, e.g. ("python", "3.11.2 /usr/bin/python3"). */
+/* One of the things that hold for every run of this host, e.g. ("python", "3.11.2
+ * /usr/bin/python3"). */
 struct report_environment {
     const char *name, *value;
 };
@@ -63,8 +70,9 @@ struct report {
 
     /* ready */
     int64_t protocol;
-    const char *framework, *framework_version, *python; /* path and version of the interpreter in words */
-    struct report_environment *environment;             /* owned */
+    const char *framework, *framework_version,
+        *python; /* path and version of the interpreter in words */
+    struct report_environment *environment; /* owned */
     size_t environment_count;
     const char **suffixes; /* files that could be test files, ".py"; owned array */
     size_t suffix_count;
@@ -74,32 +82,27 @@ struct report {
     char **paths; /* owned array of owned strings */
     size_t path_count;
     /* started, exited */
-    int64_t pid;
-    int64_t status, signal; /* exit status, or the signal that ended it (then status is -1) */
+    int64_t pid; /* > 0 and within pid_t: fit to be signalled */
+    int64_t status,
+        signal; /* exit status, or the signal that ended it (then status is -1) */
     /* test, result */
-    const char *test;
+    const char *test; /* a NUL in a test's texts is shown as \x00 */
     enum outcome outcome;
     double duration_ms;
     const char *exception, *text; /* NULL where null */
-    /* look, wrote. A look without "seen" has has_seen false. */
+    /* look, wrote. A look without "seen" has has_seen false; "seen":null is all zeros:
+     * absent. */
     enum evidence_kind evidence;
     char *path; /* owned */
     bool has_seen;
     struct report_identity seen;
 };
 
-/* 0; -EINVAL: not JSON, or a report that lacks something (*RET_WHY, static text, says what). RET is
- * to be finished only after 0. Unknown keys are ignored; an unknown report is -EINVAL. */
-int report_decode(const char *line, size_t length, struct report *ret, const char **ret_why);
+/* 0; -EINVAL: not JSON, or a report that lacks something; -ENOMEM. *RET_WHY, static text,
+ * says what. RET is to be finished only after 0. Unknown keys are ignored; an unknown
+ * report is -EINVAL. */
+int report_decode(const char *line, size_t length, struct report *ret,
+                  const char **ret_why);
 void report_finish(struct report *report);
-
-/* ---- paths on the wire, for both conversations ---- */
-
-/* A JSON string, or {"b64": ...} where PATH is not UTF-8. NULL when out of memory. */
-json_t *wire_path(const char *path);
-/* The bytes behind either form, owned by the caller; NULL where VALUE is neither, or holds a NUL. */
-char *wire_path_bytes(const json_t *value);
-/* A JSON string of TEXT, bytes that are not UTF-8 shown as \xNN. */
-json_t *wire_text(const char *text);
 
 #endif

@@ -1,25 +1,26 @@
 #ifndef PROTO_WORDS_H
 #define PROTO_WORDS_H
 
-/* The closed vocabularies of both conversations. Every room may include this header; it needs
- * nothing and links nothing. A word's number is stored in the index: words are only ever added,
- * at the end. The names that travel are beside the enum, in the same order. */
+/* The closed vocabularies of both conversations. Every room may include this header; it
+ * needs nothing and links nothing. A word's number is stored in the index: words are only
+ * ever added, at the end. The names that travel are beside the enum, in the same order. */
 
 #include <stddef.h>
 #include <string.h>
 
 /* What became of one test. */
 enum outcome { OUTCOME_SUCCESS, OUTCOME_FAILURE, OUTCOME_ERROR, OUTCOME_SKIPPED };
-static const char *const outcome_names[] = {"success", "failure", "error", "skipped", NULL};
+static const char *const outcome_names[] = {"success", "failure", "error", "skipped",
+                                            NULL};
 
 /* What a run looked at; see PROTOCOL.md, "Evidence". */
 enum evidence_kind {
-    EVIDENCE_CODE,        /* executed a Python source */
-    EVIDENCE_CONTENT,     /* read a file as data, or a link's target */
-    EVIDENCE_LISTING,     /* listed a directory */
-    EVIDENCE_PRESENCE,    /* asked for a path without opening it */
-    EVIDENCE_SEARCH,      /* looked for a module there: path is folder/name, without suffix */
-    EVIDENCE_ENVIRONMENT, /* interpreter, framework, settings, variables: path is its name */
+    EVIDENCE_CODE,     /* executed a Python source */
+    EVIDENCE_CONTENT,  /* read a file as data, or a link's target */
+    EVIDENCE_LISTING,  /* listed a directory */
+    EVIDENCE_PRESENCE, /* asked for a path without opening it */
+    EVIDENCE_SEARCH, /* looked for a module there: path is folder/name, without suffix */
+    EVIDENCE_ENVIRONMENT, /* interpreter, framework, settings, variables: path is a name */
 };
 static const char *const evidence_names[] = {
     "code", "content", "listing", "presence", "search", "environment", NULL};
@@ -38,8 +39,8 @@ enum daemon_state {
     STATE_HALTED, /* stopped at the first failure */
     STATE_ERROR,  /* cannot run tests; the message says why and what to do */
 };
-static const char *const daemon_state_names[] = {"idle",   "checking", "running", "paused",
-                                                 "halted", "error",    NULL};
+static const char *const daemon_state_names[] = {
+    "idle", "checking", "running", "paused", "halted", "error", NULL};
 
 /* Why a test file is stale, or ran. */
 enum reason {
@@ -52,8 +53,9 @@ enum reason {
     REASON_ENVIRONMENT,
     REASON_NEVER_RUN,
 };
-static const char *const reason_names[] = {"changed",       "deleted",     "added",     "forced", "new",
-                                           "failed-import", "environment", "never_run", NULL};
+static const char *const reason_names[] = {"changed",     "deleted",   "added",
+                                           "forced",      "new",       "failed-import",
+                                           "environment", "never_run", NULL};
 
 /* Index of NAME in NAMES, or -1. */
 static inline int word_find(const char *const *names, const char *name)

@@ -1,9 +1,9 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
-/* The project's settings: [tool.sniffer] in pyproject.toml, else [sniffer] in setup.cfg, else in tox.ini; the first
- * file that has the table is used, whole. What is wrong is told with file, line and key, and what to
- * write instead. */
+/* The project's settings: [tool.sniffer] in pyproject.toml, else [sniffer] in setup.cfg,
+ * else in tox.ini; the first file that has the table is used, whole. What is wrong is
+ * told with file, line and key, and what to write instead. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,18 +17,23 @@ struct config {
     char **env;         /* variables whose values count as evidence */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */
-    char *source;       /* the file it came from, relative to the root; NULL: defaults alone */
+    char *source; /* the file it came from, relative to the root; NULL: defaults alone */
 };
 
-/* The settings of ROOT. 0; or -EINVAL with *RET_MESSAGE (the caller's), one line; *RET is then untouched. */
+/* The settings of ROOT. 0; or -EINVAL with *RET_MESSAGE (the caller's), one line; *RET is
+ * then untouched. */
 int config_load(const char *root, struct config *ret, char **ret_message);
 void config_finish(struct config *config);
+
+/* Do they ask for the same, wherever they came from? */
+bool config_equal(const struct config *a, const struct config *b);
 
 /* Is PATH (relative to the root) a file that settings come from? */
 bool config_is_source(const char *path);
 
-/* The project's interpreter, an absolute path or a name for $PATH: config->python (relative to the root where it has a slash),
- * else $VIRTUAL_ENV, ROOT/.venv, ROOT/venv, else "python3". The caller's to free. */
+/* The project's interpreter, an absolute path or a name for $PATH: config->python
+ * (relative to the root where it has a slash), else $VIRTUAL_ENV, ROOT/.venv, ROOT/venv,
+ * else "python3". The caller's to free. */
 char *config_python(const struct config *config, const char *root);
 
 #endif

@@ -10,10 +10,16 @@
  * that index_mark keeps. Each file keeps its last INDEX_VERDICTS distinct verdicts, so that an edit
  * undone, or a branch switched back, finds its old verdict again.
  *
- * After index_open every fact is unknown, which counts as broken: nothing is current before it was checked.
+ * After index_open every fact is unknown, and nothing is current before index_checked says that all
+ * facts were looked at. So an opened index need not read what each verdict rests on: a fact that
+ * holds, as most do, costs nothing, and one that is broken looks up its verdicts.
+ *
+ * When a fact or the verdicts of one cannot be read from the file, nothing is current until the
+ * index is opened anew: what cannot be known is not shown as known.
  *
  * The index is derived data: a file that is damaged, newer than this program or not ours is set
- * aside under another name and a new one begun. Writes go in transactions; a daemon that dies
+ * aside under another name (PATH.damaged, PATH.newer, PATH.foreign, and -2, -3 ...) and a new one
+ * begun. The whole file is looked at only where the last program did not close it. Writes go in transactions; a daemon that dies
  * leaves the old state or the new one. All times that are stored are milliseconds since the epoch. */
 
 #include "daemon/base/digest.h"
@@ -45,14 +51,15 @@ struct counts {
 struct index_file {
     int64_t id;
     const char *path;
-    int64_t size;        /* bytes when last seen */
-    int64_t runs;        /* real runs, ever */
-    int64_t last_run;    /* ms since the epoch; 0: never */
-    int64_t verdict;     /* the one shown: the newest current one, else the newest; 0: none */
-    bool current;        /* the shown verdict's facts all hold */
-    bool from_cache;     /* shown is not what the last run gave: an older verdict holds again */
-    bool flaky;          /* two runs with the same facts had different outcomes */
-    double duration_ms;  /* of the shown verdict; negative: none */
+    int64_t size;     /* bytes when last seen */
+    int64_t runs;     /* real runs, ever */
+    int64_t last_run; /* ms since the epoch; 0: never */
+    int64_t verdict; /* the one shown: the newest current one, else the newest; 0: none */
+    bool current;    /* the shown verdict's facts all hold */
+    bool
+        from_cache; /* shown is not what the last run gave: an older verdict holds again */
+    bool flaky; /* two runs with the facts of the shown verdict had different outcomes */
+    double duration_ms;   /* of the shown verdict; negative: none */
     struct counts counts; /* of the shown verdict */
 };
 
@@ -63,7 +70,8 @@ int index_remove_file(struct index *index, const char *path);
 /* false where there is none. RET's strings live until the file is removed. */
 bool index_file(struct index *index, const char *path, struct index_file *ret);
 /* All files, by path. VISIT may not add or remove. */
-void index_each_file(struct index *index, void (*visit)(void *owner, const struct index_file *file),
+void index_each_file(struct index *index,
+                     void (*visit)(void *owner, const struct index_file *file),
                      void *owner);
 /* Sums over the shown verdicts of all files, kept, not counted. */
 struct counts index_totals(const struct index *index);
@@ -74,25 +82,31 @@ struct index_fact {
     int64_t id;
     enum evidence_kind kind;
     const char *path;
-    const char *detail;   /* "" where the kind has none */
+    const char *detail; /* "" where the kind has none */
     struct digest state;
-    bool unsure;          /* what the run saw is not known: never holds */
-    bool holds;           /* as last marked */
+    bool unsure; /* what the run saw is not known: never holds */
+    bool holds;  /* as last marked */
 };
 typedef void index_visit_fact(void *owner, const struct index_fact *fact);
 
 /* VISIT may call index_mark, nothing else of the index. */
 void index_each_fact(struct index *index, index_visit_fact *visit, void *owner);
 /* Facts about exactly PATH. */
-void index_facts_at(struct index *index, const char *path, index_visit_fact *visit, void *owner);
-/* Facts about paths strictly below FOLDER ("" is the root: every relative path). */
+void index_facts_at(struct index *index, const char *path, index_visit_fact *visit,
+                    void *owner);
+/* Facts about paths strictly below FOLDER ("" is the root: every relative path). Facts about the
+ * environment have names, not paths, and are left out. */
 void index_facts_below(struct index *index, const char *folder, index_visit_fact *visit,
                        void *owner);
 /* The fact holds, or not. Files whose currency this changes are remembered for index_turned. */
 void index_mark(struct index *index, int64_t fact, bool holds);
+/* True: every fact was marked since index_open; one that was not counts as broken from now on. False:
+ * changes may have been missed; nothing is current, and all marks stay, until it is true again. */
+void index_checked(struct index *index, bool checked);
 /* Each file that became current or stale, or shows another verdict, since the last call; VISIT gets it as it is now, and may
  * not touch the index. */
-void index_each_turned(struct index *index, void (*visit)(void *owner, const struct index_file *file),
+void index_each_turned(struct index *index,
+                       void (*visit)(void *owner, const struct index_file *file),
                        void *owner);
 
 /* ---- verdicts ---- */
@@ -110,9 +124,9 @@ struct index_evidence {
     const char *path;
     const char *detail; /* "" for none */
     struct digest state;
-    bool unsure;        /* changed during the run */
-    bool is_volatile;   /* read and then written by the run itself */
-    bool holds;         /* the tree shows this state now */
+    bool unsure;      /* changed during the run */
+    bool is_volatile; /* read and then written by the run itself */
+    bool holds;       /* the tree shows this state now */
 };
 
 struct index_run {
@@ -127,31 +141,37 @@ struct index_run {
     size_t evidence_count;
 };
 
-/* Verdict, results, evidence and history in one transaction. A verdict of the same file with exactly the
- * same facts is replaced (and the file marked flaky where an outcome differs; the mark goes when a
- * later verdict with other facts comes). The oldest verdict beyond INDEX_VERDICTS goes. New facts are
- * marked as the evidence says. */
+/* Verdict, results, evidence and history in one transaction. A verdict of the same file with exactly
+ * the same facts is replaced, and marked flaky where an outcome differs, unless one of the facts is
+ * unsure: then the runs may have seen different things. The mark is the verdict's: another one is
+ * shown without it. The oldest verdict beyond INDEX_VERDICTS goes. All facts of the run, also those
+ * that were known, are marked as the evidence says. -ENOENT: no such file. After an error all is as
+ * before. */
 int index_record(struct index *index, const struct index_run *run);
 
-/* Another run rewrote PATH: volatile evidence about it now means STATE (and holds). */
+/* Another run rewrote PATH: volatile evidence about it now means STATE (and holds). Evidence that is
+ * unsure stays so. Other facts about PATH keep their marks: the caller looks at index_facts_at. */
 int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
                  struct digest state);
 
 /* Results of FILE's shown verdict, in the order in which they were recorded. */
 void index_results(struct index *index, const char *file,
-                   void (*visit)(void *owner, const struct index_result *result), void *owner);
+                   void (*visit)(void *owner, const struct index_result *result),
+                   void *owner);
 /* Evidence of FILE's shown verdict. IS_VOLATILE belongs to the pair. */
 void index_evidence(struct index *index, const char *file,
-                    void (*visit)(void *owner, const struct index_fact *fact, bool is_volatile),
+                    void (*visit)(void *owner, const struct index_fact *fact,
+                                  bool is_volatile),
                     void *owner);
 /* Broken facts of FILE's shown verdict. */
 void index_broken(struct index *index, const char *file,
-                  void (*visit)(void *owner, const struct index_fact *fact, bool is_volatile),
+                  void (*visit)(void *owner, const struct index_fact *fact,
+                                bool is_volatile),
                   void *owner);
-/* Test files whose shown verdict has a fact about PATH, by path. */
+/* Test files whose shown verdict has a fact about PATH (no name of the environment), by path. */
 void index_affected(struct index *index, const char *path,
                     void (*visit)(void *owner, const char *file), void *owner);
-/* Files whose shown verdict has a result with exception NAME. */
+/* Files whose shown verdict has a result with exception NAME, by path. */
 void index_raised(struct index *index, const char *exception,
                   void (*visit)(void *owner, const char *file), void *owner);
 
@@ -174,7 +194,9 @@ struct index_seen {
 };
 /* Stored with the next commit: index_record's, or index_flush's. */
 int index_see(struct index *index, const struct index_seen *seen);
-void index_each_seen(struct index *index, void (*visit)(void *owner, const struct index_seen *seen),
+int index_flush(struct index *index);
+void index_each_seen(struct index *index,
+                     void (*visit)(void *owner, const struct index_seen *seen),
                      void *owner);
 /* Drops facts, and memories of paths, that no verdict rests on. For when there is time. */
 int index_tidy(struct index *index);

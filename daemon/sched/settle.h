@@ -1,10 +1,11 @@
 #ifndef SCHED_SETTLE_H
 #define SCHED_SETTLE_H
 
-/* When a burst of changes is over. A save is often several events, a branch switch thousands: a
- * change waits until nothing came for a quiet period, which is short while one file alone is
- * concerned. It waits at most SETTLE_CAP_MS after the first change, and longer only while held
- * (a git index.lock is there), then at most SETTLE_HOLD_CAP_MS. Pure: time is an argument. */
+/* When a burst of changes is over. A save is often several events, a branch switch
+ * thousands: a change waits until nothing came for a quiet period, which is short while
+ * one file alone is concerned. It waits at most SETTLE_CAP_MS after the first change, and
+ * longer only while held (a git index.lock is there), then at most SETTLE_HOLD_CAP_MS.
+ * Pure: time is an argument. */
 
 #include "daemon/base/strset.h"
 
@@ -19,7 +20,7 @@ enum {
 };
 
 struct settle {
-    struct strset paths; /* value: the last change's kind, as the caller gave it, highest wins */
+    struct strset paths; /* value: the caller's kind of change, the highest given */
     int64_t first, last; /* ms; valid while paths is not empty */
     bool held;
 };

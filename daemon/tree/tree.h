@@ -1,17 +1,24 @@
 #ifndef TREE_TREE_H
 #define TREE_TREE_H
 
-/* What a path is now. The tree room answers two questions about the files below a root (and those
- * outside that a run looked at): did this path really change, and what is its state, as one digest
- * that is equal exactly when everything a run could have seen there is equal.
+/* What a path is now. The tree room answers two questions about the files below a root
+ * (and those outside that a run looked at): did this path really change, and what is its
+ * state, as one digest that is equal exactly when everything a run could have seen there
+ * is equal.
  *
- * Identity first, contents second: a file is read and hashed only where its identity (device, inode, size, mtime,
- * ctime, mode) is not the one that was hashed before. A hash taken within TREE_RACY_MS of the
- * file's ctime is not trusted by identity later, because a second write within one tick of the
- * kernel's clock leaves no trace there. A file that changes while it is hashed is hashed again.
+ * Identity first, contents second: a file is read and hashed only where its identity
+ * (device, inode, size, mtime, ctime, mode) is not the one that was hashed before. A hash
+ * taken within TREE_RACY_MS of the file's ctime is not trusted by identity later, because
+ * a second write within one tick of the kernel's clock leaves no trace there. A file that
+ * changes while it is hashed is hashed again.
  *
- * The tree reads files and directories; it watches nothing, knows no clock but the files' own and
- * decides nothing. */
+ * What could not be found out (it never held still, no descriptor was left) has a state
+ * that equals no other: what rests on it does not hold.
+ *
+ * The tree reads files and directories; it watches nothing and decides nothing. Every
+ * answer is looked up at the time of asking, with one lstat at least: it is right without
+ * any event. The tree reads a clock for one purpose alone, the rule about TREE_RACY_MS.
+ */
 
 #include "daemon/base/digest.h"
 #include "proto/words.h"
@@ -32,7 +39,8 @@ bool identity_equal(const struct identity *a, const struct identity *b);
 
 enum tree_change {
     TREE_SAME = 0,
-    TREE_CHANGED = 1,  /* contents, mode or kind differ from what was known, or nothing was known */
+    TREE_CHANGED = 1, /* contents, mode or kind differ from what was known, or nothing was
+                       * known; always set beside the other two */
     TREE_APPEARED = 2, /* was not known to exist, and exists */
     TREE_VANISHED = 4, /* was known to exist, and does not */
 };
@@ -48,30 +56,44 @@ void tree_learn(struct tree *tree, const char *path, bool is_directory);
 /* Forget every path learned (before a new crawl); digests stay. */
 void tree_unlearn(struct tree *tree);
 bool tree_knows(const struct tree *tree, const char *path);
-/* Each known file (no directories) below FOLDER; VISIT must not change the tree. */
+/* Each known file (no directories) strictly below FOLDER; VISIT may not change the tree. */
 void tree_each(const struct tree *tree, const char *folder,
                void (*visit)(void *owner, const char *path), void *owner);
 
-/* PATH may have changed: what really did? A bit set of enum tree_change. A path that was learned, but whose state nobody
- * ever asked for, counts as changed when it is there. When a directory vanished, all
- * known paths below it go with it (ask tree_each before). */
+/* PATH may have changed: what really did? A bit set of enum tree_change, against what
+ * the last tree_refresh found, or the first tree_state where there was none. Where
+ * tree_state gave another answer since, PATH has changed even if it is back at the first:
+ * some caller holds the other. TREE_SAME is about contents, mode and kind: the presence of a
+ * file that was only touched is another all the same.
+ *
+ * A path that was learned, but whose contents nobody ever asked for, counts as changed
+ * when it is there, and is not read. A path of which nothing at all was known counts as
+ * changed also when it is not there: it may have been until now. What is there is known
+ * from now on. When a directory vanished, all known paths below it go with it (ask
+ * tree_each before). */
 unsigned tree_refresh(struct tree *tree, const char *path);
 
 /* The state of PATH as KIND sees it:
  *   code, content  kind, permission bits and contents; of a link: its target's text
- *   listing        names and kinds of the entries; editors' temporaries, "__pycache__" and
- *                  ".sniffer" do not count; a file or absent path has a state of its own
- *   presence       absent; a file's kind, mode, size, mtime; a directory's kind and mode; links are
- *                  followed
- *   search         what the folder offers under that name: PATH.py, PATH.<anything>.so, PATH.pyc,
- *                  PATH/ as directory, PATH/__init__.*
+ *   listing        names and kinds of the entries; editors' temporaries, "__pycache__"
+ *                  and ".sniffer" do not count; a file or absent path has a state of its
+ *                  own
+ *   presence       absent; a file's kind, mode, size, mtime; a directory's kind and mode;
+ *                  links are followed
+ *   search         what the folder offers under that name: PATH.py, PATH.<anything>.so,
+ *                  PATH.pyc, PATH/ as directory, PATH/__init__.*
+ *
  * EVIDENCE_ENVIRONMENT is not for the tree. */
 struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char *path);
+
+/* Does STATE say that a code, content or presence look found nothing there? */
+bool tree_was_absent(enum evidence_kind kind, const struct digest *state);
 
 /* The identity PATH has now (lstat), freshly asked. Absent: mode 0. */
 struct identity tree_identity(const struct tree *tree, const char *path);
 
-/* What survives a restart: the digest of PATH's contents and the identity it was taken at. */
+/* What survives a restart: the digest of PATH's contents and the identity it was taken
+ * at. */
 struct tree_memory {
     const char *path;
     struct identity identity;
@@ -79,8 +101,8 @@ struct tree_memory {
 };
 /* Take over what an earlier daemon knew; believed only while the identity is the same. */
 void tree_remember(struct tree *tree, const struct tree_memory *memory);
-/* What is worth storing for PATH; false where nothing trustworthy is known or it was recalled
- * since without change. */
+/* What is worth storing for PATH; false where nothing trustworthy is known or it was
+ * recalled since without change. RET's path is the tree's own, until tree_free. */
 bool tree_recall(struct tree *tree, const char *path, struct tree_memory *ret);
 
 #endif

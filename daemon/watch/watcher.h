@@ -3,17 +3,25 @@
 
 /* Sees how files below a root change, and tells too much rather than too little.
  *
- * A watcher follows every directory below the root that is not ignored. What it tells is a hint: "look at this path
- * again", never a proof of change. Order of life: watcher_open arms the root; watcher_crawl walks the
- * tree once, each directory watched before it is listed, and tells every file and directory found;
- * from then on watcher events arrive through the poller and go to the sink. A directory that
- * appears later is watched, then listed, and everything in it told as an entry, so nothing that was
- * put into it before the watch was there is missed. When the kernel's queue overflowed, or a watch
- * got lost, the watcher goes on and calls sink.lost: whoever listens compares everything again.
+ * A watcher follows every directory below the root that is not ignored. What it tells is a
+ * hint: "look at this path again", never a proof of change. Order of life: watcher_open arms the
+ * root; watcher_crawl walks the tree once, each directory watched before it is listed, and tells
+ * every file and directory found; from then on watcher events arrive through the poller and go to
+ * the sink. A directory that appears later is watched, then listed, and everything in it told as an
+ * entry, so nothing that was put into it before the watch was there is missed. When the kernel's
+ * queue overflowed, or a watch got lost, the watcher goes on and calls sink.lost: whoever listens
+ * compares everything again, followed folders outside the root included.
+ *
+ * WATCHER_ENTRY for a path that is or was a directory puts everything known below it in doubt: it
+ * may be gone, or another directory by now, and what was in the old one is not told name by name.
  *
  * Ignored names prune directories; they are not watched and not told. A path in a directory that is
  * watched is always told, ignored or not: a run may have read it. Temporary files of editors are
- * the exception: they are never told (see ignore.h). */
+ * the exception: they are never told (see ignore.h). So is the state folder.
+ *
+ * The sink is called from the poller's turn, and by watcher_crawl for what happened to watches
+ * meanwhile; never from inside open, sync or follow. From inside sink.changed a caller may sync and
+ * follow; from inside synced, lost, degraded and root it may crawl too. */
 
 #include "daemon/base/poller.h"
 #include "daemon/watch/ignore.h"
@@ -47,9 +55,11 @@ typedef void watcher_found(void *owner, const char *path, bool is_directory);
 struct watcher;
 
 /* ROOT is absolute and real; it, IGNORE, POLLER and SINK are borrowed and outlive the watcher.
- * STATE is the folder for cookie files (ROOT/.sniffer), itself watched but never told. */
-int watcher_open(struct watcher **ret, const char *root, const char *state, const struct ignore *ignore,
-                 struct poller *poller, const struct watcher_sink *sink);
+ * -ENOENT where ROOT is not there, -EMFILE where no inotify instance is left for this user.
+ * STATE (copied) is the folder for cookie files (ROOT/.sniffer), itself watched but never told. */
+int watcher_open(struct watcher **ret, const char *root, const char *state,
+                 const struct ignore *ignore, struct poller *poller,
+                 const struct watcher_sink *sink);
 void watcher_close(struct watcher *watcher);
 
 /* "inotify" or "fanotify": which of them does the work. */
@@ -64,12 +74,14 @@ int watcher_crawl(struct watcher *watcher, watcher_found *found, void *owner);
  * kernel has queued and answers from the next dispatch. */
 void watcher_sync(struct watcher *watcher, uint64_t cookie);
 
-/* Also watch FOLDER (not what lies below it), which is ignored or outside the root, because a run
- * depends on something in it. Idempotent. 0, or -errno (-ENOENT: the nearest existing ancestor is
- * watched instead and this is 0). */
+/* Also watch FOLDER (not what lies below it; absolute, or relative to the root), which is ignored
+ * or outside the root, because a run depends on something in it. Idempotent, and no system call when
+ * repeated. Where FOLDER is not there the nearest existing ancestor is watched for it, and FOLDER
+ * is told as an entry when it comes. 0; -EINVAL for a path with "." or ".."; -ENAMETOOLONG. */
 int watcher_follow(struct watcher *watcher, const char *folder);
 
-/* Directories watched now; tests compare it with the kernel's own count. */
+/* Directories watched now, those on the way from "/" to the root and to followed folders
+ * included; always the kernel's own number (grep -c 'inotify wd' /proc/PID/fdinfo/N). */
 size_t watcher_count(const struct watcher *watcher);
 
 #endif

@@ -3,16 +3,29 @@
 
 /* N worker hosts, and the truth about what became of each run.
  *
- * A host (see proto/order.h) is a warm Python process that runs one test file at a time in a forked child. The pool
- * starts hosts as they are needed (the first by pool_warm, others when a run finds all busy), gives
- * them runs, tells the sink what they report, ends runs that take too long, restarts hosts that
- * died (at once the first time, then after a growing pause), and lets nothing survive: when a run
- * is over, so is every process that it started, also those that left its process group.
+ * A host (see proto/order.h) is a warm Python process that runs one test file at a time
+ * in a forked child. The pool starts hosts as they are needed (the first by pool_warm,
+ * others when a run finds all busy), gives them runs, tells the sink what they report,
+ * ends runs that take too long, restarts hosts that died (at once the first time, then
+ * after a growing pause), and lets nothing survive: when a run is over, so is every
+ * process that it started, also those that left its process group.
  *
- * A run ends exactly once, by sink.finished, whatever happened: the host said "exited", or died, or had to
- * be killed. Before it, all results, looks and output that were sent have been told.
+ * A run ends exactly once, by sink.finished, whatever happened: the host said "exited",
+ * or died, or had to be killed. Before it, all results, looks and output that were sent
+ * have been told.
  *
- * Nothing here reads a clock: `now` is monotonic milliseconds, pool_deadline says when to call again. */
+ * Nothing here reads a clock: `now` is monotonic milliseconds, pool_deadline says when to
+ * call again. Ask for the deadline before each wait: what begins inside a poller's
+ * callback, where the time is not known, counts from the next tick, and the deadline is
+ * then 0: at once.
+ *
+ * The sink is called from the poller's callbacks and from pool_tick, never inside another
+ * function of the pool. In each of its calls every function of the pool but pool_free and
+ * pool_tick may be used.
+ *
+ * The pool makes this process adopt orphans ("child subreaper"), so that what a dead host
+ * leaves comes to us, and takes each child of this process in another session for such an
+ * orphan: one pool a process, and other children stay in our session. */
 
 #include "daemon/base/poller.h"
 #include "proto/order.h"
@@ -30,19 +43,25 @@ struct pool_settings {
 };
 
 enum pool_end {
-    POOL_EXITED,     /* the child ended by itself; see done, status, signal */
-    POOL_TIMEOUT,    /* over its time, killed */
-    POOL_CANCELLED,  /* pool_cancel */
-    POOL_HOST_DIED,  /* the host, not the child, went away */
+    POOL_EXITED,    /* the child ended by itself; see done, status, signal */
+    POOL_TIMEOUT,   /* over its time, killed */
+    POOL_CANCELLED, /* pool_cancel */
+    POOL_HOST_DIED, /* the host, not the child, went away */
+    POOL_UNSTARTED, /* no host could be had: nothing of it was ever run; sink.unfit tells
+                       why */
 };
 
 struct pool_finished {
     int64_t run;
     enum pool_end end;
-    bool done;            /* the framework had told all results before */
-    int64_t status, signal; /* of the child; signal 0: exited with status */
-    const char *test;     /* the test that was running, or NULL */
-    const char *output;   /* the last POOL_OUTPUT_KEPT bytes of stdout and stderr, NUL-terminated */
+    bool done; /* the framework had told all results before */
+    bool lost; /* something that it sent could not be read: a result or a look is missing
+                */
+    int64_t status,
+        signal; /* of the child; signal 0: exited with status; -1 and 0: not known */
+    const char *test; /* the test that was running, or NULL */
+    const char *
+        output; /* the last POOL_OUTPUT_KEPT bytes of stdout and stderr, NUL-terminated */
     size_t output_length;
     int64_t output_total; /* bytes printed in all */
 };
@@ -52,8 +71,8 @@ struct pool_sink {
     void *owner;
     /* A host is ready; told for each. REPORT is borrowed. */
     void (*ready)(void *owner, const struct report *report);
-    /* No host can be had: the interpreter does not start, or says it is unfit. MESSAGE tells what
-     * to do. The pool tries again after a pause, and at once on pool_warm. */
+    /* No host can be had: the interpreter does not start, or says it is unfit. MESSAGE
+     * tells what to do. The pool tries again after a pause, and at once on pool_warm. */
     void (*unfit)(void *owner, const char *message);
     void (*classified)(void *owner, const struct report *report);
     /* started, test, result, look, wrote; report->run tells which. */
@@ -73,17 +92,20 @@ struct pool *pool_new(const struct pool_settings *settings, struct poller *polle
 void pool_free(struct pool *pool);
 
 /* New settings: hosts that are idle are replaced now, busy ones after their run. */
-void pool_reconfigure(struct pool *pool, const struct pool_settings *settings, int64_t now);
-/* Replace all hosts (something that they have loaded has changed): idle ones now, busy ones after their run. */
+void pool_reconfigure(struct pool *pool, const struct pool_settings *settings,
+                      int64_t now);
+/* Replace all hosts (something that they have loaded has changed): idle ones now, busy
+ * ones after their run. */
 void pool_refresh(struct pool *pool, int64_t now);
 
 /* Have one host ready, and forget any pause before the next try. */
 void pool_warm(struct pool *pool, int64_t now);
-/* Asks a ready host which PATHS are test files; the answer comes by sink.classified with ID. -EAGAIN where no host is ready
- * (ask again when ready is told). It is asked again by the pool if the host dies meanwhile. */
+/* Asks a ready host which PATHS are test files; the answer comes by sink.classified with
+ * ID. -EAGAIN where no host is ready (ask again when ready is told). It is asked again by
+ * the pool if the host dies meanwhile. */
 int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_t count);
-/* Runs FILE as number RUN. -EAGAIN where all places are taken; a host that is still starting counts
- * as a place and gets the run when it is ready. */
+/* Runs FILE as number RUN. -EAGAIN where all places are taken; a host that is still
+ * starting counts as a place and gets the run when it is ready. */
 int pool_start(struct pool *pool, int64_t run, const char *file, int64_t now);
 /* TERM, after a second KILL, to all processes of the run; sink.finished follows. */
 void pool_cancel(struct pool *pool, int64_t run, int64_t now);

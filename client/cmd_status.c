@@ -1,0 +1,280 @@
+/* status, wait: the counts, and what runs now. */
+
+#include "client/ctl.h"
+
+#include <string.h>
+
+enum { QUEUE_SHOWN = 5 };
+
+int64_t status_count(const json_t *status, const char *name)
+{
+    return json_integer_value(json_object_get(json_object_get(status, "stats"), name));
+}
+
+static int64_t status_red(const json_t *status)
+{
+    return status_count(status, "failures") + status_count(status, "errors");
+}
+
+/* ---- for people ---- */
+
+static void print_label(const struct print *print, const char *label)
+{
+    print_text(print, COLOUR_DIM, label);
+    fprintf(print->out, "%*s", (int)(10 - strlen(label)), "");
+}
+
+static void print_count(const struct print *print, enum colour colour, int64_t count,
+                        const char *one, const char *many)
+{
+    if (count == 0)
+        return;
+    autofree char *text =
+        text_format(", %lld %s", (long long)count, count == 1 ? one : many);
+    print_text(print, colour, text);
+}
+
+static void print_running(const struct print *print, const json_t *status)
+{
+    const json_t *running = json_object_get(status, "running");
+    for (size_t i = 0; i < json_array_size(running); i++) {
+        const json_t *one = json_array_get(running, i);
+        autofree char *file = print_field(one, "file"), *test = print_field(one, "test");
+        char since[32];
+        print_duration(json_number_value(json_object_get(one, "since_ms")), since);
+        print_label(print, "running");
+        print_text(print, COLOUR_PLAIN, file);
+        fputc(' ', print->out);
+        print_text(print, COLOUR_PLAIN, test);
+        fprintf(print->out, "%s(%s)\n", test[0] != '\0' ? " " : "", since);
+    }
+}
+
+static void print_queue(const struct print *print, const json_t *status)
+{
+    json_t *queue = json_object_get(status, "queue");
+    size_t count = json_array_size(queue);
+    for (size_t i = 0; i < count && i < QUEUE_SHOWN; i++) {
+        /* A path is a string or an object: give it a key to read it as any other. */
+        json_t *record = must(json_pack("{s:O}", "file", json_array_get(queue, i)));
+        autofree char *file = print_field(record, "file");
+        json_decref(record);
+        print_label(print, i == 0 ? "next" : "");
+        print_text(print, COLOUR_PLAIN, file);
+        fputc('\n', print->out);
+    }
+    if (count > QUEUE_SHOWN) {
+        print_label(print, "");
+        fprintf(print->out, "and %zu more\n", count - QUEUE_SHOWN);
+    }
+}
+
+void status_print(const struct print *print, const json_t *status)
+{
+    autofree char *state = print_field(status, "state"),
+                  *root = print_field(status, "root");
+    autofree char *message = print_field(status, "message");
+    autofree char *degraded = print_field(status, "degraded");
+    int64_t red = status_red(status);
+    print_label(print, "project");
+    print_text(print, COLOUR_PLAIN, root);
+    fputc('\n', print->out);
+    print_label(print, "state");
+    print_text(print, strcmp(state, "error") == 0 ? COLOUR_RED : COLOUR_BOLD, state);
+    if (message[0] != '\0') {
+        fputs(": ", print->out);
+        print_text(print, COLOUR_PLAIN, message);
+    }
+    fputc('\n', print->out);
+    if (degraded[0] != '\0') {
+        print_label(print, "degraded");
+        print_text(print, COLOUR_YELLOW, degraded);
+        fputc('\n', print->out);
+    }
+    print_label(print, "tests");
+    autofree char *good =
+        text_format("%lld, %lld passed", (long long)status_count(status, "tests"),
+                    (long long)status_count(status, "successes"));
+    print_text(print, red == 0 ? COLOUR_GREEN : COLOUR_PLAIN, good);
+    print_count(print, COLOUR_RED, status_count(status, "failures"), "failure",
+                "failures");
+    print_count(print, COLOUR_RED, status_count(status, "errors"), "error", "errors");
+    print_count(print, COLOUR_YELLOW, status_count(status, "skipped"), "skipped",
+                "skipped");
+    fputc('\n', print->out);
+    long long stale = (long long)status_count(status, "to_be_run");
+    if (stale > 0) {
+        print_label(print, "to run");
+        fprintf(print->out, "%lld test file%s\n", stale, stale == 1 ? "" : "s");
+    }
+    print_running(print, status);
+    print_queue(print, status);
+}
+
+/* ---- one line ---- */
+
+static void print_short(const struct print *print, const json_t *status)
+{
+    autofree char *state = print_field(status, "state");
+    long long tests = status_count(status, "tests"), red = status_red(status),
+              stale = status_count(status, "to_be_run");
+    const char *good = print->utf8 ? "✔" : "ok", *bad = print->utf8 ? "✘" : "FAIL",
+               *busy = print->utf8 ? "…" : "...";
+    char failed[64] = "";
+    autofree char *line = NULL;
+    enum colour colour = red > 0 ? COLOUR_RED : COLOUR_YELLOW;
+    if (red > 0)
+        snprintf(failed, sizeof failed, ", %lld of %lld failed", red, tests);
+    if (strcmp(state, "error") == 0) {
+        autofree char *message = print_field(status, "message");
+        line = text_format("%s %s", bad, message[0] != '\0' ? message : state);
+        colour = COLOUR_RED;
+    } else if (strcmp(state, "paused") == 0) {
+        line = text_format("%s paused, %lld to run%s", busy, stale, failed);
+    } else if (stale > 0 && strcmp(state, "halted") != 0) {
+        line = text_format("%s %lld to run%s", busy, stale, failed);
+    } else if (strcmp(state, "checking") == 0 || strcmp(state, "running") == 0) {
+        line = text_format("%s %s%s", busy, state, failed);
+    } else if (red > 0) {
+        line = text_format("%s %lld of %lld", bad, red, tests);
+    } else {
+        line = text_format("%s %lld", good, tests);
+        colour = COLOUR_GREEN;
+    }
+    print_text(print, colour, line);
+    fputc('\n', print->out);
+}
+
+/* ---- --format ---- */
+
+static const char *const fields[] = {"tests",   "failures",  "errors", "successes",
+                                     "skipped", "to_be_run", "state",  NULL};
+
+/* What stands at FORMAT, which begins with '%': an index of fields, or -1 for "%%"; -2: neither.
+ * *RET_LENGTH is how much of FORMAT it takes. */
+static int format_field(const char *format, size_t *ret_length)
+{
+    *ret_length = 2;
+    if (format[1] == '%')
+        return -1;
+    for (int i = 0; format[1] == '{' && fields[i] != NULL; i++) {
+        size_t length = strlen(fields[i]);
+        if (strncmp(format + 2, fields[i], length) == 0 && format[2 + length] == '}') {
+            *ret_length = length + 3;
+            return i;
+        }
+    }
+    return -2;
+}
+
+static bool check_format(struct ctl *ctl, const char *format)
+{
+    size_t length = 1;
+    for (; *format != '\0'; format += length) {
+        length = 1;
+        if (*format == '%' && format_field(format, &length) == -2) {
+            ctl_usage(ctl, "--format has no \"%.20s\"", format);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_format(const struct print *print, const char *format,
+                         const json_t *status)
+{
+    size_t length = 1;
+    for (; *format != '\0'; format += length) {
+        length = 1;
+        if (*format != '%') {
+            fputc(*format, print->out);
+            continue;
+        }
+        int field = format_field(format, &length);
+        if (field < 0) {
+            fputc('%', print->out);
+        } else if (strcmp(fields[field], "state") == 0) {
+            autofree char *state = print_field(status, "state");
+            fputs(state, print->out);
+        } else {
+            fprintf(print->out, "%lld", (long long)status_count(status, fields[field]));
+        }
+    }
+    fputc('\n', print->out);
+}
+
+/* ---- the commands ---- */
+
+int cmd_status(struct ctl *ctl)
+{
+    static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"short", no_argument, NULL, 's'},
+                                          {"format", required_argument, NULL, 'f'},
+                                          {NULL, 0, NULL, 0}};
+    const char *format = NULL;
+    int form = 0, option, code;
+    while ((option = ctl_option(ctl, ":", longs, &code)) != -1) {
+        if (option == CTL_STOP)
+            return code;
+        if (form != 0 && form != option)
+            return ctl_usage(ctl, "--json, --short and --format exclude each other");
+        form = option;
+        if (option == 'f')
+            format = optarg;
+    }
+    if (!ctl_no_operands(ctl, &code))
+        return code;
+    if (format != NULL && !check_format(ctl, format))
+        return CTL_USAGE;
+    json_t *status = NULL;
+    code = ctl_ask(ctl, METHOD_STATUS, NULL, &status);
+    if (code == 0 && form == 'j')
+        print_json(&ctl->print, status);
+    else if (code == 0 && form == 's')
+        print_short(&ctl->print, status);
+    else if (code == 0 && form == 'f')
+        print_format(&ctl->print, format, status);
+    else if (code == 0)
+        status_print(&ctl->print, status);
+    json_decref(status);
+    return code;
+}
+
+int cmd_wait(struct ctl *ctl)
+{
+    static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"timeout", required_argument, NULL, 't'},
+                                          {NULL, 0, NULL, 0}};
+    int64_t started = link_now(), timeout = -1;
+    bool json = false;
+    int option, code;
+    while ((option = ctl_option(ctl, ":", longs, &code)) != -1) {
+        if (option == CTL_STOP)
+            return code;
+        if (option == 'j')
+            json = true;
+        else if (!ctl_seconds(ctl, optarg, &timeout))
+            return CTL_USAGE;
+    }
+    if (!ctl_no_operands(ctl, &code))
+        return code;
+    struct link link;
+    bool fresh;
+    code = daemon_open(&link, &ctl->project, &fresh, &ctl->trouble);
+    if (code != 0)
+        return code;
+    json_t *status = NULL;
+    code = ctl_settle(ctl, &link, started, timeout, &status);
+    link_close(&link);
+    if (code != 0)
+        return code;
+    if (json)
+        print_json(&ctl->print, status);
+    else
+        status_print(&ctl->print, status);
+    code = status_red(status) > 0 ? CTL_RED : CTL_DONE;
+    json_decref(status);
+    return code;
+}

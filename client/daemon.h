@@ -1,0 +1,21 @@
+#ifndef CLIENT_DAEMON_H
+#define CLIENT_DAEMON_H
+
+/* The daemon's life as the client sees it: bring one up, be sure that it is gone. */
+
+#include "client/link.h"
+
+/* Runs snifferd for PROJECT: the one beside this program, else the one in $PATH. OPTIONS
+ * (NULL-terminated, may be NULL) are handed on. Returns once its socket answers. What snifferd says on
+ * stderr is passed on; when it fails that is the reason. */
+int daemon_start(const struct project *project, char *const *options,
+                 struct trouble *trouble);
+
+/* As link_open, but starts the daemon where none runs; *RET_STARTED says whether. */
+int daemon_open(struct link *ret, const struct project *project, bool *ret_started,
+                struct trouble *trouble);
+
+/* Tells the daemon to leave and waits until its process is gone. */
+int daemon_stop(struct link *link, struct trouble *trouble);
+
+#endif

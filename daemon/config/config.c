@@ -1,0 +1,353 @@
+#include "daemon/config/config.h"
+
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/config/setting.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { JOBS_MAX = 256, FILE_MAX = 4 << 20 };
+
+static const char *const sources[] = {"pyproject.toml", "setup.cfg", "tox.ini"};
+enum { SOURCE_COUNT = sizeof sources / sizeof sources[0] };
+
+static const char *const frameworks[] = {"auto", "nose"};
+
+/* ---- what each setting takes ---- */
+
+struct judging {
+    struct config config;
+    const char *source;
+    unsigned seen; /* a bit for each known key */
+    char *message; /* NULL while all is well */
+};
+
+static bool refuse(struct judging *judging, const struct setting *setting,
+                   const char *wanted)
+{
+    const char *quote = setting->kind == SETTING_RAW || setting->kind == SETTING_STRING ||
+                                setting->kind == SETTING_NUMBER
+                            ? "\""
+                            : "";
+    autofree char *given =
+        xstrdup(setting->kind == SETTING_LIST ? "a list" : setting->text);
+    for (char *c = given; *c != '\0'; c++) /* the message is one line */
+        if (iscntrl((unsigned char)*c))
+            *c = ' ';
+    judging->message =
+        xasprintf("%s:%ld: %s must be %s, not %s%s%s", judging->source, setting->line,
+                  setting->key, wanted, quote, given, quote);
+    return false;
+}
+
+static bool is_text(const struct setting *setting)
+{
+    return setting->kind == SETTING_RAW || setting->kind == SETTING_STRING;
+}
+
+/* The number that SETTING is, or NaN. Only plain decimals: no hex, no "inf". */
+static double number(const struct setting *setting)
+{
+    if (setting->kind != SETTING_RAW && setting->kind != SETTING_NUMBER)
+        return NAN;
+    if (setting->text[0] == '\0' || !isdigit((unsigned char)setting->text[0]) ||
+        strspn(setting->text, "0123456789.eE+-") != strlen(setting->text))
+        return NAN;
+    char *end;
+    double value = strtod(setting->text, &end);
+    return *end == '\0' ? value : NAN;
+}
+
+static void list_free(char **list)
+{
+    for (char **item = list; item != NULL && *item != NULL; item++)
+        free(*item);
+    free(list);
+}
+
+static void list_add(char ***list, size_t *count, char *item)
+{
+    *list = xrealloc(*list, (*count + 2) * sizeof **list);
+    (*list)[(*count)++] = item;
+    (*list)[*count] = NULL;
+}
+
+/* A list as TOML writes it, or words separated by blanks or lines. */
+static bool take_list(struct judging *judging, const struct setting *setting,
+                      char ***field)
+{
+    char **list = xcalloc(1, sizeof *list);
+    size_t count = 0;
+    if (setting->kind == SETTING_LIST) {
+        for (const char *const *item = setting->items; *item != NULL; item++)
+            list_add(&list, &count, xstrdup(*item));
+    } else if (setting->kind == SETTING_RAW) {
+        static const char blanks[] = " \t\r\n";
+        const char *word = setting->text + strspn(setting->text, blanks);
+        while (*word != '\0') {
+            size_t length = strcspn(word, blanks);
+            list_add(&list, &count, xstrndup(word, length));
+            word += length;
+            word += strspn(word, blanks);
+        }
+    } else {
+        free(list);
+        return refuse(judging, setting, "a list of texts such as [\"one\", \"two\"]");
+    }
+    list_free(*field);
+    *field = list;
+    return true;
+}
+
+static bool take_framework(struct judging *judging, const struct setting *setting)
+{
+    for (size_t i = 0; is_text(setting) && i < sizeof frameworks / sizeof frameworks[0];
+         i++) {
+        if (strcmp(setting->text, frameworks[i]) != 0)
+            continue;
+        free(judging->config.framework);
+        judging->config.framework = xstrdup(setting->text);
+        return true;
+    }
+    return refuse(judging, setting, "\"auto\" or \"nose\"");
+}
+
+static bool take_python(struct judging *judging, const struct setting *setting)
+{
+    if (!is_text(setting) || setting->text[0] == '\0')
+        return refuse(judging, setting, "the name or path of a Python interpreter");
+    free(judging->config.python);
+    judging->config.python = xstrdup(setting->text);
+    return true;
+}
+
+static bool take_jobs(struct judging *judging, const struct setting *setting)
+{
+    double value = number(setting);
+    if (!(value >= 1 && value <= JOBS_MAX) || value != (double)(int)value)
+        return refuse(judging, setting, "a whole number from 1 to 256");
+    judging->config.jobs = (int)value;
+    return true;
+}
+
+static bool take_timeout(struct judging *judging, const struct setting *setting)
+{
+    double value = number(setting);
+    if (!(value >= 0 && value <= 1e6))
+        return refuse(judging, setting,
+                      "a number of seconds from 0 (no limit) to 1000000");
+    judging->config.timeout_ms = (int64_t)(value * 1000);
+    if (value > 0 && judging->config.timeout_ms == 0)
+        judging->config.timeout_ms = 1; /* 0 would mean no limit */
+    return true;
+}
+
+static bool take_args(struct judging *judging, const struct setting *setting)
+{
+    return take_list(judging, setting, &judging->config.args);
+}
+
+static bool take_ignore(struct judging *judging, const struct setting *setting)
+{
+    return take_list(judging, setting, &judging->config.ignore);
+}
+
+static bool is_variable(const char *name)
+{
+    return name[0] != '\0' && strpbrk(name, "= \t\n") == NULL &&
+           !isdigit((unsigned char)name[0]);
+}
+
+static bool take_env(struct judging *judging, const struct setting *setting)
+{
+    if (!take_list(judging, setting, &judging->config.env))
+        return false;
+    for (char **name = judging->config.env; *name != NULL; name++) {
+        struct setting one = {setting->key, setting->line, SETTING_STRING, *name, NULL};
+        if (!is_variable(*name))
+            return refuse(judging, &one, "names of environment variables");
+    }
+    return true;
+}
+
+static const struct known {
+    const char *key;
+    bool (*take)(struct judging *judging, const struct setting *setting);
+} known[] = {
+    {"args", take_args},       {"env", take_env},   {"framework", take_framework},
+    {"ignore", take_ignore},   {"jobs", take_jobs}, {"python", take_python},
+    {"timeout", take_timeout},
+};
+enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
+
+static bool take(void *owner, const struct setting *setting)
+{
+    struct judging *judging = owner;
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        if (strcmp(known[i].key, setting->key) != 0)
+            continue;
+        if (judging->seen & 1U << i) { /* which of the two is meant? */
+            judging->message =
+                xasprintf("%s:%ld: %s is set a second time; keep one of them",
+                          judging->source, setting->line, setting->key);
+            return false;
+        }
+        judging->seen |= 1U << i;
+        return known[i].take(judging, setting);
+    }
+    autofree char *names = xstrdup(known[0].key);
+    for (size_t i = 1; i < KNOWN_COUNT; i++) {
+        char *longer = xasprintf("%s, %s", names, known[i].key);
+        free(names);
+        names = longer;
+    }
+    judging->message = xasprintf("%s:%ld: %s is no setting; there are: %s",
+                                 judging->source, setting->line, setting->key, names);
+    return false;
+}
+
+/* ---- files ---- */
+
+/* The text of ROOT/NAME, NUL at its end. 0, -ENOENT where there is none, other -errno. */
+static int read_file(const char *root, const char *name, char **ret, size_t *ret_length)
+{
+    autofree char *path = path_join(root, name);
+    /* NONBLOCK: a FIFO of that name must not hold the daemon up. */
+    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOTDIR ? -ENOENT : -errno;
+    struct stat stat;
+    if (fstat(fd, &stat) < 0)
+        return -errno;
+    if (!S_ISREG(stat.st_mode))
+        return -ENOENT;
+    if (stat.st_size > FILE_MAX)
+        return -EFBIG;
+    /* Read to its end, not to its size: it may be written right now. */
+    autofree char *text = xmalloc(FILE_MAX + 1);
+    size_t length = 0;
+    for (;;) {
+        ssize_t got = read(fd, text + length, FILE_MAX - length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        length += (size_t)got;
+    }
+    text[length] = '\0';
+    *ret = xrealloc(text, length + 1);
+    text = NULL;
+    *ret_length = length;
+    return 0;
+}
+
+static enum setting_found read_source(struct judging *judging, const char *root)
+{
+    autofree char *text = NULL;
+    size_t length = 0;
+    int r = read_file(root, judging->source, &text, &length);
+    if (r == -ENOENT)
+        return SETTINGS_NONE;
+    if (r < 0) {
+        judging->message =
+            xasprintf("%s: cannot be read: %s", judging->source, strerror(-r));
+        return SETTINGS_BROKEN;
+    }
+    struct setting_fault fault = {0};
+    enum setting_found found = strcmp(judging->source, "pyproject.toml") == 0
+                                   ? toml_settings(text, length, take, judging, &fault)
+                                   : ini_settings(text, take, judging, &fault);
+    if (found == SETTINGS_BROKEN && judging->message == NULL) {
+        for (char *c = fault.text; *c != '\0'; c++)
+            if (iscntrl((unsigned char)*c))
+                *c = ' ';
+        judging->message =
+            xasprintf("%s:%ld: %s", judging->source, fault.line, fault.text);
+    }
+    return found;
+}
+
+int config_load(const char *root, struct config *ret, char **ret_message)
+{
+    struct judging judging = {0};
+    enum setting_found found = SETTINGS_NONE;
+    for (size_t i = 0; i < SOURCE_COUNT && found == SETTINGS_NONE; i++) {
+        judging.source = sources[i];
+        found = read_source(&judging, root);
+    }
+    if (judging.message != NULL) {
+        config_finish(&judging.config);
+        *ret_message = judging.message;
+        return -EINVAL;
+    }
+    struct config *config = &judging.config;
+    if (found == SETTINGS_FOUND)
+        config->source = xstrdup(judging.source);
+    if (config->framework == NULL)
+        config->framework = xstrdup("auto");
+    char ***lists[] = {&config->args, &config->ignore, &config->env};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (*lists[i] == NULL)
+            *lists[i] = xcalloc(1, sizeof **lists[i]);
+    *ret = *config;
+    return 0;
+}
+
+void config_finish(struct config *config)
+{
+    if (config == NULL)
+        return;
+    free(config->framework);
+    free(config->python);
+    list_free(config->args);
+    list_free(config->ignore);
+    list_free(config->env);
+    free(config->source);
+    *config = (struct config){0};
+}
+
+bool config_is_source(const char *path)
+{
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        if (strcmp(path, sources[i]) == 0)
+            return true;
+    return false;
+}
+
+/* ---- the interpreter ---- */
+
+/* FOLDER/bin/python where it can be run, else NULL. */
+static char *python_of(char *folder)
+{
+    autofree char *owned = folder;
+    char *python = path_join(owned, "bin/python");
+    if (access(python, X_OK) == 0)
+        return python;
+    free(python);
+    return NULL;
+}
+
+char *config_python(const struct config *config, const char *root)
+{
+    if (config->python != NULL && strchr(config->python, '/') != NULL)
+        return path_absolute(root, config->python);
+    if (config->python != NULL)
+        return xstrdup(config->python);
+    const char *active = getenv("VIRTUAL_ENV");
+    char *python = NULL;
+    if (active != NULL && active[0] == '/')
+        python = python_of(xstrdup(active));
+    if (python == NULL)
+        python = python_of(path_join(root, ".venv"));
+    if (python == NULL)
+        python = python_of(path_join(root, "venv"));
+    return python != NULL ? python : xstrdup("python3");
+}

@@ -1,0 +1,25 @@
+#include "daemon/config/config.h"
+
+#include <string.h>
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool list_equal(char *const *a, char *const *b)
+{
+    size_t i = 0;
+    if (a == NULL || b == NULL)
+        return a == b || (a != NULL ? a[0] : b[0]) == NULL;
+    while (a[i] != NULL && b[i] != NULL && strcmp(a[i], b[i]) == 0)
+        i++;
+    return a[i] == NULL && b[i] == NULL;
+}
+
+bool config_equal(const struct config *a, const struct config *b)
+{
+    return text_equal(a->framework, b->framework) && text_equal(a->python, b->python) &&
+           list_equal(a->args, b->args) && list_equal(a->ignore, b->ignore) &&
+           list_equal(a->env, b->env) && a->jobs == b->jobs && a->timeout_ms == b->timeout_ms;
+}

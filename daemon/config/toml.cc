@@ -1,0 +1,118 @@
+/* The only C++ in the house: toml++ behind a C function. No exception leaves this file.
+ */
+
+#include "daemon/config/setting.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+#include <string>
+#include <toml++/toml.h>
+#include <vector>
+
+namespace
+{
+
+bool has_nul(const std::string &text)
+{
+    return text.find('\0') != std::string::npos;
+}
+
+/* A list of plain strings, or nothing that a key takes. */
+bool read_list(const toml::array &array, std::vector<const char *> &items)
+{
+    for (const auto &node : array) {
+        const auto *text = node.as_string();
+        if (text == nullptr || has_nul(text->get()))
+            return false;
+        items.push_back(text->get().c_str());
+    }
+    items.push_back(nullptr);
+    return true;
+}
+
+bool tell(const toml::key &key, const toml::node &node, setting_visit *visit, void *owner)
+{
+    const std::string name(key.str());
+    std::string shown;
+    std::vector<const char *> items;
+    setting setting{};
+    setting.key = name.c_str();
+    setting.line = static_cast<long>(key.source().begin.line);
+    if (const auto *text = node.as_string(); text != nullptr && !has_nul(text->get())) {
+        setting.kind = SETTING_STRING;
+        shown = text->get();
+    } else if (node.is_integer() || node.is_floating_point()) {
+        setting.kind = SETTING_NUMBER;
+        std::ostringstream out;
+        if (node.is_integer())
+            out << node.as_integer()->get();
+        else
+            out << node.as_floating_point()->get();
+        shown = out.str();
+    } else if (const auto *array = node.as_array();
+               array != nullptr && read_list(*array, items)) {
+        setting.kind = SETTING_LIST;
+        setting.items = items.data();
+    } else {
+        setting.kind = SETTING_OTHER;
+        shown = node.is_string()    ? "text with a NUL byte"
+                : node.is_boolean() ? (node.as_boolean()->get() ? "true" : "false")
+                : node.is_table()   ? "a table"
+                : node.is_array()   ? "a list of other things"
+                                    : "a date or time";
+    }
+    setting.text = shown.c_str();
+    return visit(owner, &setting);
+}
+
+void fault(setting_fault *ret, long line, const char *text)
+{
+    ret->line = line;
+    snprintf(ret->text, sizeof ret->text, "%s", text);
+}
+
+setting_found read_settings(const char *text, size_t length, setting_visit *visit,
+                            void *owner, setting_fault *ret_fault)
+{
+    const toml::table whole = toml::parse(std::string_view(text, length));
+    const auto at = whole.at_path("tool.sniffer");
+    if (!at)
+        return SETTINGS_NONE;
+    const toml::table *table = at.as_table();
+    if (table == nullptr) {
+        fault(ret_fault, static_cast<long>(at.node()->source().begin.line),
+              "tool.sniffer must be a table: write [tool.sniffer] and the settings below "
+              "it");
+        return SETTINGS_BROKEN;
+    }
+    /* The table is sorted by key; people read from top to bottom, so the first wrong line
+     * is told. */
+    std::vector<std::pair<const toml::key *, const toml::node *>> settings;
+    for (auto it = table->cbegin(); it != table->cend(); ++it)
+        settings.emplace_back(&it->first, &it->second);
+    std::sort(settings.begin(), settings.end(), [](const auto &a, const auto &b) {
+        return a.first->source().begin.line < b.first->source().begin.line;
+    });
+    for (const auto &[key, node] : settings)
+        if (!tell(*key, *node, visit, owner))
+            break;
+    return SETTINGS_FOUND;
+}
+
+} // namespace
+
+extern "C" enum setting_found toml_settings(const char *text, size_t length,
+                                            setting_visit *visit, void *owner,
+                                            struct setting_fault *ret_fault)
+{
+    try {
+        return read_settings(text, length, visit, owner, ret_fault);
+    } catch (const toml::parse_error &error) {
+        fault(ret_fault, static_cast<long>(error.source().begin.line),
+              std::string(error.description()).c_str());
+    } catch (const std::exception &error) {
+        fault(ret_fault, 0, error.what());
+    }
+    return SETTINGS_BROKEN;
+}

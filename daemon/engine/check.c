@@ -1,0 +1,203 @@
+/* Looking at everything: at start, after lost changes, and when the framework's own rules change. */
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/engine/room.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void learn(void *owner, const char *path, bool is_directory)
+{
+    struct engine *engine = owner;
+    tree_learn(engine->tree, path, is_directory);
+}
+
+static void remember(void *owner, const struct index_seen *seen)
+{
+    struct engine *engine = owner;
+    tree_remember(engine->tree, &(struct tree_memory){
+                                    .path = seen->path,
+                                    .identity = {.device = seen->device,
+                                                 .inode = seen->inode,
+                                                 .size = seen->size,
+                                                 .mtime_ns = seen->mtime_ns,
+                                                 .ctime_ns = seen->ctime_ns,
+                                                 .mode = seen->mode},
+                                    .digest = seen->digest,
+                                });
+}
+
+static void judge(void *owner, const struct index_fact *fact)
+{
+    struct engine *engine = owner;
+    index_mark(engine->index, fact->id, pick_holds(engine, fact));
+}
+
+static void judge_environment(void *owner, const struct index_fact *fact)
+{
+    if (fact->kind == EVIDENCE_ENVIRONMENT)
+        judge(owner, fact);
+}
+
+static void drop_if_gone(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    if (!tree_knows(engine->tree, path))
+        pick_remove_file(engine, path);
+}
+
+static void collect_path(void *owner, const struct index_file *file)
+{
+    strset_add(owner, file->path);
+}
+
+void check_removed(struct engine *engine)
+{
+    struct strset files = {0};
+    index_each_file(engine->index, collect_path, &files);
+    strset_each(&files, drop_if_gone, engine);
+    strset_finish(&files);
+}
+
+void check_everything(struct engine *engine)
+{
+    index_each_seen(engine->index, remember, engine);
+    tree_unlearn(engine->tree);
+    int error = engine->ports.crawl(engine->ports.owner, learn, engine);
+    if (error < 0)
+        log_error("cannot read %s: %s", engine->root, strerror(-error));
+    check_removed(engine);
+
+    index_checked(engine->index, false);
+    index_each_fact(engine->index, judge, engine);
+    /* The first time, the environment is not known before a worker is ready. */
+    if (engine->environment != NULL)
+        index_checked(engine->index, true);
+    if (engine->sorted)
+        check_ask_all(engine);
+    pick_turned(engine, NULL);
+    engine->news_stats = engine->news_queue = engine->news_state = true;
+}
+
+void check_environment(struct engine *engine)
+{
+    index_each_fact(engine->index, judge_environment, engine);
+    index_checked(engine->index, true);
+    pick_turned(engine, NULL);
+}
+
+bool check_candidate(const struct engine *engine, const char *path)
+{
+    if (path[0] == '/')
+        return false;
+    const char *dot = strrchr(path_base(path), '.');
+    return dot != NULL && strset_has(&engine->suffixes, dot);
+}
+
+static void add_candidate(void *owner, const char *path)
+{
+    struct engine *engine = owner;
+    if (check_candidate(engine, path))
+        strset_add(&engine->unsorted, path);
+}
+
+void check_ask_all(struct engine *engine)
+{
+    tree_each(engine->tree, "", add_candidate, engine);
+    if (strset_count(&engine->unsorted) == 0)
+        strset_add(&engine->unsorted, "."); /* nothing to ask, but the answer is waited for */
+    check_ask(engine);
+}
+
+struct list {
+    const char **paths;
+    size_t count;
+};
+
+static void into_list(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct list *list = owner;
+    list->paths[list->count++] = path;
+}
+
+/* One question at a time; what comes up meanwhile is asked next. */
+void check_ask(struct engine *engine)
+{
+    if (engine->asking || strset_count(&engine->unsorted) == 0)
+        return;
+    struct list list = {0};
+    list.paths = xcalloc(strset_count(&engine->unsorted), sizeof *list.paths);
+    strset_each(&engine->unsorted, into_list, &list);
+    int error = engine->ports.classify(engine->ports.owner, engine->question + 1, list.paths,
+                                       list.count);
+    free(list.paths);
+    if (error < 0)
+        return; /* asked again when a host is ready */
+    engine->question++;
+    engine->asking = true;
+    strset_finish(&engine->asked);
+    engine->asked = engine->unsorted;
+    engine->unsorted = (struct strset){0};
+}
+
+static void apply_answer(void *owner, const char *path, int64_t is_test)
+{
+    struct engine *engine = owner;
+    struct index_file file;
+    bool known = index_file(engine->index, path, &file);
+    if (!is_test || !tree_knows(engine->tree, path)) {
+        if (known)
+            pick_remove_file(engine, path);
+        return;
+    }
+    struct identity identity = tree_identity(engine->tree, path);
+    int64_t id = index_add_file(engine->index, path, identity.size);
+    if (id < 0) {
+        log_error("cannot add %s to the index: %s", path, strerror((int)-id));
+        return;
+    }
+    if (!known && index_file(engine->index, path, &file))
+        news_of_file(engine, &file);
+}
+
+/* At start a verdict is shown once its file is known to be a test file still. */
+static void tell_verified(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    struct index_file file;
+    if (index_file(engine->index, path, &file) && file.current)
+        news_of_results(engine, path);
+}
+
+void engine_classified(struct engine *engine, const struct report *report, int64_t now)
+{
+    if (!engine->asking || report->id != engine->question)
+        return;
+    engine->asking = false;
+    if (report->message != NULL) {
+        /* The framework cannot say; what was asked is asked again when something changes. */
+        engine_unfit(engine, report->message, now);
+        return;
+    }
+    free(engine->error);
+    engine->error = NULL;
+    for (size_t i = 0; i < report->path_count; i++)
+        strset_put(&engine->asked, report->paths[i], 1);
+    strset_each(&engine->asked, apply_answer, engine);
+    engine->sorted = true;
+    pick_stragglers(engine);
+    if (!engine->started_up) {
+        strset_each(&engine->asked, tell_verified, engine);
+        engine->started_up = true;
+    }
+    strset_finish(&engine->asked);
+    engine->news_stats = engine->news_queue = engine->news_state = true;
+    check_ask(engine);
+    pick_turned(engine, NULL);
+    engine_room(engine, now);
+}

@@ -1,0 +1,314 @@
+#include "daemon/engine/engine.h"
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/engine/room.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void forget_environment(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->environment_count; i++) {
+        free(engine->environment[i].name);
+        free(engine->environment[i].value);
+    }
+    free(engine->environment);
+}
+
+struct engine *engine_new(const char *root, const char *backend, struct index *index,
+                          const struct engine_ports *ports)
+{
+    struct engine *engine = xcalloc(1, sizeof *engine);
+    engine->root = xstrdup(root);
+    engine->backend = xstrdup(backend);
+    engine->index = index;
+    engine->ports = *ports;
+    engine->tree = tree_new(root);
+    engine->sched = sched_new();
+    engine->told_state = STATE_CHECKING;
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    struct run *run = NULL;
+    struct run *next = NULL;
+    HASH_ITER(hh, engine->runs, run, next)
+    run_forget(engine, run);
+    forget_environment(engine);
+    for (size_t i = 0; i < engine->disturbance_count; i++)
+        free(engine->disturbances[i].path);
+    free(engine->disturbances);
+    free(engine->waiters);
+    strset_finish(&engine->suffixes);
+    strset_finish(&engine->unsorted);
+    strset_finish(&engine->asked);
+    strset_finish(&engine->loaded);
+    strset_finish(&engine->deferred);
+    strset_finish(&engine->hostless);
+    settle_finish(&engine->settle);
+    sched_free(engine->sched);
+    tree_free(engine->tree);
+    free(engine->error);
+    free(engine->mistaken);
+    free(engine->degraded);
+    free(engine->framework);
+    free(engine->python);
+    free(engine->told_message);
+    free(engine->backend);
+    free(engine->root);
+    free(engine);
+}
+
+/* The end of every entry point: start what may start, answer who waits, tell what is new. */
+static void turn(struct engine *engine, int64_t now)
+{
+    if (engine->news_state && engine_settled(engine))
+        pick_stragglers(engine);
+    run_start_what_fits(engine, now);
+    wait_check(engine, now);
+    news_flush(engine);
+}
+
+static void replace(char **text, const char *with)
+{
+    char *copy = with != NULL ? xstrdup(with) : NULL;
+    free(*text);
+    *text = copy;
+}
+
+void engine_begin(struct engine *engine, int64_t now)
+{
+    check_everything(engine);
+    engine->ports.warm(engine->ports.owner);
+    turn(engine, now);
+}
+
+void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now)
+{
+    run_disturb(engine, path, entry);
+    settle_add(&engine->settle, path, entry ? 1 : 0, now);
+}
+
+void engine_synced(struct engine *engine, uint64_t cookie, int64_t now)
+{
+    struct run *run = NULL;
+    struct run *next = NULL;
+    HASH_ITER(hh, engine->runs, run, next)
+    if (run->ended && run->cookie == cookie)
+        verdict_conclude(engine, run);
+    for (size_t i = 0; i < engine->waiter_count; i++)
+        if (engine->waiters[i].cookie == cookie)
+            engine->waiters[i].cookie = 0;
+    turn(engine, now);
+}
+
+void engine_lost(struct engine *engine, const char *why, int64_t now)
+{
+    log_info("changes may have been missed (%s): comparing the whole tree", why);
+    struct run *run = NULL;
+    struct run *next = NULL;
+    HASH_ITER(hh, engine->runs, run, next)
+    run->blind = true;
+    check_everything(engine);
+    /* What was added is not known one by one: take the worst for granted. */
+    pick_failed_imports(engine, NULL);
+    engine->ports.settings(engine->ports.owner);
+    engine->ports.refresh(engine->ports.owner);
+    engine->ports.resnapshot(engine->ports.owner, "rescan");
+    turn(engine, now);
+}
+
+void engine_degraded(struct engine *engine, const char *message)
+{
+    if (message != NULL)
+        log_warning("%s", message);
+    replace(&engine->degraded, message);
+    json_t *params = json_object();
+    json_object_set_new(params, "degraded", message != NULL ? wire_text(message) : json_null());
+    engine->ports.publish(engine->ports.owner, TOPIC_WATCH, params);
+    engine->news_state = true;
+}
+
+void engine_root(struct engine *engine, bool there, int64_t now)
+{
+    engine->root_gone = !there;
+    engine->news_state = true;
+    log_warning(there ? "the root is back: comparing the whole tree" : "the root is gone");
+    if (there)
+        engine_lost(engine, "the root came back", now);
+    else
+        turn(engine, now);
+}
+
+/* True where it is another one than before. */
+static bool take_environment(struct engine *engine, const struct report *report)
+{
+    size_t count = report->environment_count;
+    bool same = engine->environment != NULL && engine->environment_count == count;
+    for (size_t i = 0; same && i < count; i++)
+        same = strcmp(engine->environment[i].name, report->environment[i].name) == 0 &&
+               strcmp(engine->environment[i].value, report->environment[i].value) == 0;
+    if (same)
+        return false;
+    forget_environment(engine);
+    engine->environment_count = count;
+    engine->environment = xcalloc(count, sizeof *engine->environment);
+    for (size_t i = 0; i < count; i++)
+        engine->environment[i] =
+            (struct variable){.name = xstrdup(report->environment[i].name),
+                              .value = xstrdup(report->environment[i].value)};
+    return true;
+}
+
+void engine_ready(struct engine *engine, const struct report *report, int64_t now)
+{
+    bool new_environment = take_environment(engine, report);
+    autofree char *framework =
+        xasprintf("%s %s", report->framework, report->framework_version);
+    bool other = engine->framework == NULL || strcmp(framework, engine->framework) != 0 ||
+                 engine->python == NULL || strcmp(report->python, engine->python) != 0;
+    replace(&engine->framework, framework);
+    replace(&engine->python, report->python);
+    strset_finish(&engine->suffixes);
+    for (size_t i = 0; i < report->suffix_count; i++)
+        strset_add(&engine->suffixes, report->suffixes[i]);
+    strset_finish(&engine->loaded);
+    for (size_t i = 0; i < report->path_count; i++)
+        strset_add(&engine->loaded, report->paths[i]);
+
+    bool was_broken = engine->error != NULL;
+    replace(&engine->error, NULL);
+    engine->news_state = true;
+    if (other)
+        log_info("tests run with %s on %s", framework, report->python);
+    if (new_environment)
+        check_environment(engine);
+    if (other || was_broken || !engine->sorted)
+        check_ask_all(engine);
+    else
+        check_ask(engine);
+    turn(engine, now);
+}
+
+void engine_unfit(struct engine *engine, const char *message, int64_t now)
+{
+    if (engine->error == NULL || strcmp(engine->error, message) != 0)
+        log_error("%s", message);
+    replace(&engine->error, message);
+    engine->asking = false;
+    engine->news_state = true;
+    wait_refuse(engine, message);
+    turn(engine, now);
+}
+
+void engine_report(struct engine *engine, const struct report *report, int64_t now)
+{
+    struct run *run = run_find(engine, report->run);
+    if (run == NULL || run->ended)
+        return;
+    switch (report->type) {
+    case REPORT_TEST:
+        replace(&run->test, report->test);
+        break;
+    case REPORT_RESULT:
+        run_result(run, report->test, report->outcome, report->duration_ms,
+                   report->exception, report->text);
+        replace(&run->test, NULL);
+        break;
+    case REPORT_LOOK:
+        run_look(run, report->evidence, report->path,
+                 report->has_seen ? &report->seen : NULL);
+        break;
+    case REPORT_WROTE:
+        strset_add(&run->wrote, report->path);
+        break;
+    case REPORT_STARTED:
+        run->started = now; /* a worker that had to be started first is not the test's time */
+        break;
+    case REPORT_DONE:
+    case REPORT_READY:
+    case REPORT_UNFIT:
+    case REPORT_CLASSIFIED:
+    case REPORT_EXITED:
+        break;
+    }
+}
+
+void engine_output(struct engine *engine, int64_t id, const char *bytes, size_t length)
+{
+    const struct run *run = run_find(engine, id);
+    if (run == NULL || !engine->ports.listened(engine->ports.owner, TOPIC_RUN_OUTPUT))
+        return;
+    autofree char *text = xstrndup(bytes, length);
+    json_t *params = json_object();
+    json_object_set_new(params, "file", wire_path(run->file));
+    json_object_set_new(params, "text", wire_text(text));
+    engine->ports.publish(engine->ports.owner, TOPIC_RUN_OUTPUT, params);
+}
+
+void engine_finished(struct engine *engine, const struct engine_finished *finished,
+                     int64_t now)
+{
+    struct run *run = run_find(engine, finished->run);
+    if (run == NULL)
+        return;
+    run->duration_ms = (double)(now - run->started);
+    if (finished->end == ENGINE_CANCELLED)
+        run->discard = true;
+    /* A host that died may have been killed by somebody else: only the second time is it the
+     * test file's doing. */
+    if (finished->end == ENGINE_HOST_DIED && strset_add(&engine->hostless, run->file)) {
+        log_warning("the worker died while it ran %s: once more", run->file);
+        run->discard = true;
+    } else if (finished->end != ENGINE_HOST_DIED) {
+        strset_remove(&engine->hostless, run->file);
+    }
+    verdict_of_end(run, finished);
+    run_end(engine, run);
+    turn(engine, now);
+}
+
+void engine_room(struct engine *engine, int64_t now)
+{
+    turn(engine, now);
+}
+
+void engine_configured(struct engine *engine, const char *message, int64_t now)
+{
+    if (message != NULL)
+        log_error("%s; the last good settings stay in use", message);
+    replace(&engine->mistaken, message);
+    engine->news_state = true;
+    turn(engine, now);
+}
+
+int64_t engine_deadline(const struct engine *engine)
+{
+    int64_t deadline = settle_deadline(&engine->settle);
+    for (size_t i = 0; i < engine->waiter_count; i++)
+        if (engine->waiters[i].deadline < deadline)
+            deadline = engine->waiters[i].deadline;
+    return deadline;
+}
+
+void engine_tick(struct engine *engine, int64_t now)
+{
+    if (settle_due(&engine->settle, now)) {
+        struct strset paths = settle_take(&engine->settle);
+        pick_changes(engine, &paths);
+        strset_finish(&paths);
+    }
+    turn(engine, now);
+}
+
+bool engine_settled(const struct engine *engine)
+{
+    return settle_empty(&engine->settle) && engine->sorted && !engine->asking &&
+           strset_count(&engine->unsorted) == 0 && !run_some_on(engine) &&
+           sched_count_waiting(engine->sched) == 0 && strset_count(&engine->deferred) == 0;
+}

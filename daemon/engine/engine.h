@@ -1,0 +1,105 @@
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+/* The story without machinery: a path may have changed -> what really changed -> which verdicts no
+ * longer rest on the truth -> what runs next -> what came of it -> who is told.
+ *
+ * The engine owns what is known (tree, index, queue) and knows the world only by its ports. It reads
+ * no clock: `now` is monotonic milliseconds, engine_deadline says when engine_tick must be called.
+ * Ports are never called back into the engine from inside themselves.
+ *
+ * How a verdict stays true through a run: every change that is told gets a growing number, a run
+ * remembers the number at which it began. When the run is over, a cookie makes sure that every
+ * change up to then was told; a path the run looked at that changed meanwhile, and that it did not
+ * write itself, leaves its evidence unsure, and the file runs again. */
+
+#include "daemon/index/index.h"
+#include "daemon/tree/tree.h"
+#include "proto/message.h"
+#include "proto/order.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine_ports {
+    void *owner;
+    /* Workers. start: -EAGAIN where there is no place; classify: -EAGAIN where no host is ready. */
+    int (*start)(void *owner, int64_t run, const char *file);
+    void (*cancel)(void *owner, int64_t run);
+    int (*classify)(void *owner, int64_t id, const char *const *paths, size_t count);
+    void (*warm)(void *owner);    /* have a host ready; try now, whatever failed before */
+    void (*refresh)(void *owner); /* hosts hold something that changed: replace them */
+    /* Watcher. sync is answered by engine_synced; crawl calls FOUND before it returns. */
+    void (*sync)(void *owner, uint64_t cookie);
+    int (*crawl)(void *owner, void (*found)(void *engine, const char *path, bool is_directory),
+                 void *engine);
+    void (*follow)(void *owner, const char *folder);
+    /* Clients. PARAMS and RESULT are stolen. */
+    void (*publish)(void *owner, enum topic topic, json_t *params);
+    bool (*listened)(void *owner, enum topic topic);
+    void (*resnapshot)(void *owner, const char *why);
+    void (*reply)(void *owner, uint64_t ticket, json_t *result);
+    void (*refuse)(void *owner, uint64_t ticket, const struct fault *fault);
+    int64_t (*seq)(void *owner);
+    /* The house. */
+    void (*settings)(void *owner); /* a settings file changed: load it, call engine_configured */
+    void (*stop)(void *owner);     /* a client asked the daemon to leave */
+    int64_t (*wall)(void *owner);  /* ms since the epoch */
+};
+
+/* How a run ended, as the workers saw it. */
+enum engine_end { ENGINE_EXITED, ENGINE_TIMEOUT, ENGINE_CANCELLED, ENGINE_HOST_DIED };
+struct engine_finished {
+    int64_t run;
+    enum engine_end end;
+    bool done;              /* all results had been told */
+    int64_t status, signal; /* of the child */
+    const char *test;       /* was running then, or NULL */
+    const char *output;     /* the last of what it printed */
+    int64_t output_total;
+    int64_t timeout_ms;     /* the limit it was under */
+};
+
+struct engine;
+
+/* ROOT, BACKEND are copied; INDEX is the caller's and outlives the engine; PORTS are copied. */
+struct engine *engine_new(const char *root, const char *backend, struct index *index,
+                          const struct engine_ports *ports);
+void engine_free(struct engine *engine);
+
+/* The watcher is armed: look at everything, decide what is stale, have a worker started. */
+void engine_begin(struct engine *engine, int64_t now);
+
+/* ---- from the watcher ---- */
+/* ENTRY: the name came or went; else contents or attributes. */
+void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now);
+void engine_synced(struct engine *engine, uint64_t cookie, int64_t now);
+void engine_lost(struct engine *engine, const char *why, int64_t now);
+void engine_degraded(struct engine *engine, const char *message);
+void engine_root(struct engine *engine, bool there, int64_t now);
+
+/* ---- from the workers ---- */
+void engine_ready(struct engine *engine, const struct report *report, int64_t now);
+void engine_unfit(struct engine *engine, const char *message, int64_t now);
+void engine_classified(struct engine *engine, const struct report *report, int64_t now);
+void engine_report(struct engine *engine, const struct report *report, int64_t now);
+void engine_output(struct engine *engine, int64_t run, const char *bytes, size_t length);
+void engine_finished(struct engine *engine, const struct engine_finished *finished, int64_t now);
+void engine_room(struct engine *engine, int64_t now);
+
+/* ---- from clients ---- */
+/* TICKET 0: nobody waits for an answer. */
+void engine_request(struct engine *engine, uint64_t ticket, const struct request *request,
+                    int64_t now);
+/* The whole present state: status, files, results. A new reference. */
+json_t *engine_snapshot(struct engine *engine);
+
+/* ---- from the house ---- */
+/* Settings were loaded (MESSAGE NULL) or are wrong (the last good ones stay). */
+void engine_configured(struct engine *engine, const char *message, int64_t now);
+
+int64_t engine_deadline(const struct engine *engine);
+void engine_tick(struct engine *engine, int64_t now);
+
+#endif

@@ -1,0 +1,265 @@
+/* What is told to those who listen, and how the state looks from outside. */
+
+#include "daemon/base/xalloc.h"
+#include "daemon/engine/room.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static json_t *path_or_null(const char *path)
+{
+    return path != NULL ? wire_path(path) : json_null();
+}
+
+static bool is_running(const struct engine *engine, const char *file)
+{
+    return sched_running(engine->sched, file);
+}
+
+static void count_unknown(void *owner, const struct index_file *file)
+{
+    int64_t *count = owner;
+    if (!file->current)
+        ++*count;
+}
+
+struct counting {
+    const struct engine *engine;
+    int64_t extra; /* runs of files that do not wait, and deferred files */
+};
+
+static void count_deferred(void *owner, const char *file, int64_t value)
+{
+    (void)value;
+    struct counting *counting = owner;
+    if (sched_waiting(counting->engine->sched, file) == NULL &&
+        !is_running(counting->engine, file))
+        counting->extra++;
+}
+
+/* Before the first check is over nothing is verified; from then on exactly the queue is not. */
+static int64_t to_be_run(struct engine *engine)
+{
+    if (!engine->sorted) {
+        int64_t unknown = 0;
+        index_each_file(engine->index, count_unknown, &unknown);
+        return unknown;
+    }
+    struct counting counting = {.engine = engine};
+    const struct run *run = NULL;
+    for (run = engine->runs; run != NULL; run = run->hh.next)
+        if (!run->manual && sched_waiting(engine->sched, run->file) == NULL)
+            counting.extra++;
+    strset_each(&engine->deferred, count_deferred, &counting);
+    return (int64_t)sched_count_waiting(engine->sched) + counting.extra;
+}
+
+struct stats news_stats(struct engine *engine)
+{
+    struct counts totals = index_totals(engine->index);
+    return (struct stats){
+        .tests = totals.successes + totals.failures + totals.errors + totals.skipped,
+        .successes = totals.successes,
+        .errors = totals.errors,
+        .failures = totals.failures,
+        .skipped = totals.skipped,
+        .to_be_run = to_be_run(engine),
+    };
+}
+
+enum daemon_state news_state(const struct engine *engine)
+{
+    if (engine->error != NULL || engine->root_gone)
+        return STATE_ERROR;
+    if (engine->paused)
+        return STATE_PAUSED;
+    if (!engine->sorted)
+        return STATE_CHECKING;
+    return engine_settled(engine) ? STATE_IDLE : STATE_RUNNING;
+}
+
+const char *news_message(const struct engine *engine)
+{
+    if (engine->root_gone)
+        return "the project's folder is gone; the daemon goes on when it is back";
+    const char *const messages[] = {engine->error, engine->mistaken, engine->degraded};
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
+        if (messages[i] != NULL)
+            return messages[i];
+    return "";
+}
+
+json_t *news_status(struct engine *engine)
+{
+    int64_t wall = engine->ports.wall(engine->ports.owner);
+    struct running *running = xcalloc(HASH_COUNT(engine->runs), sizeof *running);
+    size_t running_count = 0;
+    for (const struct run *run = engine->runs; run != NULL; run = run->hh.next)
+        if (!run->manual)
+            running[running_count++] =
+                (struct running){.file = run->file,
+                                 .test = run->test,
+                                 .since_ms = wall - run->started_wall};
+    const struct sched_job **jobs = NULL;
+    size_t count = sched_queue(engine->sched, &jobs);
+    const char **queue = xcalloc(count, sizeof *queue);
+    for (size_t i = 0; i < count; i++)
+        queue[i] = jobs[i]->file;
+    json_t *json = status_encode(&(struct status){
+        .state = news_state(engine),
+        .message = news_message(engine),
+        .stats = news_stats(engine),
+        .running = running,
+        .running_count = running_count,
+        .queue = queue,
+        .queue_count = count,
+        .root = engine->root,
+        .pid = getpid(),
+        .backend = engine->backend,
+        .framework = engine->framework,
+        .python = engine->python,
+        .degraded = engine->degraded,
+    });
+    free(queue);
+    free(jobs);
+    free(running);
+    return json;
+}
+
+static enum outcome worst(const struct counts *counts)
+{
+    if (counts->errors > 0)
+        return OUTCOME_ERROR;
+    if (counts->failures > 0)
+        return OUTCOME_FAILURE;
+    return counts->successes == 0 && counts->skipped > 0 ? OUTCOME_SKIPPED : OUTCOME_SUCCESS;
+}
+
+json_t *news_file(struct engine *engine, const struct index_file *file)
+{
+    enum file_state state = FILE_NEVER_RUN;
+    if (is_running(engine, file->path))
+        state = FILE_RUNNING;
+    else if (file->verdict != 0)
+        state = file->current && engine->sorted ? FILE_CURRENT : FILE_STALE;
+    const struct counts *counts = &file->counts;
+    return file_encode(&(struct file_record){
+        .file = file->path,
+        .state = state,
+        .runs = file->runs,
+        .has_outcome = file->verdict != 0,
+        .outcome = worst(counts),
+        .duration_ms = file->verdict != 0 ? file->duration_ms : 0,
+        .tests = counts->successes + counts->failures + counts->errors + counts->skipped,
+        .last_run = file->last_run,
+        .from_cache = file->from_cache,
+        .flaky = file->flaky,
+    });
+}
+
+void news_of_file(struct engine *engine, const struct index_file *file)
+{
+    json_t *params = json_object();
+    json_object_set_new(params, "file", wire_path(file->path));
+    json_object_set_new(params, "record", news_file(engine, file));
+    engine->ports.publish(engine->ports.owner, TOPIC_FILE, params);
+}
+
+struct telling {
+    struct engine *engine;
+    const char *file;
+    bool current;
+};
+
+static void tell_result(void *owner, const struct index_result *result)
+{
+    const struct telling *telling = owner;
+    struct engine *engine = telling->engine;
+    json_t *params = result_news_encode(&(struct result_record){.file = telling->file,
+                                                           .test = result->test,
+                                                           .outcome = result->outcome,
+                                                           .current = telling->current,
+                                                           .duration_ms = result->duration_ms,
+                                                           .exception = result->exception,
+                                                           .report = result->report});
+    engine->ports.publish(engine->ports.owner, TOPIC_RESULT, params);
+}
+
+void news_of_results(struct engine *engine, const char *path)
+{
+    struct index_file file;
+    if (!index_file(engine->index, path, &file))
+        return;
+    struct telling telling = {.engine = engine, .file = path, .current = file.current};
+    index_results(engine->index, path, tell_result, &telling);
+}
+
+void news_of_change(struct engine *engine, size_t seen)
+{
+    json_t *params = json_object();
+    json_object_set_new(params, "changed", json_integer((json_int_t)seen));
+    engine->ports.publish(engine->ports.owner, TOPIC_WATCH, params);
+}
+
+static void tell_colour(struct engine *engine, const struct stats *stats)
+{
+    bool red = stats->errors + stats->failures > 0;
+    if (red == engine->red)
+        return;
+    engine->red = red;
+    json_t *params = json_object();
+    json_object_set_new(params, "stats", stats_encode(stats));
+    engine->ports.publish(engine->ports.owner, red ? TOPIC_RED : TOPIC_GREEN, params);
+}
+
+static void tell_stats(struct engine *engine)
+{
+    struct stats stats = news_stats(engine);
+    if (memcmp(&stats, &engine->told_stats, sizeof stats) == 0)
+        return;
+    engine->told_stats = stats;
+    engine->ports.publish(engine->ports.owner, TOPIC_STATS, stats_encode(&stats));
+    tell_colour(engine, &stats);
+}
+
+static void tell_queue(struct engine *engine)
+{
+    const struct sched_job **jobs = NULL;
+    size_t count = sched_queue(engine->sched, &jobs);
+    json_t *queue = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(queue, wire_path(jobs[i]->file));
+    free(jobs);
+    json_t *params = json_object();
+    json_object_set_new(params, "queue", queue);
+    engine->ports.publish(engine->ports.owner, TOPIC_QUEUE, params);
+}
+
+static void tell_state(struct engine *engine)
+{
+    enum daemon_state state = news_state(engine);
+    const char *message = news_message(engine);
+    if (state == engine->told_state && engine->told_message != NULL &&
+        strcmp(message, engine->told_message) == 0)
+        return;
+    engine->told_state = state;
+    free(engine->told_message);
+    engine->told_message = xstrdup(message);
+    json_t *params = json_object();
+    json_object_set_new(params, "state", json_string(daemon_state_names[state]));
+    json_object_set_new(params, "message", wire_text(message));
+    json_object_set_new(params, "framework", engine->framework != NULL ? wire_text(engine->framework)
+                                                                       : json_null());
+    json_object_set_new(params, "python", path_or_null(engine->python));
+    engine->ports.publish(engine->ports.owner, TOPIC_STATE, params);
+}
+
+void news_flush(struct engine *engine)
+{
+    if (engine->news_stats)
+        tell_stats(engine);
+    if (engine->news_queue)
+        tell_queue(engine);
+    tell_state(engine);
+    engine->news_stats = engine->news_queue = engine->news_state = false;
+}

@@ -1,0 +1,423 @@
+/* From "these paths may have changed" to "these test files must run". */
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/engine/room.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *environment_value(const struct engine *engine, const char *name)
+{
+    for (size_t i = 0; i < engine->environment_count; i++)
+        if (strcmp(engine->environment[i].name, name) == 0)
+            return engine->environment[i].value;
+    return NULL;
+}
+
+bool pick_holds(struct engine *engine, const struct index_fact *fact)
+{
+    if (fact->unsure)
+        return false;
+    if (fact->kind == EVIDENCE_ENVIRONMENT) {
+        /* Before a worker told, nothing is current anyway (check_everything). */
+        const char *value = environment_value(engine, fact->path);
+        return engine->environment == NULL ||
+               (value != NULL && strcmp(value, fact->detail) == 0);
+    }
+    struct digest state = tree_state(engine->tree, fact->kind, fact->path);
+    return digest_equal(&state, &fact->state);
+}
+
+static void judge(void *owner, const struct index_fact *fact)
+{
+    struct engine *engine = owner;
+    bool holds = pick_holds(engine, fact);
+    if (holds != fact->holds)
+        index_mark(engine->index, fact->id, holds);
+}
+
+/* ---- wanting ---- */
+
+void pick_want(struct engine *engine, const char *path, enum reason reason, const char *cause,
+               const char *detail, bool forced)
+{
+    struct index_file file;
+    if (!index_file(engine->index, path, &file))
+        return;
+    sched_want(engine->sched,
+               &(struct sched_job){
+                   .file = path,
+                   .reason = reason,
+                   .path = cause,
+                   .detail = detail,
+                   .failures = file.counts.failures + file.counts.errors,
+                   .duration_ms = file.verdict != 0 ? file.duration_ms : -1,
+                   .size = file.size,
+                   .forced = forced,
+               });
+    engine->news_stats = engine->news_queue = true;
+}
+
+/* Which broken fact to name: one about a path that just changed before any other; a test file's
+ * own before what it used. */
+struct cause {
+    struct engine *engine;
+    const struct strset *causes;
+    const char *file;
+    int rank;
+    bool all_volatile;
+    enum reason reason;
+    char *path, *detail;
+};
+
+static enum reason reason_of(const struct engine *engine, const struct index_fact *fact)
+{
+    if (fact->kind == EVIDENCE_ENVIRONMENT)
+        return REASON_ENVIRONMENT;
+    if (fact->kind == EVIDENCE_SEARCH)
+        return REASON_ADDED;
+    if (tree_identity(engine->tree, fact->path).mode == 0)
+        return REASON_DELETED;
+    bool was_absent = fact->kind != EVIDENCE_LISTING && tree_was_absent(fact->kind, &fact->state);
+    return was_absent ? REASON_ADDED : REASON_CHANGED;
+}
+
+static char *detail_of(const struct engine *engine, const struct index_fact *fact)
+{
+    if (fact->unsure)
+        return xstrdup("it changed while the test file ran");
+    if (fact->kind == EVIDENCE_ENVIRONMENT) {
+        const char *value = environment_value(engine, fact->path);
+        return xasprintf("was %s, is %s", fact->detail, value != NULL ? value : "not known");
+    }
+    struct digest now = tree_state(engine->tree, fact->kind, fact->path);
+    return xasprintf("%s was %02x%02x%02x%02x, is %02x%02x%02x%02x", evidence_names[fact->kind],
+                     fact->state.bytes[0], fact->state.bytes[1], fact->state.bytes[2],
+                     fact->state.bytes[3], now.bytes[0], now.bytes[1], now.bytes[2],
+                     now.bytes[3]);
+}
+
+static void consider(void *owner, const struct index_fact *fact, bool is_volatile)
+{
+    struct cause *cause = owner;
+    if (!is_volatile)
+        cause->all_volatile = false;
+    int rank = 1;
+    if (fact->kind != EVIDENCE_ENVIRONMENT && cause->causes != NULL &&
+        strset_has(cause->causes, fact->path))
+        rank = 3;
+    else if (strcmp(fact->path, cause->file) == 0)
+        rank = 2;
+    if (rank <= cause->rank)
+        return;
+    cause->rank = rank;
+    free(cause->path);
+    free(cause->detail);
+    cause->path = xstrdup(fact->path);
+    cause->reason = reason_of(cause->engine, fact);
+    cause->detail = detail_of(cause->engine, fact);
+}
+
+static void want_stale(struct engine *engine, const char *file, const struct strset *causes)
+{
+    struct cause cause = {.engine = engine,
+                          .causes = causes,
+                          .file = file,
+                          .all_volatile = true,
+                          .reason = REASON_CHANGED};
+    index_broken(engine->index, file, consider, &cause);
+    /* What it rewrites itself may just have been written by a run that is still on, which will say
+     * so when it is over: starting now could go round in circles. */
+    if (cause.rank > 0 && cause.all_volatile && run_some_on(engine)) {
+        strset_add(&engine->deferred, file);
+        engine->news_stats = true;
+    } else {
+        strset_remove(&engine->deferred, file);
+        pick_want(engine, file, cause.reason, cause.path, cause.detail, false);
+    }
+    free(cause.path);
+    free(cause.detail);
+}
+
+static void collect_turned(void *owner, const struct index_file *file)
+{
+    strset_add(owner, file->path);
+}
+
+struct turning {
+    struct engine *engine;
+    const struct strset *causes;
+};
+
+static void turn_file(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    const struct turning *turning = owner;
+    struct engine *engine = turning->engine;
+    struct index_file file;
+    if (!index_file(engine->index, path, &file))
+        return;
+    if (file.current) {
+        strset_remove(&engine->deferred, path);
+        sched_drop(engine->sched, path, false);
+        if (engine->sorted && !sched_running(engine->sched, path))
+            news_of_results(engine, path);
+    } else if (file.verdict != 0) {
+        want_stale(engine, path, turning->causes);
+    }
+    if (engine->sorted)
+        news_of_file(engine, &file);
+    engine->news_stats = engine->news_queue = true;
+}
+
+void pick_turned(struct engine *engine, const struct strset *causes)
+{
+    struct strset files = {0};
+    index_each_turned(engine->index, collect_turned, &files);
+    struct turning turning = {.engine = engine, .causes = causes};
+    strset_each(&files, turn_file, &turning);
+    strset_finish(&files);
+}
+
+static void collect_stale(void *owner, const struct index_file *file)
+{
+    if (!file->current)
+        strset_add(owner, file->path);
+}
+
+static void want_straggler(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    struct index_file file;
+    if (sched_waiting(engine->sched, path) != NULL || sched_running(engine->sched, path) ||
+        strset_has(&engine->deferred, path) || !index_file(engine->index, path, &file))
+        return;
+    if (file.verdict != 0)
+        want_stale(engine, path, NULL);
+    else
+        pick_want(engine, path, engine->started_up ? REASON_NEW : REASON_NEVER_RUN, NULL, NULL,
+                  false);
+}
+
+void pick_stragglers(struct engine *engine)
+{
+    struct strset files = {0};
+    index_each_file(engine->index, collect_stale, &files);
+    strset_each(&files, want_straggler, engine);
+    strset_finish(&files);
+}
+
+static void retry_deferred(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    struct index_file file;
+    bool there = index_file(engine->index, path, &file);
+    if (there && !file.current)
+        want_stale(engine, path, NULL);
+    else
+        strset_remove(&engine->deferred, path);
+}
+
+void pick_deferred(struct engine *engine)
+{
+    strset_each(&engine->deferred, retry_deferred, engine);
+}
+
+void pick_remove_file(struct engine *engine, const char *path)
+{
+    struct run *run = NULL;
+    struct run *next = NULL;
+    HASH_ITER(hh, engine->runs, run, next)
+    if (strcmp(run->file, path) == 0 && !run->manual && !run->ended) {
+        run->discard = true;
+        engine->ports.cancel(engine->ports.owner, run->id);
+    }
+    sched_drop(engine->sched, path, true);
+    strset_remove(&engine->deferred, path);
+    int error = index_remove_file(engine->index, path);
+    if (error < 0)
+        log_error("cannot remove %s from the index: %s", path, strerror(-error));
+    json_t *params = json_object();
+    json_object_set_new(params, "file", wire_path(path));
+    json_object_set_new(params, "record", json_null());
+    engine->ports.publish(engine->ports.owner, TOPIC_FILE, params);
+    engine->news_stats = engine->news_queue = true;
+}
+
+/* ---- a batch of changes ---- */
+
+struct batch {
+    struct engine *engine;
+    struct strset causes;     /* every path whose facts were judged */
+    bool vanished;            /* something did */
+    struct strset changed;    /* paths that really changed */
+    const char *importable;   /* one path that an import could now find */
+    bool framework_settings;  /* which files are test files must be asked again */
+    bool project_settings;
+    bool hosts;               /* what hosts hold has changed */
+};
+
+static void judge_at(struct batch *batch, const char *path)
+{
+    if (!strset_add(&batch->causes, path))
+        return;
+    index_facts_at(batch->engine->index, path, judge, batch->engine);
+}
+
+/* Facts that a name's coming or going can break, beyond those about the path itself. */
+static void judge_around(struct batch *batch, const char *path)
+{
+    autofree char *folder = path_parent(path);
+    autofree char *stem = path_stem(path);
+    judge_at(batch, folder);
+    judge_at(batch, stem);
+    if (strncmp(path_base(path), "__init__.", strlen("__init__.")) == 0)
+        judge_at(batch, folder);
+    index_facts_below(batch->engine->index, path, judge, batch->engine);
+}
+
+static bool could_be_imported(const char *path)
+{
+    const char *base = path_base(path);
+    const char *dot = strrchr(base, '.');
+    return dot == NULL || strcmp(dot, ".py") == 0 || strcmp(dot, ".so") == 0 ||
+           strcmp(dot, ".pyc") == 0;
+}
+
+static bool is_framework_settings(const char *path)
+{
+    static const char *const names[] = {"setup.cfg", "tox.ini",    "pyproject.toml", "pytest.ini",
+                                        ".noserc",   "nose.cfg", "conftest.py",    NULL};
+    return word_find(names, path_base(path)) >= 0;
+}
+
+static bool is_project_settings(const char *path)
+{
+    return strcmp(path, "pyproject.toml") == 0 || strcmp(path, "setup.cfg") == 0 ||
+           strcmp(path, "tox.ini") == 0;
+}
+
+/* Does the name, at the top of the root, stand for a module that hosts may hold, or fail to see? */
+static bool is_top_level_module(const char *path, unsigned change)
+{
+    return strchr(path, '/') == NULL && could_be_imported(path) &&
+           (change & (TREE_APPEARED | TREE_VANISHED)) != 0;
+}
+
+static void sort_later(void *owner, const char *path)
+{
+    struct engine *engine = owner;
+    if (check_candidate(engine, path))
+        strset_add(&engine->unsorted, path);
+}
+
+static void judge_change(void *owner, const char *path, int64_t entry)
+{
+    struct batch *batch = owner;
+    struct engine *engine = batch->engine;
+    unsigned change = tree_refresh(engine->tree, path);
+    judge_at(batch, path);
+    if (entry != 0 || (change & (TREE_APPEARED | TREE_VANISHED)) != 0)
+        judge_around(batch, path);
+    if (change == TREE_SAME)
+        return;
+    strset_add(&batch->changed, path);
+    if ((change & TREE_VANISHED) != 0)
+        batch->vanished = true;
+    log_debug("%s %s", change & TREE_APPEARED ? "added" : change & TREE_VANISHED ? "deleted" : "changed",
+              path);
+    if (is_framework_settings(path))
+        batch->framework_settings = true;
+    if (is_project_settings(path))
+        batch->project_settings = true;
+    if (strset_has(&engine->loaded, path) || is_top_level_module(path, change))
+        batch->hosts = true;
+    if ((change & TREE_APPEARED) != 0) {
+        if (could_be_imported(path))
+            batch->importable = path;
+        sort_later(engine, path);
+    }
+    bool executable = (tree_identity(engine->tree, path).mode & 0111) != 0;
+    if ((change & TREE_CHANGED) != 0 &&
+        (executable || strcmp(path_base(path), "__init__.py") == 0))
+        sort_later(engine, path); /* frameworks skip programs; packages may hold tests */
+}
+
+static void collect_file(void *owner, const char *file)
+{
+    strset_add(owner, file);
+}
+
+struct wanting {
+    struct engine *engine;
+    const char *path;
+};
+
+static void want_failed(void *owner, const char *file, int64_t value)
+{
+    (void)value;
+    const struct wanting *wanting = owner;
+    pick_want(wanting->engine, file, REASON_FAILED_IMPORT, wanting->path,
+              "an import failed in it, and this is new", false);
+}
+
+void pick_failed_imports(struct engine *engine, const char *added)
+{
+    struct strset files = {0};
+    index_raised(engine->index, "ImportError", collect_file, &files);
+    index_raised(engine->index, "ModuleNotFoundError", collect_file, &files);
+    struct wanting wanting = {.engine = engine, .path = added};
+    strset_each(&files, want_failed, &wanting);
+    strset_finish(&files);
+}
+
+static void want_if_waiting(void *owner, const char *file, int64_t value)
+{
+    (void)value;
+    const struct wanting *wanting = owner;
+    if (sched_waiting(wanting->engine->sched, file) != NULL)
+        pick_want(wanting->engine, file, REASON_CHANGED, wanting->path, NULL, false);
+}
+
+/* A file that waits already may have a better place in the queue by this change. */
+static void reorder(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    if (sched_count_waiting(engine->sched) == 0)
+        return;
+    struct strset files = {0};
+    index_affected(engine->index, path, collect_file, &files);
+    struct wanting wanting = {.engine = engine, .path = path};
+    strset_each(&files, want_if_waiting, &wanting);
+    strset_finish(&files);
+}
+
+void pick_changes(struct engine *engine, struct strset *paths)
+{
+    struct batch batch = {.engine = engine};
+    strset_each(paths, judge_change, &batch);
+    if (batch.vanished)
+        check_removed(engine);
+    if (batch.hosts)
+        engine->ports.refresh(engine->ports.owner);
+    pick_turned(engine, &batch.causes);
+    strset_each(&batch.changed, reorder, engine);
+    if (batch.importable != NULL)
+        pick_failed_imports(engine, batch.importable);
+    if (batch.project_settings)
+        engine->ports.settings(engine->ports.owner);
+    if (batch.framework_settings && engine->sorted)
+        check_ask_all(engine);
+    else if (batch.framework_settings)
+        engine->ports.warm(engine->ports.owner);
+    check_ask(engine);
+    if (strset_count(&batch.changed) > 0)
+        news_of_change(engine, strset_count(&batch.changed));
+    strset_finish(&batch.changed);
+    strset_finish(&batch.causes);
+}

@@ -1,0 +1,190 @@
+#ifndef ENGINE_ROOM_H
+#define ENGINE_ROOM_H
+
+/* What the files of this room share and nobody else sees. */
+
+#include "daemon/base/strset.h"
+#include "daemon/engine/engine.h"
+#include "daemon/sched/sched.h"
+#include "daemon/sched/settle.h"
+
+#include <uthash.h>
+
+/* Changes remembered while runs are on; with more, the runs count as blind. */
+enum { DISTURBANCES = 1 << 17 };
+
+/* A change that was told while runs were on. */
+struct disturbance {
+    int64_t number;
+    char *path;
+    bool entry;
+};
+
+/* One value of the environment that every run of these workers has. */
+struct variable {
+    char *name, *value;
+};
+
+struct look {
+    enum evidence_kind kind;
+    char *path;
+    bool has_seen;
+    struct identity seen;
+};
+
+struct outcome_record {
+    char *test;
+    enum outcome outcome;
+    double duration_ms;
+    char *exception, *report;
+};
+
+struct run {
+    UT_hash_handle hh;
+    int64_t id;
+    char *file;
+    int64_t began;     /* number of the last change told before it began */
+    bool blind;        /* changes were lost meanwhile: nothing it saw is sure */
+    bool manual;       /* run by hand, outside the workers */
+    int64_t started;   /* monotonic ms */
+    int64_t started_wall;
+    struct counts before; /* of the verdict shown when it began */
+    enum reason reason;
+    char *path, *detail; /* what called for it */
+    char *test;          /* runs now */
+    struct look *looks;
+    size_t look_count, look_capacity;
+    struct strset looked; /* kind digit + path */
+    struct strset wrote;
+    struct outcome_record *results;
+    size_t result_count, result_capacity;
+    double duration_ms;
+    bool ended;      /* waits for its cookie */
+    uint64_t cookie;
+    bool discard;    /* cancelled: nothing comes of it */
+};
+
+struct waiter {
+    uint64_t ticket;
+    uint64_t cookie; /* 0: already seen */
+    int64_t since;
+    int64_t seen;     /* when all earlier changes had been judged; -1: not yet */
+    int64_t deadline; /* INT64_MAX: none */
+    bool healing;     /* asked for a worker again: refuse on the next failure */
+};
+
+struct engine {
+    char *root, *backend;
+    struct index *index;
+    struct tree *tree;
+    struct sched *sched;
+    struct settle settle;
+    struct engine_ports ports;
+
+    char *error;    /* tests cannot be run: why, and the mend */
+    char *mistaken; /* the settings are wrong: why; the last good ones are in use */
+    char *degraded; /* a part of the tree is not watched */
+    char *framework, *python;
+    bool paused;
+    bool root_gone;
+
+    /* Which files are test files. */
+    struct strset suffixes;   /* of files that could be */
+    struct strset unsorted;   /* could be test files, not asked yet */
+    struct strset asked;      /* asked just now */
+    int64_t question;         /* id of the last classify */
+    bool asking;
+    bool sorted;              /* the first answer has come: the set of test files is known */
+    bool started_up;          /* the first answer was applied: later files are "new" */
+
+    struct variable *environment; /* NULL: no worker told yet */
+    size_t environment_count;
+    struct strset loaded;     /* project files that every host holds */
+
+    /* Runs. */
+    struct run *runs;
+    int64_t last_run;
+    int64_t number; /* of the last change told */
+    struct disturbance *disturbances;
+    size_t disturbance_count, disturbance_capacity;
+    struct strset deferred; /* stale only by what runs may have written themselves */
+    struct strset hostless; /* files whose worker host died under them, once */
+    uint64_t cookie;
+
+    struct waiter *waiters;
+    size_t waiter_count, waiter_capacity;
+
+    /* What was told last, and what is worth telling again. */
+    bool news_stats, news_queue, news_state;
+    struct stats told_stats;
+    enum daemon_state told_state;
+    char *told_message;
+    bool red;
+};
+
+/* check.c: look at everything; which files are test files */
+void check_everything(struct engine *engine);
+/* Test files that are no longer there leave, with all that is known of them. */
+void check_removed(struct engine *engine);
+void check_environment(struct engine *engine);
+bool check_candidate(const struct engine *engine, const char *path);
+void check_ask(struct engine *engine);
+void check_ask_all(struct engine *engine);
+
+/* pick.c: from changes to what must run */
+bool pick_holds(struct engine *engine, const struct index_fact *fact);
+void pick_changes(struct engine *engine, struct strset *paths);
+/* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
+ * paths to name as reason first. */
+void pick_turned(struct engine *engine, const struct strset *causes);
+/* Whatever is not current and not queued is wanted: at start, and as a net under all else. */
+void pick_stragglers(struct engine *engine);
+void pick_want(struct engine *engine, const char *file, enum reason reason, const char *path,
+               const char *detail, bool forced);
+/* Whoever failed by an import may find it now that ADDED is there. */
+void pick_failed_imports(struct engine *engine, const char *added);
+void pick_deferred(struct engine *engine);
+void pick_remove_file(struct engine *engine, const char *file);
+
+/* run.c: runs that are on */
+void run_start_what_fits(struct engine *engine, int64_t now);
+/* Is a run on, or waiting for its cookie, that somebody may wait for? */
+bool run_some_on(const struct engine *engine);
+struct run *run_find(struct engine *engine, int64_t id);
+struct run *run_begin(struct engine *engine, const char *file, int64_t now);
+void run_forget(struct engine *engine, struct run *run);
+void run_disturb(struct engine *engine, const char *path, bool entry);
+void run_look(struct run *run, enum evidence_kind kind, const char *path,
+              const struct report_identity *seen);
+void run_result(struct run *run, const char *test, enum outcome outcome, double duration_ms,
+                const char *exception, const char *report);
+void run_end(struct engine *engine, struct run *run);
+
+/* verdict.c: a run is over and every change was told */
+void verdict_conclude(struct engine *engine, struct run *run);
+/* What to record of a child that ended badly; nothing where it ended well. */
+void verdict_of_end(struct run *run, const struct engine_finished *finished);
+
+/* manual.c: runs made by hand */
+void manual_begin(struct engine *engine, uint64_t ticket, int64_t now);
+void manual_end(struct engine *engine, uint64_t ticket, const json_t *params, int64_t now);
+
+/* wait.c */
+void wait_add(struct engine *engine, uint64_t ticket, const json_t *params, int64_t now);
+void wait_check(struct engine *engine, int64_t now);
+void wait_refuse(struct engine *engine, const char *message);
+
+/* news.c */
+struct stats news_stats(struct engine *engine);
+enum daemon_state news_state(const struct engine *engine);
+const char *news_message(const struct engine *engine);
+json_t *news_status(struct engine *engine);
+json_t *news_file(struct engine *engine, const struct index_file *file);
+void news_of_file(struct engine *engine, const struct index_file *file);
+void news_of_results(struct engine *engine, const char *file);
+void news_of_change(struct engine *engine, size_t seen);
+/* Tells what changed since it was told last. */
+void news_flush(struct engine *engine);
+bool engine_settled(const struct engine *engine);
+
+#endif

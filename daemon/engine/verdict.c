@@ -1,0 +1,349 @@
+/* A run is over: what came of it, what it rests on, and whether that can be believed. */
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/engine/room.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- children that ended badly ---- */
+
+static void add_tail(char **report, const struct engine_finished *finished)
+{
+    if (finished->output == NULL || finished->output[0] == '\0')
+        return;
+    size_t length = strlen(finished->output);
+    const char *tail = finished->output + (length > 8192 ? length - 8192 : 0);
+    char *longer = xasprintf("%s\n\nThe last it printed (of %lld bytes):\n%s", *report,
+                             (long long)finished->output_total, tail);
+    free(*report);
+    *report = longer;
+}
+
+static void blame(struct run *run, const struct engine_finished *finished, const char *otherwise,
+                  const char *exception, char *report)
+{
+    add_tail(&report, finished);
+    const char *test = finished->test != NULL ? finished->test : otherwise;
+    run_result(run, test, OUTCOME_ERROR, run->duration_ms, exception, report);
+    free(report);
+}
+
+static const char *during(const struct engine_finished *finished)
+{
+    return finished->done ? "after its tests" : "before its tests were through";
+}
+
+void verdict_of_end(struct run *run, const struct engine_finished *finished)
+{
+    if (run->discard)
+        return;
+    if (finished->end == ENGINE_TIMEOUT) {
+        blame(run, finished, "(timeout)", "Timeout",
+              xasprintf("stopped: not over after %.1f s, which is the limit for a test file "
+                        "(\"timeout\" in [tool.sniffer])",
+                        (double)finished->timeout_ms / 1000));
+    } else if (finished->end == ENGINE_HOST_DIED) {
+        blame(run, finished, "(crashed)", "WorkerDied",
+              xstrdup("the worker process that started this test file died with it, twice"));
+    } else if (finished->signal != 0) {
+        const char *name = sigabbrev_np((int)finished->signal);
+        autofree char *exception = xasprintf("SIG%s", name != NULL ? name : "?");
+        blame(run, finished, "(crashed)", exception,
+              xasprintf("the process was ended by signal %lld (%s) %s",
+                        (long long)finished->signal, exception, during(finished)));
+    } else if (!finished->done) {
+        blame(run, finished, "(exit)", "SystemExit",
+              xasprintf("the process left with status %lld %s", (long long)finished->status,
+                        during(finished)));
+    }
+}
+
+/* ---- evidence ---- */
+
+/* What was told while the run was on, and was not its own doing. */
+struct disturbed {
+    struct strset paths;   /* changed */
+    struct strset entries; /* names that came or went: all below them is doubtful, too */
+    struct strset folders; /* whose listing changed */
+    struct strset stems;   /* where a module search may find something else */
+};
+
+static void disturbed_finish(struct disturbed *disturbed)
+{
+    strset_finish(&disturbed->paths);
+    strset_finish(&disturbed->entries);
+    strset_finish(&disturbed->folders);
+    strset_finish(&disturbed->stems);
+}
+
+static void collect(const struct engine *engine, const struct run *run,
+                    struct disturbed *disturbed)
+{
+    for (size_t i = 0; i < engine->disturbance_count; i++) {
+        const struct disturbance *change = &engine->disturbances[i];
+        if (change->number <= run->began || strset_has(&run->wrote, change->path))
+            continue;
+        strset_add(&disturbed->paths, change->path);
+        if (!change->entry)
+            continue;
+        autofree char *folder = path_parent(change->path);
+        autofree char *stem = path_stem(change->path);
+        strset_add(&disturbed->entries, change->path);
+        strset_add(&disturbed->folders, folder);
+        strset_add(&disturbed->stems, stem);
+        if (strncmp(path_base(change->path), "__init__.", strlen("__init__.")) == 0)
+            strset_add(&disturbed->stems, folder);
+    }
+}
+
+static bool below_any(const struct strset *entries, const char *path)
+{
+    if (strset_count(entries) == 0)
+        return false;
+    autofree char *prefix = xstrdup(path);
+    for (char *slash = strrchr(prefix, '/'); slash != NULL && slash > prefix;
+         slash = strrchr(prefix, '/')) {
+        *slash = '\0';
+        if (strset_has(entries, prefix))
+            return true;
+    }
+    return false;
+}
+
+/* Did the path, as this look saw it, stay as it was? */
+static bool is_disturbed(const struct disturbed *disturbed, const struct look *look)
+{
+    if (below_any(&disturbed->entries, look->path))
+        return true;
+    switch (look->kind) {
+    case EVIDENCE_LISTING:
+        return strset_has(&disturbed->folders, look->path) ||
+               strset_has(&disturbed->entries, look->path);
+    case EVIDENCE_SEARCH:
+        return strset_has(&disturbed->stems, look->path);
+    case EVIDENCE_CODE:
+    case EVIDENCE_CONTENT:
+    case EVIDENCE_PRESENCE:
+        return strset_has(&disturbed->paths, look->path);
+    case EVIDENCE_ENVIRONMENT:
+        break;
+    }
+    return false;
+}
+
+/* Does the identity that the child saw say that the path is another one now? */
+static bool moved_on(const struct engine *engine, const struct look *look)
+{
+    if (!look->has_seen)
+        return false;
+    struct identity now = tree_identity(engine->tree, look->path);
+    if (S_ISLNK(now.mode) && !S_ISLNK(look->seen.mode))
+        return false; /* asked through a link: its target has a look of its own */
+    if (S_ISDIR(now.mode) && S_ISDIR(look->seen.mode))
+        return now.mode != look->seen.mode;
+    return !identity_equal(&now, &look->seen);
+}
+
+struct own_writes {
+    struct strset paths, folders, stems;
+};
+
+static void add_write(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct own_writes *own = owner;
+    autofree char *folder = path_parent(path);
+    autofree char *stem = path_stem(path);
+    strset_add(&own->paths, path);
+    strset_add(&own->folders, folder);
+    strset_add(&own->stems, stem);
+}
+
+static bool wrote_it_later(const struct own_writes *own, const struct look *look)
+{
+    if (look->kind == EVIDENCE_LISTING)
+        return strset_has(&own->folders, look->path);
+    if (look->kind == EVIDENCE_SEARCH)
+        return strset_has(&own->stems, look->path);
+    return strset_has(&own->paths, look->path);
+}
+
+struct evidence_list {
+    struct index_evidence *items;
+    size_t count;
+};
+
+static struct evidence_list evidence_of(struct engine *engine, const struct run *run)
+{
+    struct disturbed disturbed = {0};
+    struct own_writes own = {0};
+    collect(engine, run, &disturbed);
+    strset_each(&run->wrote, add_write, &own);
+    struct evidence_list list = {0};
+    list.items = xcalloc(run->look_count + engine->environment_count, sizeof *list.items);
+    for (size_t i = 0; i < run->look_count; i++) {
+        const struct look *look = &run->looks[i];
+        struct index_evidence *item = &list.items[list.count++];
+        *item = (struct index_evidence){.kind = look->kind, .path = look->path, .detail = ""};
+        item->is_volatile = wrote_it_later(&own, look);
+        item->unsure = run->blind || is_disturbed(&disturbed, look) ||
+                       (!item->is_volatile && moved_on(engine, look));
+        item->state = tree_state(engine->tree, look->kind, look->path);
+        item->holds = !item->unsure;
+    }
+    for (size_t i = 0; i < engine->environment_count; i++)
+        list.items[list.count++] =
+            (struct index_evidence){.kind = EVIDENCE_ENVIRONMENT,
+                                    .path = engine->environment[i].name,
+                                    .detail = engine->environment[i].value,
+                                    .holds = true};
+    disturbed_finish(&disturbed);
+    strset_finish(&own.paths);
+    strset_finish(&own.folders);
+    strset_finish(&own.stems);
+    return list;
+}
+
+/* The folders of what it looked at must be watched, ignored or not. */
+static void follow(struct engine *engine, const struct evidence_list *list)
+{
+    struct strset folders = {0};
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].kind == EVIDENCE_ENVIRONMENT)
+            continue;
+        autofree char *folder = path_parent(list->items[i].path);
+        if (strset_add(&folders, folder))
+            engine->ports.follow(engine->ports.owner, folder);
+        if (list->items[i].kind == EVIDENCE_LISTING && strset_add(&folders, list->items[i].path))
+            engine->ports.follow(engine->ports.owner, list->items[i].path);
+    }
+    strset_finish(&folders);
+}
+
+static void remember(struct engine *engine, const struct evidence_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct tree_memory memory;
+        const struct index_evidence *item = &list->items[i];
+        if ((item->kind != EVIDENCE_CODE && item->kind != EVIDENCE_CONTENT) ||
+            !tree_recall(engine->tree, item->path, &memory))
+            continue;
+        index_see(engine->index, &(struct index_seen){.path = memory.path,
+                                                      .device = memory.identity.device,
+                                                      .inode = memory.identity.inode,
+                                                      .size = memory.identity.size,
+                                                      .mtime_ns = memory.identity.mtime_ns,
+                                                      .ctime_ns = memory.identity.ctime_ns,
+                                                      .mode = memory.identity.mode,
+                                                      .digest = memory.digest});
+    }
+}
+
+/* Files that rewrite PATH themselves, too, do not go stale by this run's writing it. */
+static void rebase(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    autofree char *folder = path_parent(path);
+    autofree char *stem = path_stem(path);
+    const struct {
+        enum evidence_kind kind;
+        const char *path;
+    } touched[] = {{EVIDENCE_CONTENT, path},    {EVIDENCE_CODE, path},    {EVIDENCE_PRESENCE, path},
+                   {EVIDENCE_LISTING, folder}, {EVIDENCE_SEARCH, stem}};
+    for (size_t i = 0; i < sizeof touched / sizeof *touched; i++)
+        index_rebase(engine->index, touched[i].kind, touched[i].path,
+                     tree_state(engine->tree, touched[i].kind, touched[i].path));
+}
+
+static int record(struct engine *engine, const struct run *run)
+{
+    struct evidence_list list = evidence_of(engine, run);
+    struct index_result *results = xcalloc(run->result_count, sizeof *results);
+    for (size_t i = 0; i < run->result_count; i++)
+        results[i] = (struct index_result){.test = run->results[i].test,
+                                           .outcome = run->results[i].outcome,
+                                           .duration_ms = run->results[i].duration_ms,
+                                           .exception = run->results[i].exception,
+                                           .report = run->results[i].report};
+    follow(engine, &list);
+    remember(engine, &list);
+    int error = index_record(engine->index, &(struct index_run){.file = run->file,
+                                                                .started = run->started_wall,
+                                                                .duration_ms = run->duration_ms,
+                                                                .reason = run->reason,
+                                                                .path = run->path,
+                                                                .detail = run->detail,
+                                                                .results = results,
+                                                                .result_count = run->result_count,
+                                                                .evidence = list.items,
+                                                                .evidence_count = list.count});
+    free(results);
+    free(list.items);
+    return error;
+}
+
+static json_t *numbers(const struct counts *counts)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "errors", json_integer(counts->errors));
+    json_object_set_new(object, "failures", json_integer(counts->failures));
+    return object;
+}
+
+static void tell(struct engine *engine, const struct run *run, const struct index_file *file)
+{
+    json_t *params = json_object();
+    json_object_set_new(params, "file", wire_path(run->file));
+    json_object_set_new(params, "duration_ms", json_real(run->duration_ms));
+    json_object_set_new(params, "record", news_file(engine, file));
+    engine->ports.publish(engine->ports.owner, TOPIC_RUN_FINISHED, params);
+    news_of_results(engine, run->file);
+    const struct counts *before = &run->before;
+    if (before->errors + before->failures + file->counts.errors + file->counts.failures == 0)
+        return;
+    params = json_object();
+    json_object_set_new(params, "file", wire_path(run->file));
+    json_object_set_new(params, "before", numbers(before));
+    json_object_set_new(params, "now", numbers(&file->counts));
+    engine->ports.publish(engine->ports.owner, TOPIC_FILE_FAILURES, params);
+}
+
+static void want_again(struct engine *engine, const struct run *run)
+{
+    struct index_file file;
+    if (!index_file(engine->index, run->file, &file) || (file.current && !run->discard))
+        return;
+    if (sched_waiting(engine->sched, run->file) == NULL)
+        pick_want(engine, run->file, run->reason, run->path, run->detail, false);
+}
+
+void verdict_conclude(struct engine *engine, struct run *run)
+{
+    struct index_file file;
+    bool known = index_file(engine->index, run->file, &file);
+    if (!run->manual)
+        sched_done(engine->sched, run->file);
+    int error = 0;
+    if (known && !run->discard) {
+        /* The test file itself is evidence, whatever the child could tell. */
+        run_look(run, EVIDENCE_CONTENT, run->file, NULL);
+        error = record(engine, run);
+        strset_each(&run->wrote, rebase, engine);
+        if (error < 0)
+            log_error("cannot store the verdict of %s: %s", run->file, strerror(-error));
+        log_debug("%s ran in %.0f ms because of %s", run->file, run->duration_ms,
+                  run->path != NULL ? run->path : reason_names[run->reason]);
+        if (error == 0 && index_file(engine->index, run->file, &file))
+            tell(engine, run, &file);
+    }
+    pick_turned(engine, NULL);
+    if (known && error == 0)
+        want_again(engine, run);
+    run_forget(engine, run);
+    pick_deferred(engine);
+    engine->news_stats = engine->news_queue = engine->news_state = true;
+}

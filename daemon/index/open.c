@@ -1,0 +1,241 @@
+#include "daemon/base/xalloc.h"
+#include "daemon/index/db.h"
+#include "daemon/index/schema.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int db_errno(sqlite3 *sql, int code)
+{
+    int system = sql != NULL ? sqlite3_system_errno(sql) : 0;
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EBADMSG;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_TOOBIG:
+        return -EFBIG;
+    case SQLITE_CANTOPEN:
+        return system != 0 ? -system : -EACCES;
+    case SQLITE_IOERR:
+        return system == ENOSPC || system == EDQUOT ? -system : -EIO;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int ask_number(sqlite3 *sql, const char *text, int *ret)
+{
+    sqlite3_stmt *ask = NULL;
+    int code = sqlite3_prepare_v2(sql, text, -1, &ask, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(ask);
+    if (code == SQLITE_ROW)
+        *ret = sqlite3_column_int(ask, 0);
+    sqlite3_finalize(ask);
+    return db_errno(sql, code);
+}
+
+/* Whose file is it, and of which version? Reads only: a file that is not ours stays as it is. */
+static int judge(sqlite3 *sql, int *ret_version)
+{
+    int application = 0;
+    int version = 0;
+    int tables = 0;
+    int r = ask_number(sql, "PRAGMA application_id", &application);
+    if (r == 0)
+        r = ask_number(sql, "PRAGMA user_version", &version);
+    if (r == 0)
+        r = ask_number(sql, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (r < 0)
+        return r;
+    bool empty = application == 0 && version == 0 && tables == 0;
+    if (!empty && application != SCHEMA_APPLICATION)
+        return -EMEDIUMTYPE;
+    if (version > schema_version())
+        return -EPROTONOSUPPORT;
+    if (!empty && version < 1)
+        return -EBADMSG; /* ours, but no step was ever taken */
+    *ret_version = version;
+    return 0;
+}
+
+/* The locking mode keeps the lock that the first transaction takes until the file is closed. */
+static int hold(sqlite3 *sql, int *ret_version)
+{
+    int code = sqlite3_exec(sql,
+                            "PRAGMA locking_mode = EXCLUSIVE;"
+                            "PRAGMA trusted_schema = OFF;"
+                            "PRAGMA foreign_keys = ON;"
+                            "PRAGMA temp_store = MEMORY;"
+                            "PRAGMA cache_size = -16384;" /* KiB */
+                            "BEGIN EXCLUSIVE",
+                            NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return db_errno(sql, code);
+    int version = 0;
+    int r = judge(sql, &version);
+    code = sqlite3_exec(sql, "ROLLBACK", NULL, NULL, NULL);
+    if (r == 0)
+        r = db_errno(sql, code);
+    if (r == 0)
+        *ret_version = version;
+    return r;
+}
+
+static int prepare(struct db *db)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        int code =
+            sqlite3_prepare_v3(db->sql, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &db->statements[i], NULL);
+        /* The text is right, as each test shows: the tables are not what they should be. */
+        if (code == SQLITE_ERROR)
+            return -EBADMSG;
+        if (code != SQLITE_OK)
+            return db_errno(db->sql, code);
+    }
+    return 0;
+}
+
+static int check_result(void *owner, int columns, char **values, char **names)
+{
+    (void)names;
+    bool *sound = owner;
+    *sound = columns == 1 && values[0] != NULL && strcmp(values[0], "ok") == 0;
+    return 0;
+}
+
+/* A check reads all of the file, so it is kept for when there is reason: the last program that had
+ * the file did not close it, or met damage. */
+static int check(struct db *db)
+{
+    int64_t clean = 0;
+    int r = db_number_values(db, GET_CLEAN, NULL, 0, &clean);
+    if (r < 0)
+        return r == -ENOENT ? -EBADMSG : r;
+    if (!clean) {
+        bool sound = false;
+        int code =
+            sqlite3_exec(db->sql, "PRAGMA quick_check(1)", check_result, &sound, NULL);
+        if (code != SQLITE_OK)
+            return db_errno(db->sql, code);
+        if (!sound)
+            return -EBADMSG;
+    }
+    return db_run(db, SET_CLEAN, as_number(0));
+}
+
+static int open_at(struct db *db, const char *path)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                SQLITE_OPEN_EXRESCODE;
+    int code = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->sql, flags, NULL);
+    if (code != SQLITE_OK)
+        return db_errno(db->sql, code);
+    /* A log that belongs to somebody else's file is not ours to write back. */
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    int version = 0;
+    int r = hold(db->sql, &version);
+    if (r < 0)
+        return r;
+    code = sqlite3_exec(db->sql,
+                        "PRAGMA journal_mode = WAL;"
+                        "PRAGMA synchronous = NORMAL;"
+                        /* In pages. One run touches pages all over the pairs by fact:
+                         * a longer log writes each of them back once for many runs. */
+                        "PRAGMA wal_autocheckpoint = 8000;"
+                        "PRAGMA journal_size_limit = 33554432",
+                        NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = schema_update(db->sql, version);
+    if (code == SQLITE_ERROR)
+        return -EBADMSG; /* a step found other tables than it was written for */
+    r = db_errno(db->sql, code);
+    if (r == 0)
+        r = prepare(db);
+    if (r == 0)
+        r = check(db);
+    if (r == 0)
+        sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return r;
+}
+
+int db_open(struct db *db, const char *path)
+{
+    *db = (struct db){0};
+    int r = open_at(db, path);
+    if (r < 0) {
+        db->damaged = true; /* so that closing does not call it clean */
+        db_close(db);
+    }
+    return r;
+}
+
+void db_close(struct db *db)
+{
+    if (!db->damaged && db->statements[SET_CLEAN] != NULL)
+        db_run(db, SET_CLEAN, as_number(1));
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(db->statements[i]);
+    sqlite3_close(db->sql);
+    *db = (struct db){0};
+}
+
+bool db_is_unfit(int r)
+{
+    return r == -EBADMSG || r == -EPROTONOSUPPORT || r == -EMEDIUMTYPE;
+}
+
+/* PATH.damaged, or PATH.damaged-2 where that is taken, and so on. */
+static char *free_name(const char *path, int why)
+{
+    const char *word = why == -EMEDIUMTYPE       ? "foreign"
+                       : why == -EPROTONOSUPPORT ? "newer"
+                                                 : "damaged";
+    char *name = xasprintf("%s.%s", path, word);
+    for (int i = 2; access(name, F_OK) == 0; i++) {
+        free(name);
+        name = xasprintf("%s.%s-%d", path, word, i);
+    }
+    return name;
+}
+
+static int rename_if_there(const char *from, const char *to)
+{
+    return rename(from, to) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int db_set_aside(const char *path, int why, char **ret_aside)
+{
+    /* The logs first: a log that stays would be played into the new file. */
+    static const char *const suffixes[] = {"-wal", "-journal", "-shm", ""};
+    char *aside = free_name(path, why);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < sizeof suffixes / sizeof *suffixes; i++) {
+        autofree char *from = xasprintf("%s%s", path, suffixes[i]);
+        autofree char *to = xasprintf("%s%s", aside, suffixes[i]);
+        r = rename_if_there(from, to);
+    }
+    if (r < 0)
+        free(aside);
+    else
+        *ret_aside = aside;
+    return r;
+}

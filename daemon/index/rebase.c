@@ -1,0 +1,120 @@
+#include "daemon/index/inside.h"
+
+#include "daemon/base/xalloc.h"
+
+/* One pair of verdict and fact, whose fact is to be another one. */
+struct move {
+    struct verdict *verdict;
+    int64_t from, to;
+    char *detail;
+    bool added;           /* false: the verdict rested on TO already */
+    struct digest before; /* the verdict's fingerprint, for the way back */
+};
+
+struct moves {
+    struct move *items;
+    size_t count, capacity;
+};
+
+static void moves_finish(struct moves *moves)
+{
+    for (size_t i = 0; i < moves->count; i++)
+        free(moves->items[i].detail);
+    free(moves->items);
+}
+
+static int find_moves(struct index *index, enum evidence_kind kind, const char *path,
+                      struct moves *moves)
+{
+    sqlite3_stmt *ask = db_ask(&index->db, VOLATILE_AT, as_bytes(path), as_number(kind));
+    int r = 0;
+    while ((r = db_step(&index->db, ask)) > 0) {
+        struct verdict *verdict =
+            state_verdict(&index->state, sqlite3_column_int64(ask, 0));
+        if (verdict == NULL)
+            continue; /* more verdicts than we keep: it goes with the next record */
+        moves->items =
+            xgrow(moves->items, moves->count, &moves->capacity, sizeof *moves->items);
+        moves->items[moves->count++] = (struct move){
+            .verdict = verdict,
+            .from = sqlite3_column_int64(ask, 1),
+            .detail = xstrdup(db_string(ask, 2)),
+            .before = verdict->fingerprint,
+        };
+    }
+    return r;
+}
+
+/* The fingerprint in memory goes along, because a verdict can have several moves. */
+static int write_move(struct db *db, struct move *move)
+{
+    int64_t verdict = move->verdict->id;
+    int r = db_run(db, REMOVE_EVIDENCE, as_number(verdict), as_number(move->from));
+    if (r == 0)
+        r = db_run(db, ADD_EVIDENCE, as_number(verdict), as_number(move->to),
+                   as_number(1));
+    if (r < 0)
+        return r;
+    move->added = sqlite3_changes(db->sql) > 0;
+    fingerprint_remove(&move->verdict->fingerprint, move->from);
+    if (move->added)
+        fingerprint_add(&move->verdict->fingerprint, move->to);
+    return db_run(db, SET_FINGERPRINT, as_number(verdict),
+                  as_digest(&move->verdict->fingerprint));
+}
+
+static int write_moves(struct index *index, enum evidence_kind kind, const char *path,
+                       const struct digest *state, struct moves *moves)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < moves->count; i++) {
+        struct move *move = &moves->items[i];
+        struct index_evidence evidence = {
+            .kind = kind, .path = path, .detail = move->detail, .state = *state};
+        r = fact_store(index, &evidence, &move->to);
+        if (r == 0 && move->to != move->from)
+            r = write_move(&index->db, move);
+    }
+    return r;
+}
+
+/* First the moved verdicts count their new fact as it is marked now, then the mark changes for
+ * all that rest on it. */
+static void keep_moves(struct index *index, const struct moves *moves)
+{
+    struct state *state = &index->state;
+    for (size_t i = 0; i < moves->count; i++) {
+        const struct move *move = &moves->items[i];
+        if (move->to == move->from)
+            continue;
+        int64_t broken = 0;
+        broken -= mark_is_broken(state_mark(state, move->from));
+        broken += move->added && mark_is_broken(state_mark(state, move->to));
+        state_count_broken(state, move->verdict->id, broken);
+    }
+    for (size_t i = 0; i < moves->count; i++) {
+        int64_t fact = moves->items[i].to;
+        if (state_mark(state, fact) == MARK_NONE)
+            state_set_mark(state, fact, MARK_HOLDS);
+        else
+            index_mark(index, fact, true);
+    }
+}
+
+int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
+                 struct digest state)
+{
+    struct moves moves = {0};
+    int r = find_moves(index, kind, path, &moves);
+    if (r == 0 && moves.count > 0) {
+        r = db_begin_write(&index->db);
+        if (r == 0)
+            r = db_end_write(&index->db, write_moves(index, kind, path, &state, &moves));
+        if (r == 0)
+            keep_moves(index, &moves);
+        for (size_t i = moves.count; r < 0 && i-- > 0;)
+            moves.items[i].verdict->fingerprint = moves.items[i].before;
+    }
+    moves_finish(&moves);
+    return r;
+}

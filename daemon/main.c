@@ -1,0 +1,365 @@
+/* snifferd: argv, the state folder, the lock, then loop_run. */
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/config/config.h"
+#include "daemon/index/index.h"
+#include "daemon/loop.h"
+#include "proto/place.h"
+#include "proto/version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, EXIT_NO_START = 3 };
+enum { LOG_LIMIT = 4 << 20 };
+
+struct options {
+    const char *directory, *python;
+    int jobs;
+    bool foreground;
+};
+
+static const char usage[] =
+    "Usage: snifferd [-C DIR] [--foreground] [--jobs N] [--python P]\n"
+    "                [--backend auto|inotify|fanotify] [--log-level L]\n"
+    "\n"
+    "Watches the Python project in DIR, runs again the test files whose evidence no longer holds,\n"
+    "and answers on a Unix socket; see snifferctl. Detaches unless --foreground.\n"
+    "\n"
+    "  -C DIR           the project; default: the nearest parent that looks like one\n"
+    "  --foreground     stay, and log to stderr\n"
+    "  --jobs N         test files at a time; default: one a processor\n"
+    "  --python P       the interpreter that runs the tests\n"
+    "  --backend B      how to watch; auto takes the best there is\n"
+    "  --log-level L    error, warning, info or debug\n"
+    "  --help, --version\n";
+
+__attribute__((format(printf, 1, 2))) static int refuse(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    autofree char *message = xvasprintf(format, args);
+    va_end(args);
+    fprintf(stderr, "snifferd: %s; see snifferd --help\n", message);
+    return -EXIT_USAGE;
+}
+
+static int parse_jobs(const char *text, int *ret)
+{
+    char *end = NULL;
+    long jobs = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || jobs < 1 || jobs > 256)
+        return refuse("--jobs must be a whole number from 1 to 256, not \"%s\"", text);
+    *ret = (int)jobs;
+    return 0;
+}
+
+static int parse_backend(const char *text)
+{
+    if (strcmp(text, "auto") == 0 || strcmp(text, "inotify") == 0)
+        return 0;
+    if (strcmp(text, "fanotify") == 0)
+        return refuse("this build has no %s; use --backend auto", text);
+    return refuse("--backend must be auto, inotify or fanotify, not \"%s\"", text);
+}
+
+/* 0: go on; positive: leave with 0; negative: leave with its absolute value. */
+static int parse(int argc, char **argv, struct options *ret)
+{
+    enum { FOREGROUND = 256, JOBS, PYTHON, BACKEND, LEVEL, HELP, VERSION };
+    static const struct option longs[] = {
+        {"foreground", no_argument, NULL, FOREGROUND},
+        {"jobs", required_argument, NULL, JOBS},
+        {"python", required_argument, NULL, PYTHON},
+        {"backend", required_argument, NULL, BACKEND},
+        {"log-level", required_argument, NULL, LEVEL},
+        {"help", no_argument, NULL, HELP},
+        {"version", no_argument, NULL, VERSION},
+        {NULL, 0, NULL, 0},
+    };
+    int option = 0;
+    int level = 0;
+    int error = 0;
+    while (error == 0 && (option = getopt_long(argc, argv, "C:", longs, NULL)) != -1) {
+        switch (option) {
+        case 'C':
+            ret->directory = optarg;
+            break;
+        case FOREGROUND:
+            ret->foreground = true;
+            break;
+        case JOBS:
+            error = parse_jobs(optarg, &ret->jobs);
+            break;
+        case PYTHON:
+            ret->python = optarg;
+            break;
+        case BACKEND:
+            error = parse_backend(optarg);
+            break;
+        case LEVEL:
+            level = log_level_parse(optarg);
+            if (level < 0)
+                error = refuse("--log-level must be error, warning, info or debug, not \"%s\"",
+                               optarg);
+            else
+                log_set_level((enum log_level)level);
+            break;
+        case HELP:
+            fputs(usage, stdout);
+            return 1;
+        case VERSION:
+            puts("snifferd " SNIFFER_VERSION);
+            return 1;
+        default:
+            return -EXIT_USAGE; /* getopt has said what */
+        }
+    }
+    if (error == 0 && optind < argc)
+        error = refuse("\"%s\" is one argument too many", argv[optind]);
+    return error;
+}
+
+/* ---- ROOT/.sniffer ---- */
+
+static int write_once(const char *folder, const char *name, const char *text)
+{
+    autofree char *path = path_join(folder, name);
+    autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -EIO;
+}
+
+static int make_state(const char *state)
+{
+    if (mkdir(state, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    int error = write_once(state, ".gitignore", "*\n");
+    if (error == 0)
+        error = write_once(state, "CACHEDIR.TAG",
+                           "Signature: 8a477f597d28d172789f06886806bc55\n"
+                           "# This folder holds what sniffer knows of the tests; it can be "
+                           "made again.\n");
+    return error;
+}
+
+static int open_log(const char *state)
+{
+    autofree char *path = path_join(state, "snifferd.log");
+    autofree char *old = path_join(state, "snifferd.log.old");
+    struct stat status;
+    if (stat(path, &status) == 0 && status.st_size > LOG_LIMIT)
+        rename(path, old);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Installed, the Python half is beside the program: P/bin/snifferd, P/lib/sniffer/python. */
+static char *find_plugin(void)
+{
+    const char *given = getenv("SNIFFER_PLUGIN");
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    autofree char *found = NULL;
+    if (given != NULL && given[0] != '\0') {
+        found = xstrdup(given);
+    } else if (length > 0) {
+        self[length] = '\0';
+        autofree char *bin = path_parent(self);
+        autofree char *prefix = path_parent(bin);
+        found = path_join(prefix, "lib/sniffer/python");
+    }
+    if (found == NULL)
+        return NULL;
+    autofree char *host = path_join(found, "sniffer_host.py");
+    if (access(host, R_OK) < 0) {
+        fprintf(stderr,
+                "snifferd: %s is missing; install sniffer whole (cmake --install), or set "
+                "SNIFFER_PLUGIN to the folder that holds sniffer_host.py\n",
+                host);
+        return NULL;
+    }
+    return xstrdup(found);
+}
+
+/* ---- detaching ---- */
+
+/* The caller's shell gets its prompt back when the socket answers, or an exit code when it cannot.
+ * The number written to the pipe is that code. */
+struct birth {
+    int pipe;    /* to the waiting parent; -1: foreground */
+    int log;     /* becomes stderr once all is well; -1: foreground */
+};
+
+static int wait_for_child(int fd, pid_t child)
+{
+    unsigned char code = 0;
+    ssize_t length = 0;
+    do
+        length = read(fd, &code, 1);
+    while (length < 0 && errno == EINTR);
+    if (length == 1)
+        return code;
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_NO_START;
+}
+
+/* In the child: 0; in the parent: does not return. */
+static int detach(struct birth *birth)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -errno;
+    pid_t child = fork();
+    if (child < 0)
+        return -errno;
+    if (child > 0) {
+        close(fds[1]);
+        exit(wait_for_child(fds[0], child));
+    }
+    close(fds[0]);
+    setsid();
+    birth->pipe = fds[1];
+    return 0;
+}
+
+static void started(void *owner)
+{
+    struct birth *birth = owner;
+    if (birth->log >= 0) {
+        autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        dup2(null, STDIN_FILENO);
+        dup2(null, STDOUT_FILENO);
+        dup2(birth->log, STDERR_FILENO); /* a sanitizer's or a library's last words, too */
+    }
+    if (birth->pipe >= 0) {
+        unsigned char code = 0;
+        if (write(birth->pipe, &code, 1) != 1)
+            log_warning("nobody waits for the start");
+        close(birth->pipe);
+        birth->pipe = -1;
+    }
+}
+
+/* ---- the house, opened and closed in order ---- */
+
+static int fail(const char *what, const char *path, int error)
+{
+    fprintf(stderr, "snifferd: cannot %s %s: %s\n", what, path, strerror(-error));
+    return EXIT_NO_START;
+}
+
+static int open_index(const char *state, struct index **ret)
+{
+    autofree char *path = path_join(state, "index.sqlite");
+    char *aside = NULL;
+    int error = index_open(ret, path, &aside);
+    if (aside != NULL)
+        log_warning("the index could not be used; it was set aside as %s and a new one begun",
+                    aside);
+    free(aside);
+    return error;
+}
+
+static int with_index(const struct options *options, const char *root, const char *state,
+                      const char *plugin, int socket, struct birth *birth)
+{
+    struct index *index = NULL;
+    int error = open_index(state, &index);
+    if (error < 0)
+        return fail("open the index in", state, error);
+    struct config config = {0};
+    char *message = NULL;
+    if (config_load(root, &config, &message) < 0) {
+        /* There are no last good settings yet. */
+        fprintf(stderr, "snifferd: %s\n", message);
+        free(message);
+        index_close(index);
+        return EXIT_NO_START;
+    }
+    error = loop_run(&(struct loop_settings){.root = root,
+                                             .state = state,
+                                             .plugin = plugin,
+                                             .socket = socket,
+                                             .index = index,
+                                             .config = config,
+                                             .jobs = options->jobs,
+                                             .python = options->python,
+                                             .started = started,
+                                             .owner = birth});
+    index_close(index);
+    return error < 0 ? fail("watch", root, error) : EXIT_SUCCESS;
+}
+
+static int with_socket(const struct options *options, const char *root, struct birth *birth)
+{
+    autofree char *plugin = find_plugin();
+    if (plugin == NULL)
+        return EXIT_NO_START;
+    autofree char *state = path_join(root, ".sniffer");
+    int error = make_state(state);
+    if (error < 0)
+        return fail("make", state, error);
+    autofree char *path = NULL;
+    error = place_socket(root, &path);
+    if (error < 0)
+        return fail("place a socket for", root, error);
+    int socket = -1;
+    int lock = -1;
+    error = place_listen(path, &socket, &lock);
+    if (error == -EADDRINUSE) {
+        fprintf(stderr, "snifferd: a daemon already runs for %s (socket %s)\n", root, path);
+        return EXIT_NO_START;
+    }
+    if (error < 0)
+        return fail("listen on", path, error);
+    birth->log = options->foreground ? -1 : open_log(state);
+    if (birth->log >= 0)
+        log_set_fd(birth->log); /* what fails goes to stderr all the same, until it is started */
+    log_info("snifferd %s for %s, pid %d", SNIFFER_VERSION, root, (int)getpid());
+    int code = with_index(options, root, state, plugin, socket, birth);
+    unlink(path);
+    close(socket);
+    close(lock);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.directory = "."};
+    struct birth birth = {.pipe = -1, .log = -1};
+    int parsed = parse(argc, argv, &options);
+    if (parsed != 0)
+        return parsed > 0 ? EXIT_SUCCESS : -parsed;
+    autofree char *root = place_root(options.directory);
+    if (root == NULL) {
+        fprintf(stderr, "snifferd: %s: %s\n", options.directory, strerror(errno));
+        return EXIT_USAGE;
+    }
+    if (chdir(root) < 0)
+        return fail("enter", root, -errno);
+    if (!options.foreground) {
+        int error = detach(&birth);
+        if (error < 0)
+            return fail("detach from", "the terminal", error);
+    }
+    int code = with_socket(&options, root, &birth);
+    if (birth.pipe >= 0) {
+        unsigned char byte = (unsigned char)code;
+        if (write(birth.pipe, &byte, 1) != 1)
+            code = EXIT_NO_START;
+    }
+    return code;
+}

@@ -1,0 +1,245 @@
+#include "daemon/tree/tree.h"
+
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/tree/folder.h"
+#include "daemon/tree/hash.h"
+#include "daemon/tree/identity.h"
+#include "daemon/tree/paths.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+struct tree {
+    char *root;
+    struct paths paths;
+    struct folders folders;
+};
+
+struct tree *tree_new(const char *root)
+{
+    assert(root[0] == '/');
+    struct tree *tree = xcalloc(1, sizeof *tree);
+    tree->root = xstrdup(root);
+    return tree;
+}
+
+void tree_free(struct tree *tree)
+{
+    if (tree == NULL)
+        return;
+    folders_finish(&tree->folders);
+    paths_finish(&tree->paths);
+    free(tree->root);
+    free(tree);
+}
+
+/* ---- what a crawl found ---- */
+
+void tree_learn(struct tree *tree, const char *path, bool is_directory)
+{
+    struct entry *entry = paths_make(&tree->paths, path);
+    entry->known = true;
+    entry->is_directory = is_directory;
+}
+
+void tree_unlearn(struct tree *tree)
+{
+    static const char *const tops[] = {"", "/"};
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        struct entry *top = paths_find(&tree->paths, tops[i]);
+        if (top == NULL)
+            continue;
+        paths_forget_below(&tree->paths, top);
+        top->known = false;
+        paths_release(&tree->paths, top);
+    }
+}
+
+bool tree_knows(const struct tree *tree, const char *path)
+{
+    const struct entry *entry = paths_find(&tree->paths, path);
+    return entry != NULL && entry->known;
+}
+
+void tree_each(const struct tree *tree, const char *folder,
+               void (*visit)(void *owner, const char *path), void *owner)
+{
+    const struct entry *entry = paths_find(&tree->paths, folder);
+    if (entry != NULL)
+        paths_each_file(entry, visit, owner);
+}
+
+/* ---- what really changed ---- */
+
+/* An answer goes out. The first one since tree_refresh is what the next tree_refresh
+ * compares with; when a later one differs, a caller holds each of them, and whatever the
+ * path looks like then, one of the two is wrong. */
+static void tell(struct told *told, bool exists, const struct digest *content)
+{
+    if (!told->asked)
+        told->exists = exists;
+    else if (told->exists != exists)
+        told->came_or_went = told->wavered = true;
+    told->asked = true;
+    if (content == NULL)
+        return;
+    if (!told->has_content)
+        told->content = *content;
+    else if (!digest_equal(&told->content, content))
+        told->wavered = true;
+    told->has_content = true;
+}
+
+static struct sight look(const struct entry *entry, const char *absolute)
+{
+    if (entry->seen != NULL && entry->seen->told.has_content)
+        return contents_look(absolute, &entry->seen->contents);
+    struct identity identity; /* nobody asked what is in it: not worth reading */
+    if (identity_ask(absolute, &identity) < 0)
+        return (struct sight){0};
+    return (struct sight){.kind = identity.mode & S_IFMT};
+}
+
+static unsigned compare(const struct entry *entry, const struct sight *now)
+{
+    static const struct told nothing = {0};
+    const struct told *told = entry->seen != NULL ? &entry->seen->told : &nothing;
+    bool exists = now->kind != 0;
+    bool existed = told->asked ? told->exists : entry->known;
+    if (exists != existed || told->came_or_went)
+        return TREE_CHANGED | (exists ? TREE_APPEARED : TREE_VANISHED);
+    /* Also where nothing is there: a name that no crawl told may have been there until
+     * now. */
+    if (told->wavered || (!told->asked && !entry->known))
+        return TREE_CHANGED;
+    if (told->has_content)
+        return digest_equal(&told->content, &now->digest) ? TREE_SAME : TREE_CHANGED;
+    return exists ? TREE_CHANGED : TREE_SAME;
+}
+
+unsigned tree_refresh(struct tree *tree, const char *path)
+{
+    autofree char *absolute = path_absolute(tree->root, path);
+    struct entry *entry = paths_make(&tree->paths, path);
+    struct sight now = look(entry, absolute);
+    unsigned change = compare(entry, &now);
+    entry->known = now.kind != 0;
+    entry->is_directory = S_ISDIR(now.kind);
+    if (!entry->is_directory)
+        paths_forget_below(&tree->paths, entry);
+    if (entry->seen != NULL) {
+        struct told *told = &entry->seen->told;
+        *told = (struct told){.asked = true,
+                              .exists = entry->known,
+                              .has_content = told->has_content,
+                              .content = now.digest};
+    }
+    paths_release(&tree->paths, entry);
+    return change;
+}
+
+/* ---- states ---- */
+
+static struct digest content_state(struct tree *tree, const char *path,
+                                   const char *absolute)
+{
+    struct entry *entry = paths_make_seen(&tree->paths, path);
+    struct sight now = contents_look(absolute, &entry->seen->contents);
+    tell(&entry->seen->told, now.kind != 0, &now.digest);
+    return now.digest;
+}
+
+static struct digest presence_of_nothing(int error)
+{
+    struct hash hash = hash_begin("presence");
+    hash_number(&hash, 0);
+    hash_number(&hash, identity_error_is_absence(error) ? 0 : (uint64_t)-error);
+    return hash_end(&hash);
+}
+
+bool tree_was_absent(enum evidence_kind kind, const struct digest *state)
+{
+    struct digest absent = kind == EVIDENCE_PRESENCE ? presence_of_nothing(-ENOENT)
+                                                     : contents_absent();
+    return digest_equal(&absent, state);
+}
+
+static struct digest presence_state(struct tree *tree, const char *path,
+                                    const char *absolute)
+{
+    struct entry *entry = paths_make_seen(&tree->paths, path);
+    struct identity identity;
+    struct identity link;
+    int error = identity_ask_through(absolute, &identity);
+    /* A link that leads nowhere is absent to who asks, but its name is there. */
+    tell(&entry->seen->told, error == 0 || identity_ask(absolute, &link) == 0, NULL);
+    if (error < 0 && !identity_error_is_answer(error))
+        return hash_fresh();
+    if (error < 0)
+        return presence_of_nothing(error);
+    struct hash hash = hash_begin("presence");
+    hash_number(&hash, identity.mode);
+    if (S_ISREG(identity.mode)) {
+        hash_number(&hash, (uint64_t)identity.size);
+        hash_number(&hash, (uint64_t)identity.mtime_ns);
+    }
+    return hash_end(&hash);
+}
+
+struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char *path)
+{
+    assert(kind != EVIDENCE_ENVIRONMENT); /* its "path" is a name */
+    autofree char *absolute = path_absolute(tree->root, path);
+    switch (kind) {
+    case EVIDENCE_CODE:
+    case EVIDENCE_CONTENT:
+        return content_state(tree, path, absolute);
+    case EVIDENCE_LISTING:
+        return folder_listing(&tree->folders, absolute);
+    case EVIDENCE_PRESENCE:
+        return presence_state(tree, path, absolute);
+    case EVIDENCE_SEARCH:
+        return folder_search(&tree->folders, absolute);
+    case EVIDENCE_ENVIRONMENT:
+        break;
+    }
+    return hash_fresh();
+}
+
+struct identity tree_identity(const struct tree *tree, const char *path)
+{
+    autofree char *absolute = path_absolute(tree->root, path);
+    struct identity identity = {0};
+    (void)identity_ask(absolute, &identity);
+    return identity;
+}
+
+/* ---- over a restart ---- */
+
+void tree_remember(struct tree *tree, const struct tree_memory *memory)
+{
+    struct entry *entry = paths_make_seen(&tree->paths, memory->path);
+    struct contents *contents = &entry->seen->contents;
+    if (contents->identity.mode != 0) /* what was seen since is newer */
+        return;
+    *contents = (struct contents){.identity = memory->identity,
+                                  .digest = memory->digest,
+                                  .sure = true,
+                                  .saved = true};
+}
+
+bool tree_recall(struct tree *tree, const char *path, struct tree_memory *ret)
+{
+    const struct entry *entry = paths_find(&tree->paths, path);
+    if (entry == NULL || entry->seen == NULL)
+        return false;
+    struct contents *contents = &entry->seen->contents;
+    if (!contents->sure || contents->saved)
+        return false;
+    contents->saved = true;
+    *ret = (struct tree_memory){
+        .path = entry->path, .identity = contents->identity, .digest = contents->digest};
+    return true;
+}

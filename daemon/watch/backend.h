@@ -1,0 +1,30 @@
+#ifndef WATCH_BACKEND_H
+#define WATCH_BACKEND_H
+
+/* What a backend must do, for watcher.c to choose among them. Each function means what its namesake
+ * in watcher.h says; the first argument is what open gave. Private to the room. */
+
+#include "daemon/watch/watcher.h"
+
+/* Where and for whom; lives as long as the watcher. */
+struct place {
+    const char *root;
+    char *state; /* absolute */
+    const struct ignore *ignore;
+    struct poller *poller;
+    const struct watcher_sink *sink;
+};
+
+struct backend {
+    const char *name;
+    int (*open)(void **ret, const struct place *place);
+    void (*close)(void *self);
+    int (*crawl)(void *self, watcher_found *found, void *owner);
+    void (*sync)(void *self, uint64_t cookie);
+    int (*follow)(void *self, const char *folder);
+    size_t (*count)(const void *self);
+};
+
+extern const struct backend backend_inotify;
+
+#endif

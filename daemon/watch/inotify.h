@@ -1,0 +1,77 @@
+#ifndef WATCH_INOTIFY_H
+#define WATCH_INOTIFY_H
+
+/* The inotify backend's two halves: inotify.c reads events and answers cookies, inotify_tree.c keeps
+ * nodes and kernel watches in step with the directories that are there. Private to the room.
+ *
+ * An event is only a doubt about a name. Doubts about directories collect in nodes.doubts and are
+ * looked at once per read: asking the kernel for a watch on a path answers at the same time whether
+ * the path is a directory and whether it is the same one as before, because one directory has one
+ * watch. So whatever order moves, removals and new directories come in, the path as it is now
+ * decides, and a later event mends what changed meanwhile.
+ *
+ * Each directory on the way from "/" to a wanted one is watched too, for names that come and go
+ * alone: by that a root or a followed folder that is missing, replaced or renamed together with a
+ * folder far above it is found again. */
+
+#include "daemon/watch/backend.h"
+#include "daemon/watch/cookies.h"
+#include "daemon/watch/nodes.h"
+
+struct crawl {
+    watcher_found *found; /* NULL: no crawl is on */
+    void *owner;
+    uint64_t number;
+    int error; /* the root could not be listed */
+};
+
+struct inotify {
+    const struct place *place;
+    int fd;
+    int wake; /* eventfd: makes a turn where no event is sure to come */
+    struct nodes nodes;
+    struct node *root, *state;
+    size_t skip; /* bytes of an absolute path before its part relative to the root */
+    struct cookies cookies;
+    struct crawl crawl;
+    char *buffer;
+
+    /* What was told last, until the end of a read: neighbours that are alike are told once. */
+    char *told;
+    enum watcher_change told_change;
+
+    /* To be told when all doubts are settled. */
+    const char *lost;   /* why, static; NULL: nothing was */
+    bool root_there;    /* as it is */
+    bool root_told;     /* as the sink knows it */
+    bool root_replaced; /* went and came back since it was told */
+    bool retry_cookies; /* the event of a cookie file may have been lost */
+    int blind_error;    /* of the first that got no watch */
+    char *blind_path;
+    size_t blind_told; /* how many the last message was about */
+};
+
+/* ---- inotify.c ---- */
+
+void inotify_tell(struct inotify *inotify, const char *path, enum watcher_change change);
+/* Have a turn soon, even without an event. */
+void inotify_wake(struct inotify *inotify);
+
+/* ---- inotify_tree.c ---- */
+
+/* Are names in NODE told? */
+bool inotify_tells(const struct node *node);
+/* The path of NODE as the sink is told it; points into PATH, which is its absolute path. */
+const char *inotify_told_path(const struct inotify *inotify, const struct node *node,
+                              const char *path);
+/* Makes NODE's kernel watch that of the directory that is at its path now. */
+enum armed { ARMED_SAME, ARMED_FRESH, ARMED_ABSENT, ARMED_BLIND };
+enum armed inotify_arm(struct inotify *inotify, struct node *node, const char *path);
+/* Arms all on the way to NODE, top first, and NODE; silent. */
+enum armed inotify_arm_way(struct inotify *inotify, struct node *node);
+/* A directory NAME came into NODE: from now on part of the tree, unless it is ignored. */
+void inotify_enter(struct inotify *inotify, struct node *node, const char *name);
+/* Looks at all doubted nodes, and at those whose doubt arises from it. */
+void inotify_settle(struct inotify *inotify);
+
+#endif

@@ -1,0 +1,229 @@
+#include "daemon/worker/host.h"
+
+#include "daemon/base/xalloc.h"
+#include "daemon/worker/reap.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    START_LIMIT_MS = 60000,
+    LEAVE_LIMIT_MS = 2000,
+    TERM_LIMIT_MS = 1000, /* from TERM to KILL */
+    KILL_LIMIT_MS = 2000, /* from KILL to the end of the host itself */
+};
+
+/* ---- runs ---- */
+
+struct run *run_new(int64_t number, const char *file)
+{
+    struct run *run = xcalloc(1, sizeof *run);
+    run->number = number;
+    run->file = xstrdup(file);
+    run->status = -1;
+    return run;
+}
+
+void run_free(struct run *run)
+{
+    if (run == NULL)
+        return;
+    tail_finish(&run->output);
+    free(run->file);
+    free(run->test);
+    free(run);
+}
+
+void host_give(struct host *host, const int64_t *now)
+{
+    struct run *run = host->run;
+    assert(host->state == HOST_READY && !run->given);
+    run->given = true;
+    int64_t limit = host->pool->timeout_ms;
+    if (limit > 0 && now != NULL)
+        due_at(&run->due, *now + limit);
+    else if (limit > 0)
+        due_in(&run->due, limit);
+    autofree char *order = order_encode_run(run->number, run->file);
+    if (order == NULL)
+        abort(); /* as xalloc does */
+    worker_order(host->worker, order);
+}
+
+void host_stop_run(struct host *host, enum pool_end end, int64_t now)
+{
+    struct run *run = host->run;
+    if (run->stop != RUN_GOES)
+        return;
+    run->end = end;
+    run->stop = RUN_ASKED;
+    if (host->state == HOST_GONE)
+        return; /* its processes are being killed already */
+    due_at(&run->due, now + TERM_LIMIT_MS);
+    if (run->child > 0)
+        reap_term((pid_t)run->child, worker_pid(host->worker));
+}
+
+static void run_tick(struct host *host, int64_t now)
+{
+    struct run *run = host->run;
+    if (!due_reached(&run->due, now))
+        return;
+    switch (run->stop) {
+    case RUN_GOES:
+        host_stop_run(host, POOL_TIMEOUT, now);
+        break;
+    case RUN_ASKED:
+        run->stop = RUN_KILLED;
+        due_at(&run->due, now + KILL_LIMIT_MS);
+        reap_kill_below(worker_pid(host->worker));
+        break;
+    case RUN_KILLED:
+        /* The host does not see, or does not say, that its run is gone. What is below it
+         * comes to us when it dies. */
+        run->stop = RUN_HOPELESS;
+        worker_kill(host->worker);
+        break;
+    case RUN_HOPELESS:
+        break;
+    }
+}
+
+/* The run leaves its host before it is told: the sink may give the host another one. */
+void host_run_ends(struct host *host)
+{
+    struct run *run = host->run;
+    struct pool *pool = host->pool;
+    host->run = NULL;
+    if (host->outdated)
+        host_dismiss(host);
+    pool_fill(pool);
+    pool_tell_finished(pool, run);
+    pool_tell_room(pool);
+}
+
+/* ---- coming and going ---- */
+
+bool host_usable(const struct host *host)
+{
+    return !host->outdated && (host->state == HOST_STARTING || host->state == HOST_READY);
+}
+
+void host_ask(struct host *host, struct question *question)
+{
+    question->host = host;
+    worker_order(host->worker, question->order);
+}
+
+void host_dismiss(struct host *host)
+{
+    if (host->state == HOST_GONE)
+        return;
+    host->state = HOST_LEAVING;
+    due_in(&host->due, LEAVE_LIMIT_MS);
+    worker_dismiss(host->worker);
+}
+
+static void on_mute(void *owner)
+{
+    host_dismiss(owner);
+}
+
+static void on_gone(void *owner)
+{
+    struct host *host = owner;
+    host->state = HOST_GONE;
+    due_clear(&host->due);
+    if (host->run != NULL)
+        due_clear(&host->run->due);
+    pool_collect(host->pool);
+}
+
+struct host *host_start(struct pool *pool, int *ret_error)
+{
+    struct host *host = xcalloc(1, sizeof *host);
+    host->pool = pool;
+    const struct worker_sink sink = {.owner = host,
+                                     .line = host_line,
+                                     .output = host_output,
+                                     .mute = on_mute,
+                                     .exited = on_gone};
+    int r = worker_start(&host->worker, (const char *const *)pool->argv, pool->directory,
+                         pool->poller, &sink);
+    if (r < 0) {
+        free(host);
+        *ret_error = r;
+        return NULL;
+    }
+    due_in(&host->due, START_LIMIT_MS);
+    return host;
+}
+
+void host_free(struct host *host)
+{
+    worker_free(host->worker);
+    run_free(host->run);
+    tail_finish(&host->output);
+    free(host);
+}
+
+void host_tick(struct host *host, int64_t now)
+{
+    if (host->run != NULL)
+        run_tick(host, now);
+    if (due_reached(&host->due, now)) {
+        host->late = host->state == HOST_STARTING;
+        worker_kill(host->worker);
+    }
+}
+
+/* Why there is no host, for people. */
+static char *death_message(const struct host *host)
+{
+    bool executed = false;
+    autofree char *fate = worker_fate(host->worker, &executed);
+    if (!executed)
+        return xstrdup(fate);
+    autofree char *words = tail_last_lines(&host->output);
+    const char *colon = words[0] != '\0' ? ":\n" : "";
+    const char *program = host->pool->argv[0];
+    if (host->late)
+        return xasprintf("the worker host (%s) was not ready after %d seconds%s%s",
+                         program, START_LIMIT_MS / 1000, colon, words);
+    return xasprintf("the worker host (%s) ended with %s%s%s%s", program, fate,
+                     host->was_ready ? " while it had nothing to do"
+                                     : " before it was ready",
+                     colon, words);
+}
+
+static void tell_death(struct host *host, bool was_idle)
+{
+    struct pool *pool = host->pool;
+    /* One that was ready is replaced without a word; it is trouble when that happens in a
+     * row. */
+    if (host->told || (host->was_ready && !(was_idle && pool->failures > 1)))
+        return;
+    autofree char *message = death_message(host);
+    pool->sink.unfit(pool->sink.owner, message);
+}
+
+void host_gone(struct host *host)
+{
+    bool was_idle = host->run == NULL;
+    if (!host->outdated)
+        pool_failed(host->pool);
+    worker_drain(host->worker, WORKER_REPORTS);
+    bool torn = worker_drain(host->worker, WORKER_LOOKS);
+    worker_drain(host->worker, WORKER_OUTPUT);
+    if (!host->outdated)
+        tell_death(host, was_idle);
+    struct run *run = host->run;
+    if (run == NULL) {
+        pool_fill(host->pool);
+        return;
+    }
+    run->lost |= torn;
+    if (run->stop == RUN_GOES)
+        run->end = run->given ? POOL_HOST_DIED : POOL_UNSTARTED;
+    host_run_ends(host);
+}

@@ -1,0 +1,147 @@
+#ifndef WORKER_HOST_H
+#define WORKER_HOST_H
+
+/* Inside the pool: a host, the run that it has, and the pool that keeps both.
+ *
+ * A host starts, is ready, and leaves. Its run is attached to it by pool_start, given to
+ * it once it is ready, and ends there. Which hosts there are is pool.c's business; what
+ * happens with one of them is host.c's.
+ *
+ * Sinks are told from the poller's callbacks and from the tick alone. A sink may call the
+ * pool again: so a state is brought in order first and told last, and hosts go away only
+ * in pool_collect, at the very end of a callback or tick. */
+
+#include "daemon/worker/due.h"
+#include "daemon/worker/pool.h"
+#include "daemon/worker/tail.h"
+#include "daemon/worker/worker.h"
+
+struct run {
+    int64_t number;
+    char *file;
+    char *test;    /* the one that runs now, or NULL */
+    int64_t child; /* 0: not known yet */
+    bool given;    /* the host has the order */
+    bool done, lost;
+    int64_t status, signal;
+    struct tail output;
+    enum pool_end end; /* what it will be told as; POOL_EXITED until something happens */
+    enum { RUN_GOES, RUN_ASKED, RUN_KILLED, RUN_HOPELESS } stop;
+    struct due due;   /* the next step of its end */
+    struct run *next; /* in pool->over */
+};
+
+struct host {
+    struct pool *pool;
+    struct worker *worker;
+    enum { HOST_STARTING, HOST_READY, HOST_LEAVING, HOST_GONE } state;
+    bool outdated; /* leaves after its run, as it should; else its end is a failure */
+    bool was_ready;
+    bool late; /* killed because it did not get ready */
+    bool told; /* what is wrong with it has been told */
+    struct run *run;
+    struct due due;     /* it should be ready, or gone, by then */
+    struct tail output; /* before and between runs */
+};
+
+/* Which of these are test files? Asked until it is answered. */
+struct question {
+    int64_t id;
+    char *order;
+    struct host *host; /* who was asked; NULL: nobody yet */
+};
+
+struct pool {
+    char **argv;
+    char *directory;
+    int jobs;
+    int64_t timeout_ms;
+    struct poller *poller;
+    struct pool_sink sink;
+
+    struct host **hosts;
+    size_t count, capacity;
+    struct question *questions;
+    size_t question_count, question_capacity;
+
+    bool keep;        /* one host should be there */
+    int failures;     /* hosts that died since the last one that did its work */
+    struct due pause; /* until the next try */
+
+    struct run
+        *over;     /* runs that ended inside a call of the pool: told at the next tick */
+    char *trouble; /* the same for sink.unfit */
+    struct due soon; /* that tick */
+
+    int reap_fd; /* readable when a process that hosts left has ended; -1: none is waited
+                    for */
+    struct due reap_limit;
+};
+
+/* ---- host.c ---- */
+
+/* Starts a host for POOL. NULL with *RET_ERROR where there is none to be had. */
+struct host *host_start(struct pool *pool, int *ret_error);
+void host_free(struct host *host);
+
+/* Does it take runs, now or when it is ready? */
+bool host_usable(const struct host *host);
+/* Gives its run to a host that is ready; its time begins at NOW, or NULL: at the next
+ * tick. */
+void host_give(struct host *host, const int64_t *now);
+void host_ask(struct host *host, struct question *question);
+/* No more work for it. It leaves by itself, or is killed a little later. */
+void host_dismiss(struct host *host);
+/* The first step towards the end of its run. */
+void host_stop_run(struct host *host, enum pool_end end, int64_t now);
+void host_tick(struct host *host, int64_t now);
+/* Everything about the end of a host whose process is gone, and of all processes that it
+ * left. */
+void host_gone(struct host *host);
+
+/* Its run is over: tells so, and frees it. */
+void host_run_ends(struct host *host);
+
+struct run *run_new(int64_t number, const char *file);
+void run_free(struct run *run);
+
+/* ---- hear.c, called by the worker ---- */
+
+void host_line(void *owner, enum worker_stream stream, const char *text, size_t length);
+void host_output(void *owner, const char *bytes, size_t length);
+
+/* ---- questions.c ---- */
+
+/* Gives questions that nobody has to a host that can answer. */
+void pool_ask(struct pool *pool);
+/* The question ID, which HOST was asked, is answered; false where it was not asked that. */
+bool pool_answered(struct pool *pool, const struct host *host, int64_t id);
+/* HOST will not answer. */
+void pool_forget_asked(struct pool *pool, const struct host *host);
+void pool_forget_questions(struct pool *pool);
+
+/* ---- leave.c ---- */
+
+/* A host's process is gone: kills what it left, and takes leave when that is gone too. */
+void pool_collect(struct pool *pool);
+/* Takes leave, whatever is left: it cannot be killed. */
+void pool_give_up(struct pool *pool);
+/* With no host there: kills what is left, and waits for it. */
+void pool_clear(struct pool *pool);
+
+/* ---- pool.c, for the others ---- */
+
+/* A host that takes a run, ready or starting, or NULL. */
+struct host *pool_find_free(const struct pool *pool, bool ready);
+
+/* RUN is over, told and freed. */
+void pool_tell_finished(struct pool *pool, struct run *run);
+void pool_tell_room(struct pool *pool);
+/* A host has done work: the next death is a first one again. */
+void pool_works(struct pool *pool);
+/* A host died that should not have. */
+void pool_failed(struct pool *pool);
+/* Starts what is missing, as far as no pause forbids it. */
+void pool_fill(struct pool *pool);
+
+#endif

@@ -1,0 +1,68 @@
+#include "daemon/base/xalloc.h"
+#include "daemon/worker/host.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Which paths are test files? A question stays until it is answered, whoever was asked. */
+
+void pool_forget_asked(struct pool *pool, const struct host *host)
+{
+    for (size_t i = 0; i < pool->question_count; i++)
+        if (pool->questions[i].host == host)
+            pool->questions[i].host = NULL;
+}
+
+static struct host *find_answerer(const struct pool *pool)
+{
+    struct host *host = pool_find_free(pool, true);
+    for (size_t i = 0; i < pool->count && host == NULL; i++)
+        if (host_usable(pool->hosts[i]) && pool->hosts[i]->state == HOST_READY)
+            host = pool->hosts[i];
+    return host;
+}
+
+void pool_ask(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->question_count; i++) {
+        struct host *host = find_answerer(pool);
+        if (host != NULL && pool->questions[i].host == NULL)
+            host_ask(host, &pool->questions[i]);
+    }
+}
+
+bool pool_answered(struct pool *pool, const struct host *host, int64_t id)
+{
+    for (size_t i = 0; i < pool->question_count; i++) {
+        struct question *question = &pool->questions[i];
+        if (question->id != id || question->host != host)
+            continue;
+        free(question->order);
+        memmove(question, question + 1, (--pool->question_count - i) * sizeof *question);
+        return true;
+    }
+    return false;
+}
+
+int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_t count)
+{
+    struct host *host = find_answerer(pool);
+    if (host == NULL)
+        return -EAGAIN;
+    char *order = order_encode_classify(id, paths, count);
+    if (order == NULL)
+        abort(); /* as xalloc does */
+    pool->questions = xgrow(pool->questions, pool->question_count,
+                            &pool->question_capacity, sizeof *pool->questions);
+    struct question *question = &pool->questions[pool->question_count++];
+    *question = (struct question){.id = id, .order = order};
+    host_ask(host, question);
+    return 0;
+}
+
+void pool_forget_questions(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->question_count; i++)
+        free(pool->questions[i].order);
+    free(pool->questions);
+}

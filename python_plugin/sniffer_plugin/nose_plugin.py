@@ -1,0 +1,290 @@
+"""The nose plugin that turns what nose tells into records, one for each test.
+
+Results is the machinery: it hands (file, name, outcome, ...) to a sink. The host adds it to its
+own runs. SnifferPlugin is what `nosetests --with-sniffer` finds by its entry point: it records a
+run by hand for a daemon that watches the project.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import traceback
+import types
+import unittest
+
+from nose.failure import Failure
+from nose.plugins.base import Plugin
+from nose.proxy import ResultProxy
+
+# In a tuple: libraries that freeze time replace clocks that stand in a module by name.
+_CLOCK = (time.perf_counter,)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_NAME_MAX = 500
+_RANK = {"success": 0, "skipped": 1, "failure": 2, "error": 3}
+
+
+class Record:
+    """What became of one test."""
+
+    def __init__(self, file: str | None, name: str) -> None:
+        self.file = file
+        self.name = name
+        self.outcome: str | None = None
+        self.exception: str | None = None
+        self.texts: list[str] = []
+        self.started = _CLOCK[0]()
+        self.duration_ms = 0.0
+
+    def add(self, outcome: str, exception: str | None = None, text: str | None = None) -> None:
+        """A test can fail and then fail to tear down: the worst counts, both are shown."""
+        if self.outcome is None or _RANK[outcome] > _RANK[self.outcome]:
+            self.outcome, self.exception = outcome, exception
+        if text:
+            self.texts.append(text)
+
+    @property
+    def report(self) -> str | None:
+        return "\n".join(self.texts) if self.texts else None
+
+    def stop(self) -> None:
+        self.duration_ms = (_CLOCK[0]() - self.started) * 1000
+
+
+class Sink:
+    """Where records go. `begins` may give the test another name, so that names are unique."""
+
+    def begins(self, file: str | None, name: str) -> str:
+        raise NotImplementedError
+
+    def ends(self, record: Record) -> None:
+        raise NotImplementedError
+
+
+def tidy(name: str) -> str:
+    """Arguments of generated tests may show addresses, which differ from run to run."""
+    name = _ADDRESS.sub(" at 0x...", name)
+    return name if len(name) <= _NAME_MAX else name[:_NAME_MAX - 3] + "..."
+
+
+def prune(error: object, where: types.TracebackType | None) -> None:
+    """Take the frames of our own wrappers out of a traceback: they are no news to anybody."""
+    own = os.path.dirname(__file__) + "/looks.py"
+    known = set()
+    while isinstance(error, BaseException) and id(error) not in known:
+        known.add(id(error))
+        while where is not None and where.tb_next is not None:
+            if where.tb_next.tb_frame.f_code.co_filename == own:
+                where.tb_next = where.tb_next.tb_next
+            else:
+                where = where.tb_next
+        error = error.__cause__ or error.__context__
+        where = getattr(error, "__traceback__", None)
+
+
+def _address(test: object) -> tuple[str | None, str | None, str | None]:
+    try:
+        file, module, call = test.address()  # type: ignore[attr-defined]
+    except Exception:  # nose raises what it likes for what it cannot place
+        return None, None, None
+    return file, module, call
+
+
+def _is_context(test: object) -> bool:
+    return isinstance(test, unittest.TestSuite)
+
+
+def _expects_failure(case: object) -> bool:
+    method = getattr(case, getattr(case, "_testMethodName", ""), None)
+    return bool(getattr(case, "__unittest_expecting_failure__", False)
+                or getattr(method, "__unittest_expecting_failure__", False))
+
+
+class Results(Plugin):
+    """Records of everything that nose runs."""
+
+    name = "sniffer"
+    score = 5000  # the skip plugin (1000) ends the chain: who comes later sees no skips
+    enabled = True
+
+    def __init__(self, sink: Sink | None = None) -> None:
+        super().__init__()
+        self.sink = sink
+        self.file: str | None = None  # the file of tests that do not know theirs
+        self.module: str | None = None
+        self.result = None
+        self._record: Record | None = None
+        self._began = 0.0
+
+    # -- nose's hooks, in the order of a test's life ---------------------------------------
+
+    def prepareTestResult(self, result) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        self.result = result
+
+    def beforeTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        self._record = None
+        self._began = _CLOCK[0]()
+
+    def startTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        self._record = self._open(test)
+
+    def handleError(self, test, err) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        prune(err[1], err[2])
+
+    def handleFailure(self, test, err) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        prune(err[1], err[2])
+
+    def addSuccess(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        record = self._record or self._open(test)
+        if _expects_failure(getattr(test, "test", None)):
+            # nose knows no expected failures; unittest then calls them passes.
+            record.add("skipped", None, "expected failure")
+        else:
+            record.add("success")
+        self._close_unless_begun(record)
+
+    def addFailure(self, test, err) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        self._problem(test, "failure", err)
+
+    def addError(self, test, err) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        self._problem(test, self._error_outcome(err[0]), err)
+
+    def stopTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        record, self._record = self._record, None
+        if record is None:
+            return
+        if record.outcome is None:
+            kind, value, where = sys.exc_info()  # KeyboardInterrupt passes by without a word
+            if kind is not None:
+                record.add("error", kind.__name__,
+                           "".join(traceback.format_exception(kind, value, where)))
+            else:
+                record.add("error", None, "the test ended without any outcome")
+        self._close(record)
+
+    # -- records ---------------------------------------------------------------------------
+
+    def _error_outcome(self, kind: object) -> str:
+        if not isinstance(kind, type):
+            return "error"
+        if issubclass(kind, unittest.SkipTest):
+            return "skipped"
+        classes = getattr(self.result, "errorClasses", None) or {}
+        for known, (_, _, is_failure) in list(classes.items()):
+            if isinstance(known, type) and issubclass(kind, known):
+                return "error" if is_failure else "skipped"
+        return "error"
+
+    def _problem(self, test, outcome: str, err) -> None:  # type: ignore[no-untyped-def]
+        record = self._record or self._open(test)
+        if isinstance(getattr(test, "test", None), Failure) and outcome == "failure" \
+                and record.name == "(import)":
+            outcome = "error"  # an assert at the top of a module is not a test's
+        kind = getattr(err[0], "__name__", str(err[0]))
+        text = str(err[1]) if outcome == "skipped" else self._text(test, err)
+        record.add(outcome, kind, text)
+        self._close_unless_begun(record)
+
+    def _text(self, test, err) -> str:  # type: ignore[no-untyped-def]
+        """What nose prints for it: it has already added what was captured."""
+        try:
+            shown = ResultProxy._prepareErr(None, err)  # type: ignore[arg-type]
+            return self.result._exc_info_to_string(shown, test)  # type: ignore[union-attr]
+        except Exception:  # another plugin's result, or an exception that cannot be shown
+            kind, value, where = err
+            lines = traceback.format_tb(where)
+            return "Traceback (most recent call last):\n%s%s: %s\n" % (
+                "".join(lines), getattr(kind, "__name__", kind), value)
+
+    def _open(self, test) -> Record:  # type: ignore[no-untyped-def]
+        file, name = self._place(test)
+        if self.sink is not None:
+            name = self.sink.begins(file, name)
+        record = Record(file, name)
+        if self._began:
+            record.started = self._began
+        return record
+
+    def _close_unless_begun(self, record: Record) -> None:
+        if record is not self._record:
+            self._close(record)
+
+    def _close(self, record: Record) -> None:
+        record.stop()
+        self._began = 0.0
+        if self.sink is not None:
+            self.sink.ends(record)
+
+    # -- names -----------------------------------------------------------------------------
+
+    def _place(self, test) -> tuple[str | None, str]:  # type: ignore[no-untyped-def]
+        if _is_context(test):
+            return self._context_place(test)
+        file, module, call = _address(test)
+        file = self.file or file
+        if isinstance(getattr(test, "test", None), Failure):
+            if call:
+                return file, tidy(call)
+            return file, "(import)" if file and os.path.isfile(file) or module else "(load)"
+        name = test.id()
+        for prefix in (module, self.module):
+            if prefix and name.startswith(prefix + "."):
+                name = name[len(prefix) + 1:]
+                break
+        return file, tidy(name)
+
+    @staticmethod
+    def _failed_context(suite) -> object:  # type: ignore[no-untyped-def]
+        """A suite also sets up the packages around it: the last one that it came to has failed."""
+        factory = getattr(suite, "factory", None)
+        begun = getattr(factory, "was_torndown" if suite.error_context == "teardown"
+                        else "was_setup", None) or {}
+        last = next(reversed(list(begun)), None)
+        return last if last is not None and begun[last] is suite else suite.context
+
+    def _context_place(self, suite) -> tuple[str | None, str]:  # type: ignore[no-untyped-def]
+        context = self._failed_context(suite)
+        name = getattr(context, "__name__", str(context))
+        file = self.file or getattr(sys.modules.get(getattr(context, "__module__", name)),
+                                    "__file__", None)
+        step = suite.error_context or "setup"
+        if hasattr(context, "__path__"):
+            return file, "(%s package %s)" % (step, name)
+        if isinstance(context, type(sys)):
+            return file, "(%s)" % step
+        return file, "(%s %s)" % (step, name)
+
+
+class SnifferPlugin(Results):
+    """Tells the daemon that watches this project what a run by hand has found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hand = None
+
+    def options(self, parser, env) -> None:  # type: ignore[no-untyped-def]
+        parser.add_option("--with-sniffer", action="store_true", dest="with_sniffer",
+                          default=env.get("NOSE_WITH_SNIFFER", False),
+                          help="Tell the sniffer daemon of this project, if one runs, the results "
+                               "of this run [NOSE_WITH_SNIFFER]")
+
+    def configure(self, options, conf) -> None:  # type: ignore[no-untyped-def]
+        self.conf = conf
+        self.enabled = False
+        if not getattr(options, "with_sniffer", False) or getattr(conf, "worker", False):
+            return
+        from .by_hand import Hand
+        self._hand = Hand.begin(conf)
+        self.enabled = self._hand is not None
+        self.sink = self._hand
+
+    def loadTestsFromNames(self, names, module=None) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        if self._hand is not None:
+            self._hand.asked(names)
+
+    def finalize(self, result) -> None:  # type: ignore[no-untyped-def]
+        hand, self._hand = self._hand, None
+        if hand is not None:
+            hand.end(result)

@@ -1,0 +1,161 @@
+"""A real worker host on real pipes, for the tests of the Python half."""
+
+import ctypes
+import json
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import textwrap
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PLUGIN = os.path.join(os.path.dirname(os.path.dirname(HERE)), "python_plugin")
+PR_SET_CHILD_SUBREAPER = 36
+PATIENCE_MS = 60000  # a broken host must not hang the tests; nothing is measured
+
+
+def python_with_nose():
+    """An interpreter that has nose, or None."""
+    for python in ("/usr/bin/python3", shutil.which("python3")):
+        if python and subprocess.call([python, "-c", "import nose"], stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL) == 0:
+            return python
+    return None
+
+
+def other_pythons():
+    """Interpreters from 3.8 on, whatever they have."""
+    base = os.path.expanduser("~/.pyenv/versions")
+    names = sorted(os.listdir(base)) if os.path.isdir(base) else []
+    found = [os.path.join(base, name, "bin", "python") for name in names
+             if name.startswith("3.") and int(name.split(".")[1]) >= 8]
+    return [path for path in found if os.path.exists(path)]
+
+
+class Project:
+    """A temporary folder with files in it."""
+
+    def __init__(self, **files):
+        self.outer = os.path.realpath(tempfile.mkdtemp(prefix="sniffer-test-"))
+        self.root = os.path.join(self.outer, "project")
+        os.makedirs(os.path.join(self.root, ".sniffer"))
+        for name, text in files.items():
+            self.write(name, text)
+
+    def path(self, name):
+        return os.path.join(self.root, name)
+
+    def write(self, name, text):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(textwrap.dedent(text))
+        return path
+
+    def remove(self):
+        shutil.rmtree(self.outer, ignore_errors=True)
+
+
+class Host:
+    def __init__(self, project, python, args=(), env=None):
+        pipes = [os.pipe() for _ in range(4)]
+        (orders, self.orders), (self.reports, reports), (self.looks, looks), \
+            (self.output, output) = pipes
+        command = [python, "-B", os.path.join(PLUGIN, "sniffer_host.py"), "--root", project.root,
+                   "--framework", "nose", *args, "--orders", str(orders), "--reports",
+                   str(reports), "--looks", str(looks)]
+        prctl = ctypes.CDLL(None).prctl
+
+        def before_exec():
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
+            os.setsid()
+
+        self.process = subprocess.Popen(
+            command, cwd=project.root, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            pass_fds=(orders, reports, looks), preexec_fn=before_exec,
+            env=dict(os.environ, HOME=project.outer, **(env or {})))
+        for fd in (orders, reports, looks, output):
+            os.close(fd)
+        self._unread = {}
+        self.raw_reports = b""
+        self.printed = ""
+        self.run_number = 0
+        self.first = None
+
+    def until(self, wanted):
+        """Everything up to the report WANTED: (reports, looks). Output is kept in `printed`."""
+        found = {self.reports: [], self.looks: []}
+        poll = select.poll()
+        for fd in (self.reports, self.looks, self.output):
+            poll.register(fd, select.POLLIN)
+        done = False
+        while True:
+            ready = poll.poll(0 if done else PATIENCE_MS)
+            if not ready:
+                if done:
+                    return found[self.reports], found[self.looks]
+                raise AssertionError("no %s; so far %r, printed %s"
+                                     % (wanted, found[self.reports], self.printed))
+            for fd, _ in ready:
+                data = os.read(fd, 1 << 16)
+                if not data:
+                    poll.unregister(fd)
+                    if fd == self.reports and not done:
+                        if wanted is None:
+                            done = True
+                        else:
+                            raise AssertionError("the host is gone: " + self.printed)
+                elif fd == self.output:
+                    self.printed += data.decode("utf-8", "replace")
+                else:
+                    *lines, self._unread[fd] = (self._unread.get(fd, b"") + data).split(b"\n")
+                    for line in filter(None, lines):
+                        message = json.loads(line)
+                        found[fd].append(message)
+                        done = done or (fd == self.reports and message["report"] == wanted)
+
+    def ready(self):
+        self.first = self.until("ready")[0][-1]
+        return self
+
+    def order(self, **order):
+        os.write(self.orders, json.dumps(order).encode() + b"\n")
+
+    def run(self, file):
+        self.run_number += 1
+        self.printed = ""
+        self.order(order="run", run=self.run_number, file=file)
+        return Run(*self.until("exited"))
+
+    def classify(self, *paths):
+        self.order(order="classify", id=7, paths=list(paths))
+        return self.until("classified")[0][-1]
+
+    def close(self):
+        if self.orders is not None:
+            os.close(self.orders)
+            self.orders = None
+        try:
+            return self.process.wait(timeout=PATIENCE_MS / 1000)
+        finally:
+            for fd in (self.reports, self.looks, self.output):
+                os.close(fd)
+
+
+class Run:
+    """What became of one run."""
+
+    def __init__(self, reports, looks):
+        self.reports = reports
+        self.results = {r["test"]: r for r in reports if r["report"] == "result"}
+        self.outcomes = {name: r["outcome"] for name, r in self.results.items()}
+        self.done = any(r["report"] == "done" for r in reports)
+        self.exited = reports[-1]
+        self.stream = looks
+        self.looks = {(r["kind"], str(r["path"])): r.get("seen", "none") for r in looks
+                      if r["report"] == "look"}
+        self.wrote = [r["path"] for r in looks if r["report"] == "wrote"]
+
+    def kinds(self, path):
+        return {kind for kind, one in self.looks if one == path}

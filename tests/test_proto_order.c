@@ -1,0 +1,286 @@
+#include "proto/order.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct report decode(const char *line)
+{
+    struct report report;
+    const char *why = NULL;
+    int r = report_decode(line, strlen(line), &report, &why);
+    ck_assert_msg(r == 0, "%s: %s", line, why);
+    return report;
+}
+
+START_TEST(orders_are_one_line_each)
+{
+    static const char *const paths[] = {"tests/test_a.py", "caf\xe9.py"};
+    char *line = order_encode_classify(1, paths, 2);
+    ck_assert_str_eq(line,
+                     "{\"order\":\"classify\",\"id\":1,\"paths\":[\"tests/test_a.py\","
+                     "{\"b64\":\"Y2Fm6S5weQ==\"}]}");
+    free(line);
+    line = order_encode_classify(2, NULL, 0);
+    ck_assert_str_eq(line, "{\"order\":\"classify\",\"id\":2,\"paths\":[]}");
+    free(line);
+    line = order_encode_run(17, "tests/a\nb.py");
+    ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"tests/a\\nb.py\"}");
+    free(line);
+}
+END_TEST
+
+START_TEST(a_ready_host_tells_what_it_is)
+{
+    struct report report = decode("{\"report\":\"ready\",\"protocol\":1,\"framework\":"
+                                  "\"nose\",\"framework_version\":"
+                                  "\"1.3.7\",\"python\":\"3.11.2 "
+                                  "/usr/bin/python3\",\"suffixes\":[\".py\",\".pyx\"],"
+                                  "\"environment\":[[\"python\",\"CPython "
+                                  "3.11.2\"],[\"env:TZ\",\"=UTC\"]],\"new\":{}}");
+    ck_assert_int_eq(report.type, REPORT_READY);
+    ck_assert_int_eq(report.protocol, ORDER_PROTOCOL);
+    ck_assert_str_eq(report.framework, "nose");
+    ck_assert_str_eq(report.framework_version, "1.3.7");
+    ck_assert_str_eq(report.python, "3.11.2 /usr/bin/python3");
+    ck_assert_uint_eq(report.suffix_count, 2);
+    ck_assert_str_eq(report.suffixes[1], ".pyx");
+    ck_assert_uint_eq(report.environment_count, 2);
+    ck_assert_str_eq(report.environment[1].name, "env:TZ");
+    ck_assert_str_eq(report.environment[1].value, "=UTC");
+    report_finish(&report);
+    report_finish(&report);
+    report_finish(NULL);
+}
+END_TEST
+
+START_TEST(an_unfit_host_tells_why)
+{
+    struct report report = decode("{\"report\":\"unfit\",\"kind\":\"framework_missing\","
+                                  "\"message\":\"install nose\"}");
+    ck_assert_int_eq(report.type, REPORT_UNFIT);
+    ck_assert_str_eq(report.kind, "framework_missing");
+    ck_assert_str_eq(report.message, "install nose");
+    report_finish(&report);
+}
+END_TEST
+
+START_TEST(classified_names_the_test_files)
+{
+    struct report report =
+        decode("{\"report\":\"classified\",\"id\":9,\"tests\":[\"a.py\","
+               "{\"b64\":\"Y2Fm6S5weQ==\"}],\"message\":null}");
+    ck_assert_int_eq(report.type, REPORT_CLASSIFIED);
+    ck_assert_int_eq(report.id, 9);
+    ck_assert_uint_eq(report.path_count, 2);
+    ck_assert_str_eq(report.paths[0], "a.py");
+    ck_assert_str_eq(report.paths[1], "caf\xe9.py");
+    ck_assert_ptr_null(report.message);
+    report_finish(&report);
+
+    report =
+        decode("{\"report\":\"classified\",\"id\":9,\"tests\":[],\"message\":\"bad\"}");
+    ck_assert_uint_eq(report.path_count, 0);
+    ck_assert_str_eq(report.message, "bad");
+    report_finish(&report);
+}
+END_TEST
+
+START_TEST(a_run_is_told_step_by_step)
+{
+    struct report report = decode("{\"report\":\"started\",\"run\":17,\"pid\":1234}");
+    ck_assert_int_eq(report.type, REPORT_STARTED);
+    ck_assert_int_eq(report.run, 17);
+    ck_assert_int_eq(report.pid, 1234);
+    report_finish(&report);
+
+    report = decode("{\"report\":\"test\",\"run\":17,\"test\":\"TestX.test_y\"}");
+    ck_assert_int_eq(report.type, REPORT_TEST);
+    ck_assert_str_eq(report.test, "TestX.test_y");
+    report_finish(&report);
+
+    report =
+        decode("{\"report\":\"result\",\"run\":17,\"test\":\"t\",\"outcome\":\"failure\","
+               "\"duration_ms\":1.25,\"exception\":\"AssertionError\","
+               "\"report_text\":\"line\\nline\"}");
+    ck_assert_int_eq(report.type, REPORT_RESULT);
+    ck_assert_int_eq(report.outcome, OUTCOME_FAILURE);
+    ck_assert_double_eq(report.duration_ms, 1.25);
+    ck_assert_str_eq(report.exception, "AssertionError");
+    ck_assert_str_eq(report.text, "line\nline");
+    report_finish(&report);
+
+    report =
+        decode("{\"report\":\"result\",\"run\":17,\"test\":\"t\",\"outcome\":\"success\","
+               "\"duration_ms\":2,\"exception\":null}");
+    ck_assert_int_eq(report.outcome, OUTCOME_SUCCESS);
+    ck_assert_double_eq(report.duration_ms, 2);
+    ck_assert_ptr_null(report.exception);
+    ck_assert_ptr_null(report.text);
+    report_finish(&report);
+
+    report = decode("{\"report\":\"done\",\"run\":17}");
+    ck_assert_int_eq(report.type, REPORT_DONE);
+    report_finish(&report);
+
+    report = decode("{\"report\":\"exited\",\"run\":17,\"status\":-1,\"signal\":11}");
+    ck_assert_int_eq(report.type, REPORT_EXITED);
+    ck_assert_int_eq(report.status, -1);
+    ck_assert_int_eq(report.signal, 11);
+    report_finish(&report);
+}
+END_TEST
+
+START_TEST(a_nul_that_a_test_said_costs_no_result)
+{
+    struct report report = decode(
+        "{\"report\":\"result\",\"run\":1,\"test\":\"t[\\u0000]\",\"outcome\":\"error\","
+        "\"duration_ms\":0,\"exception\":null,\"report_text\":\"a\\u0000b\"}");
+    ck_assert_str_eq(report.test, "t[\\x00]");
+    ck_assert_str_eq(report.text, "a\\x00b");
+    report_finish(&report);
+}
+END_TEST
+
+START_TEST(a_look_tells_absent_from_not_asked)
+{
+    struct report report = decode(
+        "{\"report\":\"look\",\"run\":17,\"kind\":\"content\",\"path\":\"data/x.txt\","
+        "\"seen\":[66310,-2,3,1795416400123456789,5,33188]}");
+    ck_assert_int_eq(report.type, REPORT_LOOK);
+    ck_assert_int_eq(report.evidence, EVIDENCE_CONTENT);
+    ck_assert_str_eq(report.path, "data/x.txt");
+    ck_assert(report.has_seen);
+    ck_assert_int_eq(report.seen.device, 66310);
+    ck_assert_int_eq(report.seen.inode, -2);
+    ck_assert_int_eq(report.seen.size, 3);
+    ck_assert_int_eq(report.seen.mtime_ns, 1795416400123456789);
+    ck_assert_int_eq(report.seen.ctime_ns, 5);
+    ck_assert_int_eq(report.seen.mode, 33188);
+    report_finish(&report);
+
+    report = decode("{\"report\":\"look\",\"run\":1,\"kind\":\"presence\",\"path\":\"a\","
+                    "\"seen\":null}");
+    ck_assert(report.has_seen);
+    ck_assert_int_eq(report.seen.mode, 0);
+    report_finish(&report);
+
+    report = decode("{\"report\":\"look\",\"run\":1,\"kind\":\"listing\",\"path\":\"\"}");
+    ck_assert(!report.has_seen);
+    ck_assert_str_eq(report.path, "");
+    report_finish(&report);
+
+    report =
+        decode("{\"report\":\"wrote\",\"run\":1,\"path\":{\"b64\":\"Y2Fm6S5weQ==\"}}");
+    ck_assert_int_eq(report.type, REPORT_WROTE);
+    ck_assert_str_eq(report.path, "caf\xe9.py");
+    report_finish(&report);
+}
+END_TEST
+
+/* Each lacks one thing, and is told which. */
+static const struct {
+    const char *line, *why;
+} broken[] = {
+    {"", "JSON"},
+    {"{", "JSON"},
+    {"[]", "JSON"},
+    {"{\"report\":\"caf\xe9\"}", "JSON"},
+    {"{}", "report"},
+    {"{\"report\":7}", "report"},
+    {"{\"report\":\"other\"}", "report"},
+    {"{\"report\":\"done\"}", "run"},
+    {"{\"report\":\"done\",\"run\":\"1\"}", "run"},
+    {"{\"report\":\"done\",\"run\":1.5}", "run"},
+    {"{\"report\":\"started\",\"run\":1}", "pid"},
+    {"{\"report\":\"started\",\"run\":1,\"pid\":-1}", "pid"},
+    {"{\"report\":\"started\",\"run\":1,\"pid\":0}", "pid"},
+    {"{\"report\":\"started\",\"run\":1,\"pid\":4294967297}", "pid"},
+    {"{\"report\":\"test\",\"run\":1}", "test"},
+    {"{\"report\":\"result\",\"run\":1,\"test\":\"t\",\"outcome\":\"fine\",\"duration_"
+     "ms\":1}",
+     "outcome"},
+    {"{\"report\":\"result\",\"run\":1,\"test\":\"t\",\"outcome\":\"error\"}",
+     "duration_ms"},
+    {"{\"report\":\"result\",\"run\":1,\"test\":\"t\",\"outcome\":\"error\",\"duration_"
+     "ms\":-1}",
+     "duration_ms"},
+    {"{\"report\":\"result\",\"run\":1,\"test\":\"t\",\"outcome\":\"error\",\"duration_"
+     "ms\":1,"
+     "\"exception\":1}",
+     "exception"},
+    {"{\"report\":\"result\",\"run\":1,\"test\":\"t\",\"outcome\":\"error\",\"duration_"
+     "ms\":1,"
+     "\"report_text\":[]}",
+     "report_text"},
+    {"{\"report\":\"exited\",\"run\":1,\"status\":0}", "signal"},
+    {"{\"report\":\"exited\",\"run\":1,\"signal\":0}", "status"},
+    {"{\"report\":\"classified\",\"tests\":[]}", "id"},
+    {"{\"report\":\"classified\",\"id\":1,\"tests\":{}}", "tests"},
+    {"{\"report\":\"classified\",\"id\":1,\"tests\":[\"a\",7]}", "tests"},
+    {"{\"report\":\"look\",\"run\":1,\"kind\":\"smell\",\"path\":\"a\"}", "kind"},
+    {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\"}", "path"},
+    {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a\\u0000\"}", "path"},
+    {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a\",\"seen\":[1,2,3,4,"
+     "5]}",
+     "seen"},
+    {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a\",\"seen\":[1,2,3,4,"
+     "5,6,7]}",
+     "seen"},
+    {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a\",\"seen\":[1,2,3,4,"
+     "5,\"6\"]}",
+     "seen"},
+    {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a\",\"seen\":false}",
+     "seen"},
+    {"{\"report\":\"wrote\",\"run\":1,\"path\":null}", "path"},
+    {"{\"report\":\"unfit\",\"kind\":\"broken\"}", "message"},
+    {"{\"report\":\"ready\",\"protocol\":1,\"framework\":\"nose\",\"framework_version\":"
+     "\"1\","
+     "\"python\":\"3\",\"suffixes\":[\".py\",1],\"environment\":[]}",
+     "suffixes"},
+    {"{\"report\":\"ready\",\"protocol\":1,\"framework\":\"nose\",\"framework_version\":"
+     "\"1\","
+     "\"python\":\"3\",\"suffixes\":[],\"environment\":[[\"a\"]]}",
+     "environment"},
+    {"{\"report\":\"ready\",\"protocol\":1,\"framework\":\"nose\",\"framework_version\":"
+     "\"1\","
+     "\"python\":\"3\",\"suffixes\":[],\"environment\":[[\"a\",\"b\",\"c\"]]}",
+     "environment"},
+    {"{\"report\":\"ready\",\"protocol\":1,\"framework\":\"nose\",\"framework_version\":"
+     "\"1\","
+     "\"python\":\"3\",\"suffixes\":[]}",
+     "environment"},
+};
+
+START_TEST(a_report_that_lacks_something_is_refused_by_name)
+{
+    struct report untouched = {.run = 77};
+    const char *why = NULL;
+    int r = report_decode(broken[_i].line, strlen(broken[_i].line), &untouched, &why);
+    ck_assert_msg(r == -EINVAL, "%s was taken", broken[_i].line);
+    ck_assert_msg(strstr(why, broken[_i].why) != NULL, "%s: %s", broken[_i].line, why);
+    ck_assert_int_eq(untouched.run, 77);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("order");
+    TCase *tests = tcase_create("order");
+    tcase_add_test(tests, orders_are_one_line_each);
+    tcase_add_test(tests, a_ready_host_tells_what_it_is);
+    tcase_add_test(tests, an_unfit_host_tells_why);
+    tcase_add_test(tests, classified_names_the_test_files);
+    tcase_add_test(tests, a_run_is_told_step_by_step);
+    tcase_add_test(tests, a_nul_that_a_test_said_costs_no_result);
+    tcase_add_test(tests, a_look_tells_absent_from_not_asked);
+    tcase_add_loop_test(tests, a_report_that_lacks_something_is_refused_by_name, 0,
+                        sizeof broken / sizeof *broken);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,945 @@
+#include "daemon/base/xalloc.h"
+#include "daemon/worker/pool.h"
+#include "daemon/worker/tail.h"
+#include "tests/support/fake_host.h"
+#include "tests/support/poll_poller.h"
+
+#include <check.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+/* Time is what a test says it is; processes are real. What the sink is told becomes a transcript,
+ * and tests wait for words in it. */
+
+enum { TIMEOUT_MS = 30000, PATIENCE_MS = 20000 };
+
+struct fixture {
+    struct poll_poller poller;
+    struct pool *pool;
+    int64_t now;
+    char *log;          /* a line for each call of the sink */
+    int64_t output[64]; /* bytes told, by run */
+    int looks, at_end;  /* AT_END: processes there when finished was told */
+    char tail[16];
+    char *all; /* what the last run printed, as far as it was kept */
+    size_t tail_length;
+    pid_t host; /* the last that got ready */
+    int chain;  /* runs still to be started from inside the sink */
+    int64_t chained;
+};
+
+static char program[PATH_MAX];
+static char mark[64];
+
+/* ---- processes of this test ---- */
+
+static bool is_marked(const char *pid)
+{
+    char path[300];
+    static char text[1 << 16];
+    snprintf(path, sizeof path, "/proc/%s/environ", pid);
+    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof text) : -1;
+    return length > 0 && memmem(text, (size_t)length, mark, strlen(mark) + 1) != NULL;
+}
+
+/* Hosts and what came from them; the ended ones have no environment and do not count. */
+static int count_marked(void)
+{
+    int count = 0;
+    DIR *proc = opendir("/proc");
+    ck_assert_ptr_nonnull(proc);
+    for (const struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc))
+        count += isdigit((unsigned char)entry->d_name[0]) && is_marked(entry->d_name);
+    closedir(proc);
+    return count;
+}
+
+/* ---- the sink ---- */
+
+static void note(struct fixture *f, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void note(struct fixture *f, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    autofree char *line = xvasprintf(format, args);
+    va_end(args);
+    autofree char *before = f->log;
+    f->log = xasprintf("%s%s\n", before, line);
+}
+
+static void start_next(struct fixture *f)
+{
+    if (f->chain == 0 || pool_places(f->pool) == 0)
+        return;
+    f->chain--;
+    ck_assert_int_eq(pool_start(f->pool, ++f->chained, "passes", f->now), 0);
+    /* One that is taken back at once, too. */
+    if (f->chain % 5 == 0)
+        pool_cancel(f->pool, f->chained, f->now);
+}
+
+static void on_ready(void *owner, const struct report *report)
+{
+    struct fixture *f = owner;
+    f->host = (pid_t)strtol(report->python, NULL, 10);
+    note(f, "ready %s", report->framework);
+    start_next(f);
+}
+
+static void on_unfit(void *owner, const char *message)
+{
+    note(owner, "unfit %s", message);
+}
+
+static void on_classified(void *owner, const struct report *report)
+{
+    note(owner, "classified %d %zu %s", (int)report->id, report->path_count,
+         report->path_count > 0 ? report->paths[0] : "-");
+}
+
+static void on_report(void *owner, const struct report *report)
+{
+    struct fixture *f = owner;
+    int run = (int)report->run;
+    if (report->type == REPORT_LOOK) {
+        f->looks++;
+        return;
+    }
+    if (report->type == REPORT_STARTED)
+        note(f, "started %d", run);
+    else if (report->type == REPORT_TEST)
+        note(f, "test %d %s", run, report->test);
+    else if (report->type == REPORT_RESULT)
+        note(f, "result %d %s %s", run, report->test, outcome_names[report->outcome]);
+    else
+        note(f, "surprise %d", (int)report->type);
+}
+
+static void on_output(void *owner, int64_t run, const char *bytes, size_t length)
+{
+    struct fixture *f = owner;
+    ck_assert_ptr_nonnull(bytes);
+    f->output[run] += (int64_t)length;
+}
+
+static void on_finished(void *owner, const struct pool_finished *finished)
+{
+    static const char *const ends[] = {"exited", "timeout", "cancelled", "host_died",
+                                       "unstarted"};
+    struct fixture *f = owner;
+    f->at_end = count_marked();
+    f->tail_length = finished->output_length;
+    ck_assert_uint_eq(strlen(finished->output), finished->output_length);
+    ck_assert_int_eq(finished->output_total, f->output[finished->run]);
+    size_t shown = finished->output_length < 10 ? finished->output_length : 10;
+    snprintf(f->tail, sizeof f->tail, "%s",
+             finished->output + finished->output_length - shown);
+    free(f->all);
+    f->all = xstrdup(finished->output);
+    note(f, "finished %d %s%s%s status %d signal %d test %s", (int)finished->run,
+         ends[finished->end], finished->done ? " done" : "",
+         finished->lost ? " lost" : "", (int)finished->status, (int)finished->signal,
+         finished->test != NULL ? finished->test : "-");
+    if (f->chain > 0)
+        start_next(f);
+    /* It is still all there, though the host may have another run by now. */
+    ck_assert_uint_eq(strlen(finished->output), finished->output_length);
+}
+
+static void on_room(void *owner)
+{
+    struct fixture *f = owner;
+    note(f, "room");
+    start_next(f);
+}
+
+/* ---- the fixture ---- */
+
+static void setup_with(struct fixture *f, const char *const *argv, const char *directory,
+                       int jobs)
+{
+    *f = (struct fixture){.now = 1000000, .log = xstrdup("")};
+    snprintf(mark, sizeof mark, "SNIFFER_TEST_MARK=%d", getpid());
+    ck_assert_int_eq(putenv(mark), 0);
+    poll_poller_init(&f->poller);
+    const struct pool_settings settings = {argv, directory, jobs, TIMEOUT_MS};
+    const struct pool_sink sink = {f,         on_ready,  on_unfit,    on_classified,
+                                   on_report, on_output, on_finished, on_room};
+    f->pool = pool_new(&settings, &f->poller.poller, &sink);
+}
+
+static void setup(struct fixture *f, const char *mode, int jobs)
+{
+    const char *const argv[] = {program, "host", mode, NULL};
+    setup_with(f, argv, "/", jobs);
+}
+
+/* Whatever a test did: nothing is left of it, no process and no zombie. */
+static void teardown(struct fixture *f)
+{
+    pool_free(f->pool);
+    ck_assert_uint_eq(f->poller.count, 0);
+    ck_assert_int_eq(count_marked(), 0);
+    siginfo_t info;
+    ck_assert_int_eq(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
+    ck_assert_int_eq(errno, ECHILD);
+    poll_poller_finish(&f->poller);
+    free(f->all);
+    free(f->log);
+}
+
+static void tick_if_due(struct fixture *f)
+{
+    while (pool_deadline(f->pool) <= f->now)
+        pool_tick(f->pool, f->now);
+}
+
+static int count_text(const struct fixture *f, const char *text)
+{
+    int count = 0;
+    for (const char *at = strstr(f->log, text); at != NULL; at = strstr(at + 1, text))
+        count++;
+    return count;
+}
+
+/* Until TEXT is in the transcript COUNT times. */
+static void wait_for(struct fixture *f, const char *text, int count)
+{
+    for (tick_if_due(f); count_text(f, text) < count; tick_if_due(f))
+        if (poll_poller_dispatch(&f->poller, PATIENCE_MS) == 0)
+            ck_abort_msg("no \"%s\" (%d) in:\n%s", text, count, f->log);
+}
+
+static void expect(const struct fixture *f, const char *text)
+{
+    ck_assert_msg(strstr(f->log, text) != NULL, "no \"%s\" in:\n%s", text, f->log);
+}
+
+static void expect_not(const struct fixture *f, const char *text)
+{
+    ck_assert_msg(strstr(f->log, text) == NULL, "\"%s\" in:\n%s", text, f->log);
+}
+
+static void run(struct fixture *f, int number, const char *file)
+{
+    ck_assert_int_eq(pool_start(f->pool, number, file, f->now), 0);
+}
+
+static void pass_time(struct fixture *f, int64_t ms)
+{
+    tick_if_due(f);
+    f->now += ms;
+    tick_if_due(f);
+}
+
+/* Until the pool waits for no moment. */
+static void wait_until_quiet(struct fixture *f)
+{
+    for (tick_if_due(f); pool_deadline(f->pool) != INT64_MAX; tick_if_due(f))
+        ck_assert_int_gt(poll_poller_dispatch(&f->poller, PATIENCE_MS), 0);
+}
+
+/* ---- runs ---- */
+
+START_TEST(a_run_is_told_in_order_and_ends_once)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    ck_assert_int_eq(pool_places(f.pool), 1);
+    run(&f, 1, "passes");
+    ck_assert_int_eq(pool_places(f.pool), 0);
+    ck_assert_int_eq(pool_start(f.pool, 2, "passes", f.now), -EAGAIN);
+    wait_for(&f, "room", 1);
+    /* host and child write to one pipe: "started" has no place of its own */
+    expect(&f, "started 1\n");
+    expect(&f, "ready fake\n");
+    expect(&f, "test 1 T.a\n");
+    ck_assert_ptr_nonnull(strstr(strstr(f.log, "test 1"), "result 1 T.a success\n"));
+    ck_assert_ptr_nonnull(
+        strstr(strstr(f.log, "result 1"),
+               "finished 1 exited done status 0 signal 0 test -\nroom\n"));
+    ck_assert_int_eq(f.looks, 1);
+    ck_assert_str_eq(f.tail, "hello\n");
+    ck_assert_int_eq(pool_deadline(f.pool), INT64_MAX);
+    run(&f, 2, "passes");
+    wait_for(&f, "finished 2", 1);
+    ck_assert_int_eq(count_text(&f, "ready"), 1);
+    ck_assert_int_eq(count_text(&f, "finished"), 2);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(all_looks_come_before_the_end)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    for (int i = 1; i <= 5; i++) {
+        run(&f, i, "looks");
+        wait_for(&f, "finished", i);
+        ck_assert_int_eq(f.looks, 1000 * i);
+    }
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_tail_keeps_the_end_whatever_the_pieces)
+{
+    static char bytes[3 * POOL_OUTPUT_KEPT];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)('a' + i % 23);
+    for (size_t piece = 1000; piece < sizeof bytes; piece = piece * 3 + 7) {
+        struct tail tail = {0};
+        for (size_t at = 0; at < sizeof bytes; at += piece)
+            tail_add(&tail, bytes + at,
+                     sizeof bytes - at < piece ? sizeof bytes - at : piece);
+        size_t length = 0;
+        const char *kept = tail_kept(&tail, &length);
+        ck_assert_uint_eq(length, POOL_OUTPUT_KEPT);
+        ck_assert_int_eq(tail.total, sizeof bytes);
+        ck_assert_mem_eq(kept, bytes + sizeof bytes - length, length);
+        ck_assert_int_eq(kept[length], '\0');
+        tail_finish(&tail);
+    }
+}
+END_TEST
+
+START_TEST(much_output_is_passed_on_and_its_end_kept)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "prints");
+    wait_for(&f, "finished 1 exited done", 1);
+    ck_assert_int_eq(f.output[1], (50 << 20) + 7);
+    ck_assert_uint_eq(f.tail_length, POOL_OUTPUT_KEPT);
+    ck_assert_str_eq(f.tail, "xxxthe end");
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_child_that_leaves_early_is_not_done)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "exits_3");
+    wait_for(&f, "finished 1 exited status 3 signal 0 test T.a\n", 1);
+    run(&f, 2, "closes");
+    wait_for(&f, "finished 2 exited status 0 signal 0 test -\n", 1);
+    run(&f, 3, "passes");
+    wait_for(&f, "finished 3 exited done status 0", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(half_a_line_does_not_hide_the_end_of_the_run)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "tears_line");
+    wait_for(&f, "finished 1 exited lost status -1 signal 9 test T.a\n", 1);
+    expect_not(&f, "result");
+    run(&f, 2, "passes");
+    wait_for(&f, "finished 2 exited done status 0", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_look_that_cannot_be_read_is_admitted)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "garbles_look");
+    wait_for(&f, "finished 1 exited done lost", 1);
+    run(&f, 2, "tears_look");
+    wait_for(&f, "finished 2 exited done lost", 1);
+    run(&f, 3, "passes"); /* and it is no matter of the next run */
+    wait_for(&f, "finished 3 exited done status", 1);
+    ck_assert_int_eq(f.looks, 3);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(reports_of_another_run_are_dropped)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 5, "strays");
+    wait_for(&f, "finished 5 exited status 0", 1);
+    expect_not(&f, "result");
+    ck_assert_int_eq(f.looks, 0);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_daemon_that_a_run_leaves_is_gone_when_it_ends)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "leaves_daemon");
+    wait_for(&f, "finished 1 exited done", 1);
+    ck_assert_int_eq(f.at_end, 1); /* the host */
+    teardown(&f);
+}
+END_TEST
+
+/* ---- runs that do not end ---- */
+
+START_TEST(a_run_over_its_time_is_asked_to_end)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "hangs");
+    wait_for(&f, "test 1", 1);
+    ck_assert_int_eq(pool_deadline(f.pool), f.now + TIMEOUT_MS);
+    pass_time(&f, TIMEOUT_MS - 1);
+    ck_assert_int_eq(pool_deadline(f.pool), f.now + 1);
+    pass_time(&f, 1);
+    wait_for(&f, "finished 1 timeout status -1 signal 15 test T.a\n", 1);
+    run(&f, 2, "passes");
+    wait_for(&f, "finished 2 exited done", 1);
+    ck_assert_int_eq(count_text(&f, "ready"), 1);
+    teardown(&f);
+}
+END_TEST
+
+/* With a host that kills what is left, and with one that leaves that to us. */
+START_TEST(who_does_not_hear_is_killed_with_all_below)
+{
+    struct fixture f;
+    setup(&f, _i == 0 ? "normal" : "lazy", 1);
+    run(&f, 1, "hangs_deaf");
+    wait_for(&f, "test 1", 1);
+    ck_assert_int_eq(count_marked(), 3);
+    pass_time(&f, TIMEOUT_MS);
+    ck_assert_int_eq(count_marked(), 3);
+    pass_time(&f, 1000);
+    wait_for(&f, "finished 1 timeout status -1 signal 9 test T.a\n", 1);
+    ck_assert_int_eq(f.at_end, 1);
+    ck_assert_int_eq(count_text(&f, "ready"), 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(done_is_not_ended)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "hangs_done");
+    wait_for(&f, "test 1 T.a\n", 2); /* the second one after it was done */
+    pass_time(&f, TIMEOUT_MS);
+    wait_for(&f, "finished 1 timeout done status -1 signal 15 test T.a\n", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_host_that_does_not_tell_the_end_is_replaced)
+{
+    struct fixture f;
+    setup(&f, "stuck", 1);
+    run(&f, 1, "hangs_deaf");
+    wait_for(&f, "test 1", 1);
+    pass_time(&f, TIMEOUT_MS);
+    pass_time(&f, 1000);
+    expect_not(&f, "finished");
+    pass_time(&f, 1999);
+    expect_not(&f, "finished");
+    pass_time(&f, 1);
+    wait_for(&f, "finished 1 timeout status -1 signal 0 test T.a\n", 1);
+    ck_assert_int_eq(f.at_end, 0);
+    wait_for(&f, "ready", 2);
+    expect_not(&f, "unfit");
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_run_can_be_cancelled)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "hangs_deaf");
+    wait_for(&f, "test 1", 1);
+    pool_cancel(f.pool, 99, f.now); /* nobody's */
+    pool_cancel(f.pool, 1, f.now);
+    pool_cancel(f.pool, 1, f.now + 500); /* once is enough */
+    expect_not(&f, "finished");
+    ck_assert_int_eq(pool_deadline(f.pool), f.now + 1000);
+    pass_time(&f, 1000);
+    wait_for(&f, "finished 1 cancelled status -1 signal 9", 1);
+    ck_assert_int_eq(f.at_end, 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_child_that_is_not_known_yet_is_asked_to_end_when_it_is)
+{
+    struct fixture f;
+    setup(&f, "tardy", 1);
+    run(&f, 1, "hangs");
+    wait_for(&f, "test 1", 1);
+    siginfo_t info;
+    ck_assert_int_eq(waitid(P_PID, (id_t)f.host, &info, WSTOPPED), 0);
+    pool_cancel(f.pool, 1, f.now);
+    kill(f.host, SIGCONT);
+    wait_for(&f, "finished 1 cancelled status -1 signal 15 test T.a\n", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_run_that_has_not_begun_can_be_cancelled)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "passes");
+    pool_cancel(f.pool, 1, f.now);
+    expect_not(&f, "finished"); /* never from inside a call */
+    wait_for(&f, "finished 1 cancelled status -1 signal 0 test -\nroom\n", 1);
+    wait_for(&f, "ready", 1);
+    run(&f, 2, "passes");
+    wait_for(&f, "finished 2 exited done", 1);
+    expect_not(&f, "started 1");
+    teardown(&f);
+}
+END_TEST
+
+/* ---- hosts that die ---- */
+
+START_TEST(a_host_killed_during_a_run_leaves_nothing)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "kills_host");
+    wait_for(&f, "finished 1 host_died status -1 signal 0 test T.a\n", 1);
+    ck_assert_int_eq(f.at_end, 0);
+    ck_assert_int_eq(f.looks, 1);
+    ck_assert_str_eq(f.tail, "last words");
+    expect_not(&f, "unfit");
+    wait_for(&f, "ready", 2);
+    run(&f, 2, "passes");
+    wait_for(&f, "finished 2 exited done", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(all_that_a_dead_host_sent_is_told)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "floods_and_kills_host");
+    wait_for(&f, "finished 1 host_died lost status -1",
+             1); /* its last look was half a one */
+    ck_assert_int_eq(count_text(&f, "result 1 T.a"), 500);
+    ck_assert_int_eq(f.looks, 500);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(two_hosts_may_die_while_a_third_works)
+{
+    struct fixture f;
+    pid_t bystander = fork(); /* a child of this process that is not the pool's */
+    if (bystander == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    setup(&f, "normal", 3);
+    run(&f, 1, "hangs");
+    run(&f, 2, "kills_host");
+    run(&f, 3, "kills_host");
+    wait_for(&f, "finished 2 host_died", 1);
+    wait_for(&f, "finished 3 host_died", 1);
+    wait_for(&f, "test 1", 1);
+    ck_assert_int_eq(count_marked(), 2);
+    expect_not(&f, "finished 1");
+    siginfo_t info = {0};
+    ck_assert_int_eq(waitid(P_PID, (id_t)bystander, &info, WEXITED | WNOHANG), 0);
+    ck_assert_int_eq(info.si_pid, 0);
+    kill(bystander, SIGKILL);
+    ck_assert_int_eq(waitpid(bystander, NULL, 0), bystander);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_missing_interpreter_is_told_exactly)
+{
+    struct fixture f;
+    const char *const argv[] = {"/nowhere/python3", "host", NULL};
+    setup_with(&f, argv, "/", 1);
+    run(&f, 1, "passes");
+    wait_for(
+        &f,
+        "unfit cannot start /nowhere/python3: No such file or directory; set python in "
+        "[tool.sniffer] or install it\nfinished 1 unstarted status -1 signal 0",
+        1);
+    ck_assert_int_eq(pool_places(f.pool), 0);
+    ck_assert_int_eq(pool_start(f.pool, 2, "passes", f.now), -EAGAIN);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_missing_folder_is_told_exactly)
+{
+    struct fixture f;
+    const char *const argv[] = {program, "host", "normal", NULL};
+    setup_with(&f, argv, "/nowhere", 1);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, " in /nowhere: No such file or directory\n", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(no_descriptors_left_is_trouble_and_not_the_end)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(pool_start(f.pool, 1, "passes", f.now), -EAGAIN);
+    expect_not(&f, "unfit"); /* never from inside a call */
+    pool_tick(f.pool, f.now);
+    expect(&f, ": Too many open files\n");
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    pass_time(&f, 500);
+    wait_for(&f, "ready", 1);
+    run(&f, 2, "passes");
+    wait_for(&f, "finished 2 exited done", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(last_words_explain_a_host_that_never_was)
+{
+    struct fixture f;
+    setup(&f, "crash", 1);
+    pool_warm(f.pool, f.now);
+    wait_for(&f,
+             "ended with exit status 1 before it was ready:\nTraceback:\n  first\n"
+             "ImportError: no module named spam\n",
+             1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(an_unfit_host_says_itself_what_to_do)
+{
+    struct fixture f;
+    setup(&f, "unfit", 1);
+    run(&f, 1, "passes");
+    wait_for(&f, "finished 1 unstarted", 1);
+    ck_assert_int_eq(count_text(&f, "unfit nose is not installed; install it\n"), 1);
+    ck_assert_int_eq(count_text(&f, "unfit"), 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_host_of_another_version_is_refused)
+{
+    struct fixture f;
+    setup(&f, "old", 1);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "unfit the worker host speaks protocol 0, this daemon 1", 1);
+    expect_not(&f, "ready");
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_host_that_hangs_up_is_ended)
+{
+    struct fixture f;
+    setup(&f, "silent", 1);
+    run(&f, 1, "passes");
+    while (pool_deadline(f.pool) > f.now + 2000 || pool_deadline(f.pool) <= f.now) {
+        tick_if_due(&f);
+        if (pool_deadline(f.pool) > f.now + 2000)
+            ck_assert_int_gt(poll_poller_dispatch(&f.poller, PATIENCE_MS), 0);
+    }
+    ck_assert_int_eq(pool_places(f.pool), 0);
+    pass_time(&f, 2000);
+    wait_for(&f, "ended with signal 9 (Killed) before it was ready\n", 1);
+    wait_for(&f, "finished 1 unstarted", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_host_that_never_gets_ready_is_ended)
+{
+    struct fixture f;
+    setup(&f, "hangs", 1);
+    pool_warm(f.pool, f.now);
+    pass_time(&f, 59999);
+    expect_not(&f, "unfit");
+    pass_time(&f, 1);
+    wait_for(&f, "was not ready after 60 seconds\n", 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(pauses_between_tries_grow)
+{
+    static const int64_t pauses[] = {500, 1000, 2000, 5000, 5000};
+    struct fixture f;
+    setup(&f, "crash", 1);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "unfit", 1);
+    wait_for(&f, "unfit", 2); /* the first time at once */
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(pool_deadline(f.pool), f.now + pauses[i]);
+        ck_assert_int_eq(count_marked(), 0);
+        pass_time(&f, pauses[i]);
+        wait_for(&f, "unfit", i + 3);
+    }
+    pool_warm(f.pool, f.now); /* forgets it all */
+    wait_for(&f, "unfit", 9); /* two tries without a pause */
+    ck_assert_int_eq(pool_deadline(f.pool), f.now + 500);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_host_that_dies_idle_is_replaced_and_twice_is_trouble)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "ready", 1);
+    kill(f.host, SIGKILL);
+    wait_for(&f, "ready", 2);
+    expect_not(&f, "unfit");
+    kill(f.host, SIGKILL);
+    wait_for(&f, "ended with signal 9 (Killed) while it had nothing to do\n", 1);
+    ck_assert_int_eq(pool_deadline(f.pool), f.now + 500);
+    pass_time(&f, 500);
+    wait_for(&f, "ready", 3);
+    run(&f, 1, "passes"); /* what works is forgiven */
+    wait_for(&f, "finished 1 exited done", 1);
+    kill(f.host, SIGKILL);
+    wait_for(&f, "ready", 4);
+    ck_assert_int_eq(count_text(&f, "unfit"), 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_daemon_that_dies_takes_its_hosts_along)
+{
+    ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    pid_t daemon = fork();
+    if (daemon == 0) {
+        struct fixture f;
+        setup(&f, "deaf", 1);
+        pool_warm(f.pool, f.now);
+        wait_for(&f, "ready", 1);
+        raise(SIGKILL);
+    }
+    int status = 0;
+    ck_assert_int_eq(waitpid(daemon, &status, 0), daemon);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    ck_assert_int_gt(waitpid(-1, &status, 0), 0); /* the host, an orphan, ours now */
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+END_TEST
+
+/* ---- many ---- */
+
+START_TEST(hosts_are_added_when_all_are_busy)
+{
+    struct fixture f;
+    setup(&f, "normal", 2);
+    run(&f, 1, "hangs");
+    wait_for(&f, "test 1", 1);
+    ck_assert_int_eq(count_text(&f, "ready"), 1);
+    ck_assert_int_eq(pool_places(f.pool), 1);
+    run(&f, 2, "hangs");
+    ck_assert_int_eq(pool_start(f.pool, 3, "passes", f.now), -EAGAIN);
+    wait_for(&f, "test 2", 1);
+    pool_cancel(f.pool, 1, f.now);
+    wait_for(&f, "finished 1 cancelled", 1);
+    run(&f, 3, "passes");
+    wait_for(&f, "finished 3 exited done", 1);
+    ck_assert_int_eq(count_text(&f, "ready"), 2);
+    teardown(&f); /* run 2 still hangs */
+}
+END_TEST
+
+START_TEST(sinks_may_start_and_cancel_runs)
+{
+    struct fixture f;
+    setup(&f, "normal", 2);
+    f.chain = 30;
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "finished", 30);
+    ck_assert_int_eq(f.chained, 30);
+    ck_assert_int_eq(count_text(&f, "finished"), 30);
+    ck_assert_int_eq(count_text(&f, "exited done") + count_text(&f, "cancelled"), 30);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(to_leave_as_told_is_no_failure)
+{
+    struct fixture f;
+    setup(&f, "normal", 2);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "ready", 1);
+    pool_refresh(f.pool, f.now);
+    wait_for(&f, "ready", 2);
+    wait_until_quiet(&f);
+    ck_assert_int_eq(count_marked(), 1);
+    ck_assert_int_eq(pool_places(f.pool), 2);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(hosts_are_replaced_when_they_are_outdated)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "ready", 1);
+    pid_t first = f.host;
+    pool_refresh(f.pool, f.now); /* idle: now */
+    wait_for(&f, "ready", 2);
+    ck_assert_int_ne(f.host, first);
+    run(&f, 1, "hangs");
+    wait_for(&f, "test 1", 1);
+    pool_refresh(f.pool, f.now); /* busy: after its run */
+    ck_assert_int_eq(pool_places(f.pool), 0);
+    pool_cancel(f.pool, 1, f.now);
+    wait_for(&f, "finished 1 cancelled", 1);
+    run(&f, 2, "passes");
+    pool_refresh(f.pool, f.now); /* starting: the run moves to the new one */
+    wait_for(&f, "finished 2 exited done", 1);
+    ck_assert_int_eq(pool_places(f.pool), 1);
+    ck_assert_int_eq(count_text(&f, "started 2"), 1);
+    expect_not(&f, "unfit");
+    wait_until_quiet(&f); /* the old ones leave by themselves */
+    ck_assert_int_eq(count_marked(), 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(new_settings_mend_what_was_wrong)
+{
+    struct fixture f;
+    setup(&f, "unfit", 1);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "unfit", 2);
+    const char *const argv[] = {program, "host", "normal", NULL};
+    const struct pool_settings settings = {argv, "/", 2, 0};
+    pool_reconfigure(f.pool, &settings, f.now);
+    wait_for(&f, "ready", 1);
+    ck_assert_int_eq(pool_places(f.pool), 2);
+    run(&f, 1, "hangs");
+    wait_for(&f, "test 1", 1);
+    ck_assert_int_eq(pool_deadline(f.pool), INT64_MAX); /* no limit */
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_question_is_asked_until_it_is_answered)
+{
+    static const char *const paths[] = {"tests/a.py", "b.py"};
+    struct fixture f;
+    setup(&f, "normal", 1);
+    ck_assert_int_eq(pool_classify(f.pool, 1, paths, 2), -EAGAIN);
+    pool_warm(f.pool, f.now);
+    wait_for(&f, "ready", 1);
+    ck_assert_int_eq(pool_classify(f.pool, 1, paths, 2), 0);
+    wait_for(&f, "classified 1 2 tests/a.py\n", 1);
+    kill(f.host, SIGSTOP);
+    ck_assert_int_eq(pool_classify(f.pool, 2, paths, 1), 0);
+    kill(f.host, SIGKILL);
+    wait_for(&f, "ready", 2);
+    wait_for(&f, "classified 2 1 tests/a.py\n", 1);
+    run(&f, 1, "passes");
+    wait_for(&f, "finished 1", 1);
+    ck_assert_int_eq(count_text(&f, "classified"), 2);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_host_inherits_nothing_of_ours)
+{
+    struct fixture f;
+    sigset_t some;
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &some, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    int leak = open("/dev/zero", O_RDONLY); /* on purpose without O_CLOEXEC */
+    ck_assert_int_ge(leak, 3);
+    setup(&f, "normal", 1);
+    run(&f, 1, "surroundings");
+    wait_for(&f, "finished 1 exited done", 1);
+    close(leak);
+    ck_assert_str_eq(f.all,
+                     "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nleader 1\n"
+                     "fd 0 /dev/null\nfd 1 \nfd 2 \nfd 5 \nfd 6 \nfd 7 \ncwd /\n");
+    teardown(&f);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    if (fake_host_wanted(argc, argv))
+        return fake_host(argc, argv);
+    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
+        return EXIT_FAILURE;
+    Suite *suite = suite_create("worker_pool");
+    TCase *tests = tcase_create("pool");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, a_run_is_told_in_order_and_ends_once);
+    tcase_add_test(tests, all_looks_come_before_the_end);
+    tcase_add_test(tests, a_tail_keeps_the_end_whatever_the_pieces);
+    tcase_add_test(tests, much_output_is_passed_on_and_its_end_kept);
+    tcase_add_test(tests, a_child_that_leaves_early_is_not_done);
+    tcase_add_test(tests, half_a_line_does_not_hide_the_end_of_the_run);
+    tcase_add_test(tests, a_look_that_cannot_be_read_is_admitted);
+    tcase_add_test(tests, reports_of_another_run_are_dropped);
+    tcase_add_test(tests, a_daemon_that_a_run_leaves_is_gone_when_it_ends);
+    tcase_add_test(tests, a_run_over_its_time_is_asked_to_end);
+    tcase_add_loop_test(tests, who_does_not_hear_is_killed_with_all_below, 0, 2);
+    tcase_add_test(tests, done_is_not_ended);
+    tcase_add_test(tests, a_host_that_does_not_tell_the_end_is_replaced);
+    tcase_add_test(tests, a_run_can_be_cancelled);
+    tcase_add_test(tests, a_child_that_is_not_known_yet_is_asked_to_end_when_it_is);
+    tcase_add_test(tests, a_run_that_has_not_begun_can_be_cancelled);
+    tcase_add_test(tests, a_host_killed_during_a_run_leaves_nothing);
+    tcase_add_test(tests, all_that_a_dead_host_sent_is_told);
+    tcase_add_test(tests, two_hosts_may_die_while_a_third_works);
+    tcase_add_test(tests, a_missing_interpreter_is_told_exactly);
+    tcase_add_test(tests, a_missing_folder_is_told_exactly);
+    tcase_add_test(tests, no_descriptors_left_is_trouble_and_not_the_end);
+    tcase_add_test(tests, last_words_explain_a_host_that_never_was);
+    tcase_add_test(tests, an_unfit_host_says_itself_what_to_do);
+    tcase_add_test(tests, a_host_of_another_version_is_refused);
+    tcase_add_test(tests, a_host_that_hangs_up_is_ended);
+    tcase_add_test(tests, a_host_that_never_gets_ready_is_ended);
+    tcase_add_test(tests, pauses_between_tries_grow);
+    tcase_add_test(tests, a_host_that_dies_idle_is_replaced_and_twice_is_trouble);
+    tcase_add_test(tests, a_daemon_that_dies_takes_its_hosts_along);
+    tcase_add_test(tests, hosts_are_added_when_all_are_busy);
+    tcase_add_test(tests, sinks_may_start_and_cancel_runs);
+    tcase_add_test(tests, to_leave_as_told_is_no_failure);
+    tcase_add_test(tests, hosts_are_replaced_when_they_are_outdated);
+    tcase_add_test(tests, new_settings_mend_what_was_wrong);
+    tcase_add_test(tests, a_question_is_asked_until_it_is_answered);
+    tcase_add_test(tests, a_host_inherits_nothing_of_ours);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
