@@ -1,7 +1,8 @@
 #include "tests/support/index_scene.h"
 
-/* A long random life of an index, held against a model that is too simple to be wrong: a fact is
- * one bit, a verdict a set of bits, and everything is worked out anew for each question. */
+/* A long random life of an index, held against a model that is too simple to be wrong:
+ * a fact is one bit, a verdict a set of bits, and everything is worked out anew for
+ * each question. */
 
 enum { FILES = 5, PATHS = 8, STATES = 4 };
 

@@ -405,7 +405,8 @@ static void count_evidence(void *owner, const struct index_fact *fact, bool is_v
     *(int64_t *)owner += 1;
 }
 
-/* Run N of the loop: N % 7 + 1 results, 10 + N % 31 facts; both are seen in its duration, N. */
+/* Run N of the loop: N % 7 + 1 results, 10 + N % 31 facts; both are seen in its
+ * duration, N. */
 static void record_forever(struct scene *scene, int fd)
 {
     char paths[64][16];

@@ -343,7 +343,7 @@ class FakeDaemon(threading.Thread):
         for line in stream:
             request = json.loads(line)
             self.asked.append(request)
-            result = {"status": {"python": self._python}, "record.begin": {"token": "t1"},
+            result = {"status": {"python": self._python}, "record.begin": {"run": 18},
                       "record.end": {}}[request["method"]]
             stream.write(json.dumps({"jsonrpc": "2.0", "id": request["id"],
                                      "result": result}) + "\n")
@@ -372,7 +372,8 @@ class ByHandTest(NoseCase):
     def setUp(self):
         super().setUp()
         self.project.write("data.txt", "x")
-        self.project.write("test_a.py", "import helper\ndef test_a(): open('data.txt')\n")
+        self.project.write("test_a.py", "import helper\ndef test_a():\n    open('data.txt')\n"
+                           "    open('out.txt', 'w').close()\n    open('out.txt')\n")
         self.project.write("test_b.py", "def test_b(): assert 0\n")
         self.project.write("helper.py", "")
 
@@ -380,14 +381,18 @@ class ByHandTest(NoseCase):
         printed, asked = self.nosetests("--with-sniffer")
         self.assertIn("Ran 2 tests", printed)
         told = asked["record.end"]
-        self.assertEqual(told["token"], "t1")
+        self.assertEqual(told["run"], 18)
         self.assertEqual({f["file"]: [(r["test"], r["outcome"]) for r in f["results"]]
                           for f in told["files"]},
                          {"test_a.py": [("test_a", "success")],
                           "test_b.py": [("test_b", "failure")]})
-        looks = {(one["kind"], one["path"]) for one in told["looks"]}
-        for pair in (("code", "helper.py"), ("code", "test_a.py"), ("content", "data.txt")):
-            self.assertIn(pair, looks)
+        for file in told["files"]:
+            looks = {(one["kind"], one["path"]) for one in file["looks"]}
+            for pair in (("code", "helper.py"), ("code", "test_a.py"), ("content", "data.txt"), ("presence", "setup.cfg"), ("search", "optparse"),
+                         ("search", "helper")):
+                self.assertIn(pair, looks)
+            self.assertIn("out.txt", file["wrote"])
+            self.assertNotIn(("content", "out.txt"), looks)
 
     def test_single_tests_are_not_told(self):
         _, asked = self.nosetests("--with-sniffer", "test_a.py:test_a")

@@ -146,6 +146,12 @@ static void collect_turned(void *owner, const struct index_file *file)
     strset_add(owner, file->path);
 }
 
+/* A file that just ran has told its results itself. */
+static bool path_differs(const char *path, const char *other)
+{
+    return other == NULL || strcmp(path, other) != 0;
+}
+
 struct turning {
     struct engine *engine;
     const struct strset *causes;
@@ -162,7 +168,7 @@ static void turn_file(void *owner, const char *path, int64_t value)
     if (file.current) {
         strset_remove(&engine->deferred, path);
         sched_drop(engine->sched, path, false);
-        if (engine->sorted && !sched_running(engine->sched, path))
+        if (engine->sorted && path_differs(path, engine->concluded))
             news_of_results(engine, path);
     } else if (file.verdict != 0) {
         want_stale(engine, path, turning->causes);
@@ -325,7 +331,7 @@ static void judge_change(void *owner, const char *path, int64_t entry)
         judge_around(batch, path);
     if (change == TREE_SAME)
         return;
-    strset_add(&batch->changed, path);
+    strset_put(&batch->changed, path, (int64_t)change);
     if ((change & TREE_VANISHED) != 0)
         batch->vanished = true;
     log_debug("%s %s", change & TREE_APPEARED ? "added" : change & TREE_VANISHED ? "deleted" : "changed",
@@ -355,6 +361,7 @@ static void collect_file(void *owner, const char *file)
 struct wanting {
     struct engine *engine;
     const char *path;
+    enum reason reason;
 };
 
 static void want_failed(void *owner, const char *file, int64_t value)
@@ -380,19 +387,22 @@ static void want_if_waiting(void *owner, const char *file, int64_t value)
     (void)value;
     const struct wanting *wanting = owner;
     if (sched_waiting(wanting->engine->sched, file) != NULL)
-        pick_want(wanting->engine, file, REASON_CHANGED, wanting->path, NULL, false);
+        pick_want(wanting->engine, file, wanting->reason, wanting->path, NULL, false);
 }
 
 /* A file that waits already may have a better place in the queue by this change. */
-static void reorder(void *owner, const char *path, int64_t value)
+static void reorder(void *owner, const char *path, int64_t change)
 {
-    (void)value;
     struct engine *engine = owner;
     if (sched_count_waiting(engine->sched) == 0)
         return;
     struct strset files = {0};
     index_affected(engine->index, path, collect_file, &files);
-    struct wanting wanting = {.engine = engine, .path = path};
+    struct wanting wanting = {.engine = engine, .path = path, .reason = REASON_CHANGED};
+    if ((change & TREE_VANISHED) != 0)
+        wanting.reason = REASON_DELETED;
+    else if ((change & TREE_APPEARED) != 0)
+        wanting.reason = REASON_ADDED;
     strset_each(&files, want_if_waiting, &wanting);
     strset_finish(&files);
 }

@@ -107,6 +107,7 @@ struct engine {
     int64_t number; /* of the last change told */
     struct disturbance *disturbances;
     size_t disturbance_count, disturbance_capacity;
+    const char *concluded; /* the file whose verdict is being stored just now */
     struct strset deferred; /* stale only by what runs may have written themselves */
     struct strset hostless; /* files whose worker host died under them, once */
     uint64_t cookie;

@@ -340,7 +340,9 @@ void verdict_conclude(struct engine *engine, struct run *run)
         if (error == 0 && index_file(engine->index, run->file, &file))
             tell(engine, run, &file);
     }
+    engine->concluded = run->file;
     pick_turned(engine, NULL);
+    engine->concluded = NULL;
     if (known && error == 0)
         want_again(engine, run);
     run_forget(engine, run);

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Paths may be empty, and SQLite takes a NULL pointer for NULL: an empty string has an address. */
+/* Paths may be empty, and SQLite takes a NULL pointer for NULL: an empty string has an
+ * address. */
 static int bind(sqlite3_stmt *ask, int at, const struct value *value)
 {
     switch (value->type) {
@@ -95,7 +96,8 @@ int db_end_write(struct db *db, int r)
 {
     if (r == 0)
         r = db_run_values(db, COMMIT_WRITE, NULL, 0);
-    /* A full disk may have rolled back already: a second time would be an error of its own. */
+    /* A full disk may have rolled back already: a second time would be an error of its
+     * own. */
     if (r < 0 && !sqlite3_get_autocommit(db->sql))
         db_run_values(db, ROLLBACK_WRITE, NULL, 0);
     return r;

@@ -10,7 +10,8 @@
  *     while ((r = db_step(db, ask)) > 0)
  *         ...
  *
- * Values are borrowed until the last step. A statement is not asked again while it is stepped. */
+ * Values are borrowed until the last step. A statement is not asked again while it is
+ * stepped. */
 
 #include "daemon/base/digest.h"
 #include "daemon/index/statements.h"
@@ -26,15 +27,16 @@ struct db {
     bool damaged; /* a read or write met damage: the next open looks at the whole file */
 };
 
-/* PATH NULL: in memory. -EBUSY: another program, or another index of this one, holds the file. A
- * file that is not fit for use is left as it was: -EBADMSG damaged, -EPROTONOSUPPORT written by a
- * newer program, -EMEDIUMTYPE not ours. */
+/* PATH NULL: in memory. -EBUSY: another program, or another index of this one, holds
+ * the file. A file that is not fit for use is left as it was: -EBADMSG damaged,
+ * -EPROTONOSUPPORT written by a newer program, -EMEDIUMTYPE not ours. */
 int db_open(struct db *db, const char *path);
 /* Also of a database that failed to open, or was never opened. */
 void db_close(struct db *db);
 
-/* Gives the closed file at PATH another name, which tells WHY it was not fit (a code of db_open),
- * and takes along what SQLite keeps beside it. *RET_ASIDE is owned by the caller. */
+/* Gives the closed file at PATH another name, which tells WHY it was not fit (a code
+ * of db_open), and takes along what SQLite keeps beside it. *RET_ASIDE is owned by the
+ * caller. */
 int db_set_aside(const char *path, int why, char **ret_aside);
 /* Is R one of db_open's codes for a file that is not fit? */
 bool db_is_unfit(int r);
@@ -85,7 +87,8 @@ sqlite3_stmt *db_ask_values(struct db *db, enum statement which,
 #define db_ask(db, which, ...) db_ask_values((db), (which), DB_VALUES_(__VA_ARGS__))
 #define db_ask_all(db, which) db_ask_values((db), (which), NULL, 0)
 
-/* 1: a row is there; 0: no more; or -errno. After 0 and -errno the statement is free again. */
+/* 1: a row is there; 0: no more; or -errno. After 0 and -errno the statement is free
+ * again. */
 int db_step(struct db *db, sqlite3_stmt *ask);
 /* Frees a statement of which no more rows are wanted. */
 void db_end(sqlite3_stmt *ask);
@@ -100,8 +103,8 @@ int db_number_values(struct db *db, enum statement which, const struct value *va
 #define db_number(db, which, ret, ...)                                                   \
     db_number_values((db), (which), DB_VALUES_(__VA_ARGS__), (ret))
 
-/* A transaction: begin, write, end. db_end_write commits when R is 0 and rolls back otherwise; it
- * returns R, or what the commit said. */
+/* A transaction: begin, write, end. db_end_write commits when R is 0 and rolls back
+ * otherwise; it returns R, or what the commit said. */
 int db_begin_write(struct db *db);
 int db_end_write(struct db *db, int r);
 

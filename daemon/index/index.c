@@ -163,21 +163,28 @@ int index_set_number(struct index *index, const char *name, int64_t value)
 
 /* ---- test files ---- */
 
+static int64_t add_new_file(struct index *index, const char *path, int64_t size)
+{
+    int64_t id = 0;
+    int r = db_number(&index->db, ADD_FILE, &id, as_bytes(path), as_number(size));
+    if (r < 0)
+        return r;
+    state_add_file(&index->state, path, id, size);
+    return id;
+}
+
 int64_t index_add_file(struct index *index, const char *path, int64_t size)
 {
     struct file *file = state_file(&index->state, path);
-    int r = 0;
-    if (file == NULL) {
-        int64_t id = 0;
-        r = db_number(&index->db, ADD_FILE, &id, as_bytes(path), as_number(size));
-        if (r == 0)
-            file = state_add_file(&index->state, path, id, size);
-    } else if (file->size != size) {
-        r = db_run(&index->db, SET_FILE_SIZE, as_number(file->id), as_number(size));
-        if (r == 0)
-            file->size = size;
+    if (file == NULL)
+        return add_new_file(index, path, size);
+    if (file->size != size) {
+        int r = db_run(&index->db, SET_FILE_SIZE, as_number(file->id), as_number(size));
+        if (r < 0)
+            return r;
+        file->size = size;
     }
-    return r < 0 ? r : file->id;
+    return file->id;
 }
 
 int index_remove_file(struct index *index, const char *path)

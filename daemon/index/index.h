@@ -1,26 +1,31 @@
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
 
-/* What is known and survives: test files, their verdicts, and what each verdict rests on.
+/* What is known and survives: test files, their verdicts, and what each verdict rests
+ * on.
  *
- * A fact is one observation: (kind, path, state seen there). A verdict is the outcome of one run of one test
- * file together with the set of facts it saw. Facts are shared: the tree either still looks as a fact says
- * (it holds) or it does not (it is broken), and a verdict is current exactly while none of its facts is
- * broken. Nobody stores "stale": it is a question about facts, answered from counters in memory
- * that index_mark keeps. Each file keeps its last INDEX_VERDICTS distinct verdicts, so that an edit
- * undone, or a branch switched back, finds its old verdict again.
+ * A fact is one observation: (kind, path, state seen there). A verdict is the outcome
+ * of one run of one test file together with the set of facts it saw. Facts are shared:
+ * the tree either still looks as a fact says (it holds) or it does not (it is broken),
+ * and a verdict is current exactly while none of its facts is broken. Nobody stores
+ * "stale": it is a question about facts, answered from counters in memory that
+ * index_mark keeps. Each file keeps its last INDEX_VERDICTS distinct verdicts, so that
+ * an edit undone, or a branch switched back, finds its old verdict again.
  *
- * After index_open every fact is unknown, and nothing is current before index_checked says that all
- * facts were looked at. So an opened index need not read what each verdict rests on: a fact that
- * holds, as most do, costs nothing, and one that is broken looks up its verdicts.
+ * After index_open every fact is unknown, and nothing is current before index_checked
+ * says that all facts were looked at. So an opened index need not read what each
+ * verdict rests on: a fact that holds, as most do, costs nothing, and one that is
+ * broken looks up its verdicts.
  *
- * When a fact or the verdicts of one cannot be read from the file, nothing is current until the
- * index is opened anew: what cannot be known is not shown as known.
+ * When a fact or the verdicts of one cannot be read from the file, nothing is current
+ * until the index is opened anew: what cannot be known is not shown as known.
  *
- * The index is derived data: a file that is damaged, newer than this program or not ours is set
- * aside under another name (PATH.damaged, PATH.newer, PATH.foreign, and -2, -3 ...) and a new one
- * begun. The whole file is looked at only where the last program did not close it. Writes go in transactions; a daemon that dies
- * leaves the old state or the new one. All times that are stored are milliseconds since the epoch. */
+ * The index is derived data: a file that is damaged, newer than this program or not
+ * ours is set aside under another name (PATH.damaged, PATH.newer, PATH.foreign, and
+ * -2, -3 ...) and a new one begun. The whole file is looked at only where the last
+ * program did not close it. Writes go in transactions; a daemon that dies leaves the
+ * old state or the new one. All times that are stored are milliseconds since the
+ * epoch. */
 
 #include "daemon/base/digest.h"
 #include "proto/words.h"
@@ -33,8 +38,8 @@ enum { INDEX_VERDICTS = 8 };
 
 struct index;
 
-/* PATH NULL: in memory. *RET_ASIDE gets the new name of a file that was set aside (owned by the
- * caller), else NULL. -errno; -EBUSY where another program holds it. */
+/* PATH NULL: in memory. *RET_ASIDE gets the new name of a file that was set aside
+ * (owned by the caller), else NULL. -errno; -EBUSY where another program holds it. */
 int index_open(struct index **ret, const char *path, char **ret_aside);
 void index_close(struct index *index);
 
@@ -56,9 +61,8 @@ struct index_file {
     int64_t last_run; /* ms since the epoch; 0: never */
     int64_t verdict; /* the one shown: the newest current one, else the newest; 0: none */
     bool current;    /* the shown verdict's facts all hold */
-    bool
-        from_cache; /* shown is not what the last run gave: an older verdict holds again */
-    bool flaky; /* two runs with the facts of the shown verdict had different outcomes */
+    bool from_cache; /* not what the last run gave: an older verdict holds again */
+    bool flaky;      /* two runs with the shown verdict's facts had different outcomes */
     double duration_ms;   /* of the shown verdict; negative: none */
     struct counts counts; /* of the shown verdict */
 };
@@ -94,17 +98,19 @@ void index_each_fact(struct index *index, index_visit_fact *visit, void *owner);
 /* Facts about exactly PATH. */
 void index_facts_at(struct index *index, const char *path, index_visit_fact *visit,
                     void *owner);
-/* Facts about paths strictly below FOLDER ("" is the root: every relative path). Facts about the
- * environment have names, not paths, and are left out. */
+/* Facts about paths strictly below FOLDER ("" is the root: every relative path). Facts
+ * about the environment have names, not paths, and are left out. */
 void index_facts_below(struct index *index, const char *folder, index_visit_fact *visit,
                        void *owner);
-/* The fact holds, or not. Files whose currency this changes are remembered for index_turned. */
+/* The fact holds, or not. Files whose currency this changes are remembered for
+ * index_each_turned. */
 void index_mark(struct index *index, int64_t fact, bool holds);
-/* True: every fact was marked since index_open; one that was not counts as broken from now on. False:
- * changes may have been missed; nothing is current, and all marks stay, until it is true again. */
+/* True: every fact was marked since index_open; one that was not counts as broken from
+ * now on. False: changes may have been missed; nothing is current, and all marks stay,
+ * until it is true again. */
 void index_checked(struct index *index, bool checked);
-/* Each file that became current or stale, or shows another verdict, since the last call; VISIT gets it as it is now, and may
- * not touch the index. */
+/* Each file that became current or stale, or shows another verdict, since the last
+ * call; VISIT gets it as it is now, and may not touch the index. */
 void index_each_turned(struct index *index,
                        void (*visit)(void *owner, const struct index_file *file),
                        void *owner);
@@ -141,16 +147,18 @@ struct index_run {
     size_t evidence_count;
 };
 
-/* Verdict, results, evidence and history in one transaction. A verdict of the same file with exactly
- * the same facts is replaced, and marked flaky where an outcome differs, unless one of the facts is
- * unsure: then the runs may have seen different things. The mark is the verdict's: another one is
- * shown without it. The oldest verdict beyond INDEX_VERDICTS goes. All facts of the run, also those
- * that were known, are marked as the evidence says. -ENOENT: no such file. After an error all is as
- * before. */
+/* Verdict, results, evidence and history in one transaction. A verdict of the same
+ * file with exactly the same facts is replaced, and marked flaky where an outcome
+ * differs, unless one of the facts is unsure: then the runs may have seen different
+ * things. The mark is the verdict's: another one is shown without it. The oldest
+ * verdict beyond INDEX_VERDICTS goes. All facts of the run, also those that were
+ * known, are marked as the evidence says. -ENOENT: no such file. After an error all is
+ * as before. */
 int index_record(struct index *index, const struct index_run *run);
 
-/* Another run rewrote PATH: volatile evidence about it now means STATE (and holds). Evidence that is
- * unsure stays so. Other facts about PATH keep their marks: the caller looks at index_facts_at. */
+/* Another run rewrote PATH: volatile evidence about it now means STATE (and holds).
+ * Evidence that is unsure stays so. Other facts about PATH keep their marks: the
+ * caller looks at index_facts_at. */
 int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
                  struct digest state);
 
@@ -168,7 +176,8 @@ void index_broken(struct index *index, const char *file,
                   void (*visit)(void *owner, const struct index_fact *fact,
                                 bool is_volatile),
                   void *owner);
-/* Test files whose shown verdict has a fact about PATH (no name of the environment), by path. */
+/* Test files whose shown verdict has a fact about PATH (no name of the environment),
+ * by path. */
 void index_affected(struct index *index, const char *path,
                     void (*visit)(void *owner, const char *file), void *owner);
 /* Files whose shown verdict has a result with exception NAME, by path. */
@@ -198,7 +207,8 @@ int index_flush(struct index *index);
 void index_each_seen(struct index *index,
                      void (*visit)(void *owner, const struct index_seen *seen),
                      void *owner);
-/* Drops facts, and memories of paths, that no verdict rests on. For when there is time. */
+/* Drops facts, and memories of paths, that no verdict rests on. For when there is
+ * time. */
 int index_tidy(struct index *index);
 
 #endif

@@ -18,12 +18,13 @@ struct looks {
     bool unsure; /* one of the facts is */
 };
 
-/* Inside a transaction: finds or stores each fact of RUN. LOOKS is to be finished in any case. */
+/* Inside a transaction: finds or stores each fact of RUN. LOOKS is to be finished in
+ * any case. */
 int looks_gather(struct looks *looks, struct index *index, const struct index_run *run);
 void looks_finish(struct looks *looks);
 
-/* Once committed: marks the facts as the run found them. The run's own verdict, where it is new, is
- * not in memory yet: its broken facts are counted when it comes. */
+/* Once committed: marks the facts as the run found them. The run's own verdict, where
+ * it is new, is not in memory yet: its broken facts are counted when it comes. */
 void looks_mark(const struct looks *looks, struct index *index);
 
 #endif

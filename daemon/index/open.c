@@ -52,7 +52,8 @@ static int ask_number(sqlite3 *sql, const char *text, int *ret)
     return db_errno(sql, code);
 }
 
-/* Whose file is it, and of which version? Reads only: a file that is not ours stays as it is. */
+/* Whose file is it, and of which version? Reads only: a file that is not ours stays as
+ * it is. */
 static int judge(sqlite3 *sql, int *ret_version)
 {
     int application = 0;
@@ -76,7 +77,8 @@ static int judge(sqlite3 *sql, int *ret_version)
     return 0;
 }
 
-/* The locking mode keeps the lock that the first transaction takes until the file is closed. */
+/* The locking mode keeps the lock that the first transaction takes until the file is
+ * closed. */
 static int hold(sqlite3 *sql, int *ret_version)
 {
     int code = sqlite3_exec(sql,
@@ -105,7 +107,8 @@ static int prepare(struct db *db)
         int code =
             sqlite3_prepare_v3(db->sql, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &db->statements[i], NULL);
-        /* The text is right, as each test shows: the tables are not what they should be. */
+        /* The text is right, as each test shows: the tables are not what they should
+         * be. */
         if (code == SQLITE_ERROR)
             return -EBADMSG;
         if (code != SQLITE_OK)
@@ -122,8 +125,8 @@ static int check_result(void *owner, int columns, char **values, char **names)
     return 0;
 }
 
-/* A check reads all of the file, so it is kept for when there is reason: the last program that had
- * the file did not close it, or met damage. */
+/* A check reads all of the file, so it is kept for when there is reason: the last
+ * program that had the file did not close it, or met damage. */
 static int check(struct db *db)
 {
     int64_t clean = 0;

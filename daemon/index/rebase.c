@@ -78,8 +78,8 @@ static int write_moves(struct index *index, enum evidence_kind kind, const char 
     return r;
 }
 
-/* First the moved verdicts count their new fact as it is marked now, then the mark changes for
- * all that rest on it. */
+/* First the moved verdicts count their new fact as it is marked now, then the mark
+ * changes for all that rest on it. */
 static void keep_moves(struct index *index, const struct moves *moves)
 {
     struct state *state = &index->state;

@@ -8,8 +8,8 @@
 
 enum { HISTORY_KEPT = 50 };
 
-/* A run on its way into the index. Everything here is known before the commit; memory is changed
- * after it. */
+/* A run on its way into the index. Everything here is known before the commit; memory
+ * is changed after it. */
 struct recording {
     struct index *index;
     const struct index_run *run;
@@ -55,8 +55,8 @@ static int by_test(const void *a, const void *b)
                : (left->outcome > right->outcome) - (left->outcome < right->outcome);
 }
 
-/* Do the stored results of AGAIN differ from the run's? In whatever order the tests ran. 1, 0 or
- * -errno. */
+/* Do the stored results of AGAIN differ from the run's? In whatever order the tests
+ * ran. 1, 0 or -errno. */
 static int outcomes_differ(struct recording *recording)
 {
     const struct index_run *run = recording->run;
@@ -97,7 +97,8 @@ static int write_volatile(struct recording *recording)
     return r;
 }
 
-/* Rebasing can make two verdicts of a file rest on the same facts: one of them is enough. */
+/* Rebasing can make two verdicts of a file rest on the same facts: one of them is
+ * enough. */
 static int remove_twins(struct recording *recording)
 {
     const struct file *file = recording->file;

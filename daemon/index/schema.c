@@ -2,9 +2,10 @@
 
 #include "daemon/base/xalloc.h"
 
-/* Paths, names and details are BLOB: bytes, compared as bytes. A path is stored once, because some
- * thousand test files look at the same thousand paths. The pairs in "evidence" are nearly all of
- * the file: two small numbers each, once by verdict and once by fact. */
+/* Paths, names and details are BLOB: bytes, compared as bytes. A path is stored once,
+ * because some thousand test files look at the same thousand paths. The pairs in
+ * "evidence" are nearly all of the file: two small numbers each, once by verdict and
+ * once by fact. */
 static const char *const steps[] = {
     "CREATE TABLE shutdown (clean INTEGER NOT NULL) STRICT;"
     "INSERT INTO shutdown (clean) VALUES (1);"
@@ -22,9 +23,9 @@ static const char *const steps[] = {
     " last_run INTEGER NOT NULL DEFAULT 0) STRICT;"
 
     "CREATE TABLE verdict ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never given again: others may remember it */
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never given again */
     " file_id INTEGER NOT NULL REFERENCES file ON DELETE CASCADE,"
-    " recorded INTEGER NOT NULL," /* grows with each record: clocks may go back, this not */
+    " recorded INTEGER NOT NULL," /* grows with each record, unlike a clock */
     " fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 16),"
     " started INTEGER NOT NULL,"
     " duration_ms REAL NOT NULL,"

@@ -1,9 +1,9 @@
 #ifndef INDEX_SCHEMA_H
 #define INDEX_SCHEMA_H
 
-/* The tables, and how a file of an earlier version comes by them. Steps are only ever added, never
- * changed: step N makes version N + 1 of version N, and the version number is written in the same
- * transaction. */
+/* The tables, and how a file of an earlier version comes by them. Steps are only ever
+ * added, never changed: step N makes version N + 1 of version N, and the version
+ * number is written in the same transaction. */
 
 #include <sqlite3.h>
 

@@ -1,12 +1,14 @@
 #ifndef INDEX_STATE_H
 #define INDEX_STATE_H
 
-/* What the index keeps in memory, and all that it decides there: which facts hold, how many broken
- * facts each verdict has, which verdict each file shows, and the sums over them. Knows no SQL.
+/* What the index keeps in memory, and all that it decides there: which facts hold, how
+ * many broken facts each verdict has, which verdict each file shows, and the sums over
+ * them. Knows no SQL.
  *
- * The number of a verdict's broken facts counts facts marked MARK_BROKEN or MARK_NEVER alone. A fact
- * that is still unknown is in no counter: instead the whole state is not trusted until none is
- * left. So a fact that holds costs nothing when an index is opened, and most do. */
+ * The number of a verdict's broken facts counts facts marked MARK_BROKEN or MARK_NEVER
+ * alone. A fact that is still unknown is in no counter: instead the whole state is not
+ * trusted until none is left. So a fact that holds costs nothing when an index is
+ * opened, and most do. */
 
 #include "daemon/index/index.h"
 
@@ -86,8 +88,9 @@ struct file *state_add_file(struct state *state, const char *path, int64_t id,
 void state_remove_file(struct state *state, struct file *file);
 
 struct verdict *state_verdict(const struct state *state, int64_t id);
-/* A new verdict of FILE, its last recorded one. One beyond INDEX_VERDICTS pushes the oldest out, which
- * is not shown (see state_hide). The caller fills in the rest and calls state_reshow. */
+/* A new verdict of FILE, its last recorded one. One beyond INDEX_VERDICTS pushes the
+ * oldest out, which is not shown (see state_hide). The caller fills in the rest and
+ * calls state_reshow. */
 struct verdict *state_add_verdict(struct state *state, struct file *file, int64_t id);
 /* VERDICT was recorded again. */
 void state_renew_verdict(struct verdict *verdict);
@@ -100,7 +103,8 @@ struct verdict *state_same_facts(const struct file *file,
 
 /* Subtracts the counts of the verdict shown, before they change or the verdict goes. */
 void state_hide(struct state *state, struct file *file);
-/* Chooses anew what FILE shows, keeps the totals, and remembers that FILE may have turned. */
+/* Chooses anew what FILE shows, keeps the totals, and remembers that FILE may have
+ * turned. */
 void state_reshow(struct state *state, struct file *file);
 
 void state_describe(const struct file *file, struct index_file *ret);

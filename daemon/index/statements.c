@@ -23,7 +23,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [EACH_MARK] = "SELECT id, kind, unsure FROM fact",
     [EACH_FACT] = "SELECT " FACT_COLUMNS " FROM " FACT_TABLES,
     [FACTS_AT] = "SELECT " FACT_COLUMNS " FROM " FACT_TABLES " WHERE path.name = ?1",
-    /* ?1 and ?2 enclose all names that begin with "folder/"; ?3 is the kind that has no paths. */
+    /* ?1 and ?2 enclose all names that begin with "folder/"; ?3 is the kind that has
+     * no paths. */
     [FACTS_BELOW] = "SELECT " FACT_COLUMNS " FROM " FACT_TABLES
                     " WHERE path.name > ?1 AND path.name < ?2 AND kind <> ?3",
     [FACTS_RELATIVE] = "SELECT " FACT_COLUMNS " FROM " FACT_TABLES

@@ -1,8 +1,9 @@
 #ifndef INDEX_STATEMENTS_H
 #define INDEX_STATEMENTS_H
 
-/* Every statement that the index runs, by name. All are prepared when the file opens, so a typo
- * fails every test and not the one rare path. Parameters are numbered in statements.c. */
+/* Every statement that the index runs, by name. All are prepared when the file opens,
+ * so a typo fails every test and not the one rare path. Parameters are numbered in
+ * statements.c. */
 
 enum statement {
     BEGIN_WRITE,

@@ -73,8 +73,8 @@ struct pool {
     char *trouble; /* the same for sink.unfit */
     struct due soon; /* that tick */
 
-    int reap_fd; /* readable when a process that hosts left has ended; -1: none is waited
-                    for */
+    /* Readable when a process that hosts left has ended; -1: none is waited for. */
+    int reap_fd;
     struct due reap_limit;
 };
 

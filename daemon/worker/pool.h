@@ -47,21 +47,21 @@ enum pool_end {
     POOL_TIMEOUT,   /* over its time, killed */
     POOL_CANCELLED, /* pool_cancel */
     POOL_HOST_DIED, /* the host, not the child, went away */
-    POOL_UNSTARTED, /* no host could be had: nothing of it was ever run; sink.unfit tells
-                       why */
+    /* No host could be had, nothing of it was ever run; sink.unfit tells why. */
+    POOL_UNSTARTED,
 };
 
 struct pool_finished {
     int64_t run;
     enum pool_end end;
     bool done; /* the framework had told all results before */
-    bool lost; /* something that it sent could not be read: a result or a look is missing
-                */
-    int64_t status,
-        signal; /* of the child; signal 0: exited with status; -1 and 0: not known */
-    const char *test; /* the test that was running, or NULL */
-    const char *
-        output; /* the last POOL_OUTPUT_KEPT bytes of stdout and stderr, NUL-terminated */
+    /* Something that it sent could not be read: a result or a look is missing. */
+    bool lost;
+    /* Of the child. Signal 0: it exited with status; -1 and 0: not known. */
+    int64_t status, signal;
+    const char *test; /* the one that was running, or NULL */
+    /* The last POOL_OUTPUT_KEPT bytes of stdout and stderr, NUL-terminated. */
+    const char *output;
     size_t output_length;
     int64_t output_total; /* bytes printed in all */
 };

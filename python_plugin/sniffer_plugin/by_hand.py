@@ -121,6 +121,9 @@ class Hand:
         self._names: dict[str, Names] = {}
         self._results: dict[str, list[dict[str, object]]] = {}
         self._looks: list[dict[str, object]] = []
+        self._wrote: list[object] = []
+        self._outputs: set[str] = set()
+        self._duration: dict[str, float] = {}
         self._whole = True
         looks.wrap()
         self._guard = Guard(self._scope)
@@ -132,6 +135,10 @@ class Hand:
                 real, _ = self._scope.real(self._scope.absolute(path))
                 if self._scope.owns(real) and os.path.isfile(real):
                     recorder.tell("code", real, looks.identity(os.lstat(real)))
+        for name in {name.partition(".")[0] for name in sys.modules}:
+            # Loaded before anybody watched: where the root could have had it, it was asked.
+            if name not in sys.builtin_module_names and name != "sniffer_plugin":
+                recorder.tell("search", root.rstrip("/") + "/" + name, ())
         looks.start(recorder)
 
     @classmethod
@@ -150,7 +157,7 @@ class Hand:
             python = "%d.%d.%d %s" % (*sys.version_info[:3], sys.executable)
             if link.ask("status", {}).get("python") != python:
                 raise Refused("another interpreter")
-            token = link.ask("record.begin", {})["token"]
+            token = link.ask("record.begin", {})["run"]
         except (OSError, Refused, ValueError, KeyError):
             link.close()
             return None
@@ -164,6 +171,12 @@ class Hand:
     def _look(self, kind: str, path: str, seen: object) -> None:
         if os.getpid() != self._pid:
             return  # what a forked child looks at is not heard here
+        if kind == "wrote":
+            self._outputs.add(path)
+            self._wrote.append(_path(path))
+            return
+        if path in self._outputs:
+            return  # its own output; looks and writes travel apart, so this is decided here
         look: dict[str, object] = {"kind": kind, "path": _path(path)}
         if seen != ():
             look["seen"] = seen
@@ -183,6 +196,7 @@ class Hand:
         if file is None:
             self._whole = False  # nobody's result: whose verdict would lack it?
             return
+        self._duration[file] = self._duration.get(file, 0.0) + record.duration_ms
         self._results.setdefault(file, []).append({
             "test": plain(record.name), "outcome": record.outcome,
             "duration_ms": round(record.duration_ms, 3), "exception": record.exception,
@@ -201,12 +215,18 @@ class Hand:
             self._link.close()
 
     def _tell(self) -> None:
+        from .child import always
+        known = {(one["kind"], str(one["path"])) for one in self._looks}
         for file in self._results:
-            self._looks.append({"kind": "content", "path": _path(file),
-                                "seen": looks.identity(os.lstat(self._scope.root + "/" + file))})
-        params = {"token": self._token, "looks": self._looks,
-                  "files": [{"file": _path(file), "results": results}
-                            for file, results in self._results.items()]}
+            for kind, real, seen in always(self._scope, self._scope.root + "/" + file, {}, {}):
+                path = self._scope.shown(real)
+                if (kind, str(_path(path))) not in known:
+                    known.add((kind, str(_path(path))))
+                    self._look(kind, path, seen)
+        params = {"run": self._token, "files": [
+            {"file": _path(file), "duration_ms": round(self._duration[file], 3),
+             "results": results, "looks": self._looks, "wrote": self._wrote}
+            for file, results in self._results.items()]}
         if len(json.dumps(params)) > _LINE_MAX - 4096:
             for results in self._results.values():
                 for one in results:

@@ -148,7 +148,7 @@ def forget_finders(root: str) -> None:
     importlib.invalidate_caches()
 
 
-def _always(scope: Scope, file: str, host_code, host_searches):  # type: ignore[no-untyped-def]
+def always(scope: Scope, file: str, host_code, host_searches):  # type: ignore[no-untyped-def]
     """Looks that are true of every run: the file itself, the packages on the way, nose's
     settings, and what the host had already loaded."""
     def seen(path: str):  # type: ignore[no-untyped-def]
@@ -200,9 +200,9 @@ def run(host, order: dict) -> None:  # type: ignore[no-untyped-def, type-arg]
         _evict_shadowed(host.scope.root, host.borrowed)
         forget_finders(host.scope.root)
         recorder = looks.Recorder(host.scope, tells.tell)
-        always = list(_always(host.scope, file, host.guard.code, host.guard.searches))
-        tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in always)
-        recorder._told.update((kind, path) for kind, path, _ in always)
+        certain = list(always(host.scope, file, host.guard.code, host.guard.searches))
+        tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in certain)
+        recorder._told.update((kind, path) for kind, path, _ in certain)
         real, _ = recorder.find(file)
         gc.enable()
         looks.start(recorder)

@@ -193,7 +193,7 @@ static int play(int run, const char *file)
         kill(getppid(), SIGKILL);
         sleep_forever();
     } else if (strcmp(file, "floods_and_kills_host") == 0) {
-        for (int i = 1; i <= 500; i++) {
+        for (int i = 1; i <= 1500; i++) {
             test_ends(run);
             look(run, i);
         }

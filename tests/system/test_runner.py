@@ -439,7 +439,7 @@ class Orders(HouseTest):
             result = [m["params"] for m in seen if m["method"] == "result"]
             self.assertEqual([(r["file"], r["test"], r["outcome"]) for r in result],
                              [("tests/test_text.py", "test_shout", "failure")])
-            self.assertIn("AssertionError", result[0]["report"])
+            self.assertIn("AssertionError", result[0]["report_text"])
             self.house.write("shop/text.py", PROJECT["shop/text.py"])
             while seen[-1]["method"] != "green":
                 seen.append(json.loads(events.stdout.readline()))
