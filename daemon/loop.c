@@ -332,6 +332,7 @@ static void on_finished(void *owner, const struct pool_finished *finished)
                     &(struct engine_finished){.run = finished->run,
                                               .end = end_of(finished->end),
                                               .done = finished->done,
+                                              .lost = finished->lost,
                                               .status = finished->status,
                                               .signal = finished->signal,
                                               .test = finished->test,

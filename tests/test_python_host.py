@@ -200,9 +200,10 @@ class HostTest(unittest.TestCase):
         host.order(order="run", run=5, file="test_it.py")
         host.order(order="run", run=6, file="test_it.py")
         reports, looks = host.until("exited")
-        if reports[-1]["run"] == 5:
-            more, _ = host.until("exited")
+        while not any(r["report"] == "exited" and r["run"] == 6 for r in reports):
+            more, more_looks = host.until("exited")
             reports += more
+            looks += more_looks
         self.assertEqual([r["outcome"] for r in reports if r["report"] == "result"],
                          ["success", "success"])
         self.assertIn(("code", "cmd.py"), {(r.get("kind"), r["path"]) for r in looks})

@@ -197,6 +197,20 @@ START_TEST(one_folder_with_two_names_is_told_by_both)
 }
 END_TEST
 
+START_TEST(a_step_through_a_watched_folder_leaves_it_watched)
+{
+    make_folders("root/pkg/sub");
+    ck_assert_int_eq(symlink("root/pkg", "step"), 0);
+    write_file("root/pkg/old.py", "");
+    scene_watch(&scene);
+    ck_follow(outside("step/sub"));
+    write_file("root/pkg/old.py", "2");
+    scene_sync(&scene);
+    ck_modified("pkg/old.py");
+    ck_assert(!strset_has(&scene.modified, outside("step/old.py")));
+}
+END_TEST
+
 START_TEST(a_root_found_again_after_a_folder_above_it_moved)
 {
     make_folders("up/mid/proj/.sniffer");
@@ -248,6 +262,7 @@ int main(void)
     tcase_add_test(tests, a_followed_folder_is_told_when_a_folder_above_it_moves);
     tcase_add_test(tests, a_followed_folder_survives_the_tree_around_it);
     tcase_add_test(tests, one_folder_with_two_names_is_told_by_both);
+    tcase_add_test(tests, a_step_through_a_watched_folder_leaves_it_watched);
     tcase_add_test(tests, a_root_found_again_after_a_folder_above_it_moved);
     tcase_add_test(tests, a_path_that_is_not_plain_is_refused);
     Suite *suite = suite_create("watch_follow");

@@ -422,6 +422,37 @@ START_TEST(whatever_is_made_in_new_folders_is_told)
 }
 END_TEST
 
+/* While the watcher looks at what is new, all of it moves away, and comes back before it reads on. */
+static void move_away_when_told(const char *path)
+{
+    make_folders("outside/x/y/z");
+    scene_watch(&scene);
+    size_t count = watcher_count(scene.watcher);
+    scene.rename_when_told = path;
+    scene.rename_from = "root/in";
+    scene.rename_to = "outside";
+    ck_assert_int_eq(rename("outside", "root/in"), 0);
+    ck_assert_int_eq(poll_poller_dispatch(&scene.poller, 20000), 1);
+    ck_assert_ptr_null(scene.rename_when_told);
+    ck_assert_int_eq(rename("outside", "root/in"), 0);
+    scene_sync(&scene);
+    ck_entry("in/x/y/z");
+    ck_assert_uint_eq(watcher_count(scene.watcher), count + 4);
+    ck_counts();
+}
+
+START_TEST(a_directory_that_moves_away_and_back_meanwhile_is_whole)
+{
+    move_away_when_told("in/x");
+}
+END_TEST
+
+START_TEST(a_directory_that_moves_away_and_back_meanwhile_is_whole_far_below)
+{
+    move_away_when_told("in/x/y");
+}
+END_TEST
+
 static void storm(unsigned seed, int moves)
 {
     for (int i = 0; i < moves; i++) {
@@ -512,7 +543,11 @@ START_TEST(after_an_overflow_a_crawl_makes_all_right)
 {
     make_folders("root/gone/deep");
     make_folders("root/moved/deep");
+    make_folders("lib");
+    autofree char *lib = xasprintf("%s/lib", scene.base);
+    autofree char *in_lib = xasprintf("%s/x.py", lib);
     scene_watch(&scene);
+    ck_assert_int_eq(watcher_follow(scene.watcher, lib), 0);
     scene.crawl_when_lost = true;
     long files = queue_limit() / 2 + 100; /* each is created and closed: two events */
     for (long i = 0; i < files; i++) {
@@ -523,6 +558,8 @@ START_TEST(after_an_overflow_a_crawl_makes_all_right)
     /* These events are dropped by the kernel. */
     remove_all("root/gone");
     rename("root/moved", "root/there");
+    rename("lib", "aside");
+    make_folders("lib");
     make_folders("root/new/deep");
     write_file("root/new/deep/x.py", "");
     scene_sync(&scene);
@@ -539,7 +576,10 @@ START_TEST(after_an_overflow_a_crawl_makes_all_right)
     scene_sync(&scene);
     ck_entry("new/deep/y.py");
     ck_entry("there/deep/y.py");
-    ck_assert_uint_eq(watcher_count(scene.watcher), kernel_watches());
+    write_file(in_lib, "");
+    scene_sync(&scene);
+    ck_entry(in_lib);
+    ck_counts();
 }
 END_TEST
 
@@ -668,6 +708,50 @@ START_TEST(a_sync_is_answered_though_its_folder_is_gone)
 }
 END_TEST
 
+START_TEST(a_sync_is_answered_though_the_watch_for_its_file_is_given_up)
+{
+    scene_watch(&scene);
+    rename("root/.sniffer", "aside");
+    rename("aside", "root/.sniffer");
+    for (int i = 0; i < 3000; i++) { /* more than one read */
+        char path[64];
+        snprintf(path, sizeof path, "root/f%d.py", i);
+        write_file(path, "");
+    }
+    watcher_sync(scene.watcher, 1);
+    remove_all("root/.sniffer");
+    scene_await(&scene, 1);
+    ck_entry("f2999.py");
+    scene_drain(&scene);
+    ck_assert_uint_eq(scene.synced_count, 1);
+}
+END_TEST
+
+START_TEST(a_state_folder_of_any_name_is_left_out)
+{
+    make_folders("root/var/state/sub");
+    free(scene.state);
+    scene.state = xasprintf("%s/var/state", scene.root);
+    scene_watch(&scene);
+    ck_assert_uint_eq(strset_count(&scene.found), 1); /* var */
+    write_file("root/var/state/x", "");
+    write_file("root/var/state/sub/x", "");
+    write_file("root/var/y", "");
+    scene_sync(&scene);
+    ck_entry("var/y");
+    ck_assert_uint_eq(strset_count(&scene.entries), 1);
+    rename("root/var", "aside");
+    scene_sync(&scene);
+    rename("aside", "root/var");
+    scene_forget(&scene);
+    scene_sync(&scene);
+    ck_entry("var/y");
+    ck_no_entry("var/state");
+    ck_no_entry("var/state/x");
+    ck_counts();
+}
+END_TEST
+
 START_TEST(a_sync_asked_for_during_a_crawl_is_answered)
 {
     make_folders("root/a/b");
@@ -785,6 +869,9 @@ int main(void)
     tcase_add_test(tests, a_directory_made_a_virtual_environment_is_left);
     tcase_add_test(tests, a_new_mode_of_a_directory_is_told_once);
     tcase_add_test(tests, whatever_is_made_in_new_folders_is_told);
+    tcase_add_test(tests, a_directory_that_moves_away_and_back_meanwhile_is_whole);
+    tcase_add_test(tests,
+                   a_directory_that_moves_away_and_back_meanwhile_is_whole_far_below);
     tcase_add_test(tests, after_a_storm_of_moves_the_watches_are_those_of_the_tree);
     tcase_add_test(tests, after_an_overflow_a_crawl_makes_all_right);
     tcase_add_test(tests, a_root_that_goes_and_comes_back_is_watched_again);
@@ -793,6 +880,8 @@ int main(void)
     tcase_add_test(tests, each_sync_is_answered_once_and_in_order);
     tcase_add_test(tests, the_state_folder_is_never_told);
     tcase_add_test(tests, a_sync_is_answered_though_its_folder_is_gone);
+    tcase_add_test(tests, a_sync_is_answered_though_the_watch_for_its_file_is_given_up);
+    tcase_add_test(tests, a_state_folder_of_any_name_is_left_out);
     tcase_add_test(tests, a_sync_asked_for_during_a_crawl_is_answered);
     tcase_add_test(tests, at_the_limit_of_watches_it_says_what_to_do);
     tcase_add_test(tests, when_the_tree_fits_again_it_says_so);

@@ -44,6 +44,9 @@ void engine_free(struct engine *engine)
         free(engine->disturbances[i].path);
     free(engine->disturbances);
     free(engine->waiters);
+    conflict_forget_writes(engine);
+    free(engine->writes);
+    strset_finish(&engine->conflicts);
     strset_finish(&engine->suffixes);
     strset_finish(&engine->unsorted);
     strset_finish(&engine->asked);

@@ -54,6 +54,7 @@ struct engine_finished {
     int64_t run;
     enum engine_end end;
     bool done;              /* all results had been told */
+    bool lost;              /* something it told could not be read */
     int64_t status, signal; /* of the child */
     const char *test;       /* was running then, or NULL */
     const char *output;     /* the last of what it printed */

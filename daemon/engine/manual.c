@@ -39,8 +39,16 @@ void manual_begin(struct engine *engine, uint64_t ticket, int64_t now)
     forget_oldest(engine);
     struct run *run = run_begin(engine, "", now);
     run->manual = true;
+    json_t *environment = json_array();
+    for (size_t i = 0; i < engine->environment_count; i++) {
+        json_t *pair = json_array();
+        json_array_append_new(pair, wire_text(engine->environment[i].name));
+        json_array_append_new(pair, wire_text(engine->environment[i].value));
+        json_array_append_new(environment, pair);
+    }
     json_t *result = json_object();
     json_object_set_new(result, "run", json_integer(run->id));
+    json_object_set_new(result, "environment", environment);
     engine->ports.reply(engine->ports.owner, ticket, result);
 }
 
@@ -114,8 +122,8 @@ static bool take_write(struct run *run, const json_t *item)
 }
 
 /* One file's part; NULL where it does not hold together. */
-static struct run *take_file(struct engine *engine, const struct run *token, const json_t *item,
-                             int64_t now)
+static struct run *take_file(struct engine *engine, const struct run *token,
+                             const json_t *params, const json_t *item, int64_t now)
 {
     autofree char *path = wire_path_bytes(json_object_get(item, "file"));
     struct index_file file;
@@ -131,8 +139,9 @@ static struct run *take_file(struct engine *engine, const struct run *token, con
     run->detail = xstrdup("run by hand");
     run->before = file.counts;
     run->duration_ms = json_number_value(json_object_get(item, "duration_ms"));
-    if (take_list(run, json_object_get(item, "looks"), take_look) &&
-        take_list(run, json_object_get(item, "wrote"), take_write) &&
+    /* One process ran all files: what it looked at counts for each of them. */
+    if (take_list(run, json_object_get(params, "looks"), take_look) &&
+        take_list(run, json_object_get(params, "wrote"), take_write) &&
         take_list(run, json_object_get(item, "results"), take_result))
         return run;
     run_forget(engine, run);
@@ -152,7 +161,7 @@ void manual_end(struct engine *engine, uint64_t ticket, const json_t *params, in
     const json_t *item = NULL;
     json_array_foreach(files, i, item)
     {
-        struct run *run = take_file(engine, token, item, now);
+        struct run *run = take_file(engine, token, params, item, now);
         if (run == NULL)
             continue;
         run_end(engine, run);

@@ -20,6 +20,12 @@ struct disturbance {
     bool entry;
 };
 
+/* What a run that is over wrote, while others are still on. */
+struct write {
+    char *path, *file;
+    int64_t began, ended; /* numbers of changes */
+};
+
 /* One value of the environment that every run of these workers has. */
 struct variable {
     char *name, *value;
@@ -107,6 +113,9 @@ struct engine {
     int64_t number; /* of the last change told */
     struct disturbance *disturbances;
     size_t disturbance_count, disturbance_capacity;
+    struct write *writes;
+    size_t write_count, write_capacity;
+    struct strset conflicts; /* pairs of test files that must not run at the same time */
     const char *concluded; /* the file whose verdict is being stored just now */
     struct strset deferred; /* stale only by what runs may have written themselves */
     struct strset hostless; /* files whose worker host died under them, once */
@@ -160,6 +169,15 @@ void run_look(struct run *run, enum evidence_kind kind, const char *path,
 void run_result(struct run *run, const char *test, enum outcome outcome, double duration_ms,
                 const char *exception, const char *report);
 void run_end(struct engine *engine, struct run *run);
+
+/* conflict.c: test files that disturb each other */
+void conflict_note(struct engine *engine, const struct run *run);
+void conflict_forget_writes(struct engine *engine);
+/* CHANGE disturbed RUN: was it another run's doing? */
+void conflict_learn(struct engine *engine, const struct run *run,
+                    const struct disturbance *change);
+/* Is something on that FILE must not run beside? */
+bool conflict_now(const struct engine *engine, const char *file);
 
 /* verdict.c: a run is over and every change was told */
 void verdict_conclude(struct engine *engine, struct run *run);

@@ -65,8 +65,10 @@ void run_forget(struct engine *engine, struct run *run)
     free(run->detail);
     free(run->test);
     free(run);
-    if (engine->runs == NULL)
-        forget_disturbances(engine);
+    if (engine->runs != NULL)
+        return;
+    forget_disturbances(engine);
+    conflict_forget_writes(engine);
 }
 
 void run_disturb(struct engine *engine, const char *path, bool entry)
@@ -151,6 +153,23 @@ static bool start_one(struct engine *engine, const struct sched_job *job, int64_
     return true;
 }
 
+/* The first that nothing that runs stands against. */
+static const struct sched_job *next_job(const struct engine *engine)
+{
+    const struct sched_job *first = sched_first(engine->sched);
+    if (first == NULL || !conflict_now(engine, first->file))
+        return first;
+    const struct sched_job **queue = NULL;
+    size_t count = sched_queue(engine->sched, &queue);
+    const struct sched_job *found = NULL;
+    for (size_t i = 0; i < count && found == NULL; i++)
+        if (!sched_running(engine->sched, queue[i]->file) &&
+            !conflict_now(engine, queue[i]->file))
+            found = queue[i];
+    free(queue);
+    return found;
+}
+
 void run_start_what_fits(struct engine *engine, int64_t now)
 {
     /* While a burst is on, what a run would see is still moving. */
@@ -158,7 +177,7 @@ void run_start_what_fits(struct engine *engine, int64_t now)
         !settle_empty(&engine->settle))
         return;
     const struct sched_job *job = NULL;
-    while ((job = sched_first(engine->sched)) != NULL)
+    while ((job = next_job(engine)) != NULL)
         if (!start_one(engine, job, now))
             return;
 }

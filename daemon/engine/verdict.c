@@ -54,6 +54,10 @@ void verdict_of_end(struct run *run, const struct engine_finished *finished)
         blame(run, finished, "(crashed)", exception,
               xasprintf("the process was ended by signal %lld (%s) %s",
                         (long long)finished->signal, exception, during(finished)));
+    } else if (finished->lost) {
+        blame(run, finished, "(lost)", "ReportLost",
+              xstrdup("a part of what this test file reported could not be read, so its "
+                      "results cannot be trusted; run it again, or tell the authors"));
     } else if (!finished->done) {
         blame(run, finished, "(exit)", "SystemExit",
               xasprintf("the process left with status %lld %s", (long long)finished->status,
@@ -62,6 +66,11 @@ void verdict_of_end(struct run *run, const struct engine_finished *finished)
 }
 
 /* ---- evidence ---- */
+
+struct evidence_list {
+    struct index_evidence *items;
+    size_t count;
+};
 
 /* What was told while the run was on, and was not its own doing. */
 struct disturbed {
@@ -147,6 +156,22 @@ static bool moved_on(const struct engine *engine, const struct look *look)
     return !identity_equal(&now, &look->seen);
 }
 
+/* Was it another run that disturbed this one? Then they are kept apart. */
+static void blame_others(struct engine *engine, const struct run *run,
+                         const struct evidence_list *list)
+{
+    size_t sure = 0;
+    while (sure < list->count && !list->items[sure].unsure)
+        sure++;
+    if (sure == list->count)
+        return;
+    for (size_t i = 0; i < engine->disturbance_count; i++) {
+        const struct disturbance *change = &engine->disturbances[i];
+        if (change->number > run->began && !strset_has(&run->wrote, change->path))
+            conflict_learn(engine, run, change);
+    }
+}
+
 struct own_writes {
     struct strset paths, folders, stems;
 };
@@ -170,11 +195,6 @@ static bool wrote_it_later(const struct own_writes *own, const struct look *look
         return strset_has(&own->stems, look->path);
     return strset_has(&own->paths, look->path);
 }
-
-struct evidence_list {
-    struct index_evidence *items;
-    size_t count;
-};
 
 static struct evidence_list evidence_of(struct engine *engine, const struct run *run)
 {
@@ -269,6 +289,7 @@ static int record(struct engine *engine, const struct run *run)
                                            .duration_ms = run->results[i].duration_ms,
                                            .exception = run->results[i].exception,
                                            .report = run->results[i].report};
+    blame_others(engine, run, &list);
     follow(engine, &list);
     remember(engine, &list);
     int error = index_record(engine->index, &(struct index_run){.file = run->file,
@@ -327,6 +348,7 @@ void verdict_conclude(struct engine *engine, struct run *run)
     bool known = index_file(engine->index, run->file, &file);
     if (!run->manual)
         sched_done(engine->sched, run->file);
+    conflict_note(engine, run);
     int error = 0;
     if (known && !run->discard) {
         /* The test file itself is evidence, whatever the child could tell. */

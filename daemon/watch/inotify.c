@@ -200,8 +200,6 @@ static void forget_watch(struct inotify *inotify, struct watch *watch)
         more = node->same != NULL;
         node_release(&inotify->nodes, node);
         node_doubt(&inotify->nodes, node);
-        if (node == inotify->state)
-            inotify->retry_cookies = true;
     }
 }
 

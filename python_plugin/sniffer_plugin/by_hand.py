@@ -110,6 +110,16 @@ def _path(path: str) -> object:
         return {"b64": base64.b64encode(os.fsencode(path)).decode("ascii")}
 
 
+def _same_environment(theirs: list[list[str]]) -> bool:
+    """Is this process what a worker of the daemon is? The daemon stores its own environment with
+    the verdict, so it must be this one's too."""
+    import nose
+
+    from .host import environment
+    names = [name[4:] for name, _ in theirs if name.startswith("env:")]
+    return dict(environment([], names, "nose " + nose.__version__)) == dict(theirs)
+
+
 class Hand:
     """The sink of a run by hand."""
 
@@ -157,7 +167,10 @@ class Hand:
             python = "%d.%d.%d %s" % (*sys.version_info[:3], sys.executable)
             if link.ask("status", {}).get("python") != python:
                 raise Refused("another interpreter")
-            token = link.ask("record.begin", {})["run"]
+            answer = link.ask("record.begin", {})
+            token = answer["run"]
+            if not _same_environment(answer["environment"]):
+                raise Refused("another environment")
         except (OSError, Refused, ValueError, KeyError):
             link.close()
             return None
@@ -225,8 +238,9 @@ class Hand:
                     self._look(kind, path, seen)
         params = {"run": self._token, "files": [
             {"file": _path(file), "duration_ms": round(self._duration[file], 3),
-             "results": results, "looks": self._looks, "wrote": self._wrote}
-            for file, results in self._results.items()]}
+             "results": results}
+            for file, results in self._results.items()],
+            "looks": self._looks, "wrote": self._wrote}
         if len(json.dumps(params)) > _LINE_MAX - 4096:
             for results in self._results.values():
                 for one in results:

@@ -89,14 +89,18 @@ def python_words() -> str:
 
 def environment(args: list[str], names: list[str], framework: str) -> list[tuple[str, str]]:
     """What holds for every run of this host."""
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    path = [folder for folder in sys.path if os.path.abspath(folder) != own]
+    flags = [(name, getattr(sys.flags, name)) for name in dir(sys.flags)
+             if name != "dont_write_bytecode" and isinstance(getattr(sys.flags, name), int)]
     pairs = [
         ("python", "%s %s %s flags %s options %s warnings %s hash seed %s" % (
             sys.implementation.name, " ".join(sys.version.split()), sys.executable,
-            tuple(sys.flags), sorted(sys._xoptions.items()), sys.warnoptions,
+            " ".join("%s=%d" % pair for pair in flags if pair[1]), sorted(sys._xoptions.items()), sys.warnoptions,
             os.environ.get("PYTHONHASHSEED", "random"))),
         ("framework", framework),
         ("args", json.dumps(args)),
-        ("sys.path", json.dumps(sys.path)),
+        ("sys.path", json.dumps(path)),
         ("packages", _packages()),
     ]
     for name in names:

@@ -79,9 +79,10 @@ class Recorder:
 
     def tell(self, kind: str, real: str, seen: object) -> None:
         key = (kind, real)
-        if key not in self._told:
-            self._told.add(key)
-            self._tell(kind, self.scope.shown(real), seen)
+        if key in self._told or (kind != "wrote" and self._own_output(real)):
+            return
+        self._told.add(key)
+        self._tell(kind, self.scope.shown(real), seen)
 
     def _own_output(self, real: str) -> bool:
         if self._made:
@@ -122,8 +123,6 @@ class Recorder:
                 and status.st_ctime >= self._since - 0.05)
 
     def _content(self, real: str, status: os.stat_result | None) -> None:
-        if self._own_output(real):
-            return
         if status is None or stat.S_ISREG(status.st_mode):
             self.tell("content", real, identity(status))
         elif stat.S_ISDIR(status.st_mode):
@@ -135,7 +134,7 @@ class Recorder:
         if isinstance(path, int) and not self._named(path):
             return
         real, _ = self.find(path, dir_fd, follow)
-        if not self.scope.owns(real) or self._own_output(real):
+        if not self.scope.owns(real):
             return
         if status is not None and stat.S_ISLNK(status.st_mode):
             self.tell("content", real, identity(status))
@@ -154,7 +153,7 @@ class Recorder:
 
     def listed(self, path: object) -> None:
         real, _ = self.find(path)
-        if self.scope.owns(real) and not self._own_output(real):
+        if self.scope.owns(real):
             if _lstat_or_none(real) is None:
                 self.tell("presence", real, None)
             else:
@@ -164,7 +163,7 @@ class Recorder:
 
     def wrote(self, path: object, dir_fd: object = None, follow: bool = True) -> None:
         real, _ = self.find(path, dir_fd, follow)
-        if self._writable(real) and not self._own_output(real):
+        if self._writable(real):
             self.tell("wrote", real, ())
 
     def _writable(self, real: str) -> bool:

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import textwrap
@@ -70,6 +71,8 @@ class Host:
         def before_exec():
             prctl(PR_SET_CHILD_SUBREAPER, 1)
             os.setsid()
+            # As the daemon does; a shell's background job would hand on an ignored one.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
         self.process = subprocess.Popen(
             command, cwd=project.root, stdin=subprocess.DEVNULL, stdout=output, stderr=output,

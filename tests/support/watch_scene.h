@@ -50,6 +50,9 @@ struct scene {
     char *degraded; /* the last message; NULL: mended or never told */
     bool crawl_when_lost;
     bool sync_when_found;
+    const char
+        *rename_when_told; /* when this path is told, FROM is renamed to TO, once */
+    const char *rename_from, *rename_to;
 };
 
 static void scene_found(void *owner, const char *path, bool is_directory)
@@ -70,6 +73,10 @@ static void scene_changed(void *owner, const char *path, enum watcher_change cha
     scene->told[scene->told_count++] =
         (struct telling){.path = xstrdup(path), .change = change};
     strset_add(change == WATCHER_ENTRY ? &scene->entries : &scene->modified, path);
+    if (scene->rename_when_told != NULL && strcmp(path, scene->rename_when_told) == 0) {
+        scene->rename_when_told = NULL;
+        ck_assert_int_eq(rename(scene->rename_from, scene->rename_to), 0);
+    }
 }
 
 static void scene_synced(void *owner, uint64_t cookie)
