@@ -29,16 +29,27 @@ static void remember(void *owner, const struct index_seen *seen)
                                 });
 }
 
-static void judge(void *owner, const struct index_fact *fact)
-{
-    struct engine *engine = owner;
-    index_mark(engine->index, fact->id, pick_holds(engine, fact));
-}
-
 static void judge_environment(void *owner, const struct index_fact *fact)
 {
     if (fact->kind == EVIDENCE_ENVIRONMENT)
-        judge(owner, fact);
+        pick_judge(owner, fact);
+}
+
+static void into_set(void *owner, const char *path)
+{
+    strset_add(owner, path);
+}
+
+struct comparing {
+    struct engine *engine;
+    const struct strset *before;
+};
+
+static void sort_if_new(void *owner, const char *path)
+{
+    const struct comparing *comparing = owner;
+    if (!strset_has(comparing->before, path) && check_candidate(comparing->engine, path))
+        strset_add(&comparing->engine->unsorted, path);
 }
 
 static void drop_if_gone(void *owner, const char *path, int64_t value)
@@ -62,6 +73,24 @@ void check_removed(struct engine *engine)
     strset_finish(&files);
 }
 
+/* Only facts, by identity, and what came and went: what polling can afford. */
+void check_facts(struct engine *engine)
+{
+    struct strset before = {0};
+    tree_each(engine->tree, "", into_set, &before);
+    tree_unlearn(engine->tree);
+    int error = engine->ports.crawl(engine->ports.owner, learn, engine);
+    if (error < 0)
+        log_debug("cannot read %s: %s", engine->root, strerror(-error));
+    check_removed(engine);
+    struct comparing comparing = {.engine = engine, .before = &before};
+    tree_each(engine->tree, "", sort_if_new, &comparing);
+    strset_finish(&before);
+    index_each_fact(engine->index, pick_judge, engine);
+    pick_turned(engine, NULL);
+    check_ask(engine);
+}
+
 void check_everything(struct engine *engine)
 {
     index_each_seen(engine->index, remember, engine);
@@ -72,7 +101,7 @@ void check_everything(struct engine *engine)
     check_removed(engine);
 
     index_checked(engine->index, false);
-    index_each_fact(engine->index, judge, engine);
+    index_each_fact(engine->index, pick_judge, engine);
     /* The first time, the environment is not known before a worker is ready. */
     if (engine->environment != NULL)
         index_checked(engine->index, true);

@@ -28,6 +28,7 @@ struct engine *engine_new(const char *root, const char *backend, struct index *i
     engine->tree = tree_new(root);
     engine->sched = sched_new();
     engine->told_state = STATE_CHECKING;
+    engine->poll = INT64_MAX;
     return engine;
 }
 
@@ -110,9 +111,8 @@ void engine_synced(struct engine *engine, uint64_t cookie, int64_t now)
     turn(engine, now);
 }
 
-void engine_lost(struct engine *engine, const char *why, int64_t now)
+static void compare_all(struct engine *engine)
 {
-    log_info("changes may have been missed (%s): comparing the whole tree", why);
     struct run *run = NULL;
     struct run *next = NULL;
     HASH_ITER(hh, engine->runs, run, next)
@@ -122,15 +122,27 @@ void engine_lost(struct engine *engine, const char *why, int64_t now)
     pick_failed_imports(engine, NULL);
     engine->ports.settings(engine->ports.owner);
     engine->ports.refresh(engine->ports.owner);
+}
+
+void engine_lost(struct engine *engine, const char *why, int64_t now)
+{
+    log_info("changes may have been missed (%s): comparing the whole tree", why);
+    compare_all(engine);
     engine->ports.resnapshot(engine->ports.owner, "rescan");
     turn(engine, now);
 }
 
 void engine_degraded(struct engine *engine, const char *message)
 {
+    if (message != NULL && engine->degraded != NULL && strcmp(message, engine->degraded) == 0)
+        return; /* every crawl says it again */
     if (message != NULL)
-        log_warning("%s", message);
+        log_warning("%s; what is not watched is compared every %d s", message, POLL_MS / 1000);
     replace(&engine->degraded, message);
+    if (message == NULL)
+        engine->poll = INT64_MAX;
+    else if (engine->poll == INT64_MAX)
+        engine->poll = 0;
     json_t *params = json_object();
     json_object_set_new(params, "degraded", message != NULL ? wire_text(message) : json_null());
     engine->ports.publish(engine->ports.owner, TOPIC_WATCH, params);
@@ -293,6 +305,8 @@ void engine_configured(struct engine *engine, const char *message, int64_t now)
 int64_t engine_deadline(const struct engine *engine)
 {
     int64_t deadline = settle_deadline(&engine->settle);
+    if (engine->poll < deadline)
+        deadline = engine->poll;
     for (size_t i = 0; i < engine->waiter_count; i++)
         if (engine->waiters[i].deadline < deadline)
             deadline = engine->waiters[i].deadline;
@@ -301,6 +315,10 @@ int64_t engine_deadline(const struct engine *engine)
 
 void engine_tick(struct engine *engine, int64_t now)
 {
+    if (now >= engine->poll) {
+        check_facts(engine);
+        engine->poll = now + POLL_MS;
+    }
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
         pick_changes(engine, &paths);

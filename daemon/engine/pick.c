@@ -16,7 +16,7 @@ static const char *environment_value(const struct engine *engine, const char *na
     return NULL;
 }
 
-bool pick_holds(struct engine *engine, const struct index_fact *fact)
+static bool fact_holds(struct engine *engine, const struct index_fact *fact)
 {
     if (fact->unsure)
         return false;
@@ -30,10 +30,10 @@ bool pick_holds(struct engine *engine, const struct index_fact *fact)
     return digest_equal(&state, &fact->state);
 }
 
-static void judge(void *owner, const struct index_fact *fact)
+void pick_judge(void *owner, const struct index_fact *fact)
 {
     struct engine *engine = owner;
-    bool holds = pick_holds(engine, fact);
+    bool holds = fact_holds(engine, fact);
     if (holds != fact->holds)
         index_mark(engine->index, fact->id, holds);
 }
@@ -271,7 +271,7 @@ static void judge_at(struct batch *batch, const char *path)
 {
     if (!strset_add(&batch->causes, path))
         return;
-    index_facts_at(batch->engine->index, path, judge, batch->engine);
+    index_facts_at(batch->engine->index, path, pick_judge, batch->engine);
 }
 
 /* Facts that a name's coming or going can break, beyond those about the path itself. */
@@ -283,7 +283,7 @@ static void judge_around(struct batch *batch, const char *path)
     judge_at(batch, stem);
     if (strncmp(path_base(path), "__init__.", strlen("__init__.")) == 0)
         judge_at(batch, folder);
-    index_facts_below(batch->engine->index, path, judge, batch->engine);
+    index_facts_below(batch->engine->index, path, pick_judge, batch->engine);
 }
 
 static bool could_be_imported(const char *path)

@@ -13,6 +13,9 @@
 /* Changes remembered while runs are on; with more, the runs count as blind. */
 enum { DISTURBANCES = 1 << 17 };
 
+/* How often the tree is compared as a whole where a part of it cannot be watched. */
+enum { POLL_MS = 2000 };
+
 /* A change that was told while runs were on. */
 struct disturbance {
     int64_t number;
@@ -89,7 +92,8 @@ struct engine {
 
     char *error;    /* tests cannot be run: why, and the mend */
     char *mistaken; /* the settings are wrong: why; the last good ones are in use */
-    char *degraded; /* a part of the tree is not watched */
+    char *degraded; /* a part of the tree is not watched: it is compared every POLL_MS */
+    int64_t poll;   /* when next; INT64_MAX: all is watched */
     char *framework, *python;
     bool paused;
     bool root_gone;
@@ -134,6 +138,7 @@ struct engine {
 
 /* check.c: look at everything; which files are test files */
 void check_everything(struct engine *engine);
+void check_facts(struct engine *engine);
 /* Test files that are no longer there leave, with all that is known of them. */
 void check_removed(struct engine *engine);
 void check_environment(struct engine *engine);
@@ -142,7 +147,8 @@ void check_ask(struct engine *engine);
 void check_ask_all(struct engine *engine);
 
 /* pick.c: from changes to what must run */
-bool pick_holds(struct engine *engine, const struct index_fact *fact);
+/* An index_visit_fact: does FACT hold now? OWNER is the engine. */
+void pick_judge(void *owner, const struct index_fact *fact);
 void pick_changes(struct engine *engine, struct strset *paths);
 /* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
  * paths to name as reason first. */
