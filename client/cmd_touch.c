@@ -1,7 +1,6 @@
 /* touch: a hint that paths changed, for file systems that tell nothing. */
 
 #include "client/ctl.h"
-#include "client/name.h"
 #include "proto/order.h"
 
 #include <errno.h>
@@ -34,7 +33,7 @@ static void add(struct touching *touching, const char *name)
 {
     if (name[0] == '\0')
         return;
-    autofree char *path = name_for_daemon(touching->ctl->project.root, name);
+    autofree char *path = ctl_path(touching->ctl, name);
     json_array_append_new(touching->batch, must(wire_path(path)));
     touching->bytes += strlen(path);
     if (touching->bytes >= BATCH_BYTES || json_array_size(touching->batch) >= BATCH_PATHS)

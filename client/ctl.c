@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct command {
     const char *name;
@@ -273,11 +274,26 @@ int ctl_ask_list(struct ctl *ctl, enum method method, json_t *params,
     return code;
 }
 
+static bool is_there(const char *path)
+{
+    struct stat stat;
+    return lstat(path, &stat) == 0;
+}
+
+char *ctl_path(const struct ctl *ctl, const char *name)
+{
+    if (ctl->directory == NULL || name[0] == '/')
+        return name_for_daemon(ctl->project.root, name);
+    autofree char *within = text_format("%s/%s", ctl->directory, name);
+    bool here = !is_there(within) && is_there(name);
+    return name_for_daemon(ctl->project.root, here ? name : within);
+}
+
 json_t *ctl_paths(const struct ctl *ctl, const char *key, char **names, int count)
 {
     json_t *paths = must(json_array());
     for (int i = 0; i < count; i++) {
-        autofree char *path = name_for_daemon(ctl->project.root, names[i]);
+        autofree char *path = ctl_path(ctl, names[i]);
         json_array_append_new(paths, must(wire_path(path)));
     }
     return must(json_pack("{s:o}", key, paths));

@@ -58,6 +58,9 @@ int ctl_ask(struct ctl *ctl, enum method method, json_t *params, json_t **ret_re
 int ctl_ask_list(struct ctl *ctl, enum method method, json_t *params,
                  json_t **ret_records);
 
+/* The operand NAME as the daemon names it. After -C DIR it is meant as seen from DIR, as git has it;
+ * what is only in the working directory is found there. Owned by the caller. */
+char *ctl_path(const struct ctl *ctl, const char *name);
 /* {KEY: [operands as the daemon names them]}, plus nothing else. */
 json_t *ctl_paths(const struct ctl *ctl, const char *key, char **names, int count);
 

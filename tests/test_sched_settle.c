@@ -36,15 +36,17 @@ END_TEST
 START_TEST(one_file_waits_a_short_quiet_after_its_last_event)
 {
     settle_add(&settle, "a.py", 0, START);
-    assert_due_at(START + SETTLE_SINGLE_MS);
+    assert_due_at(START + SETTLE_SAVE_MS);
     settle_add(&settle, "a.py", 0, START + 3);
-    assert_due_at(START + 3 + SETTLE_SINGLE_MS);
+    assert_due_at(START + 3 + SETTLE_SAVE_MS);
 }
 END_TEST
 
-START_TEST(a_second_file_makes_the_quiet_longer)
+START_TEST(more_than_a_save_makes_the_quiet_longer)
 {
-    settle_add(&settle, "a.py", 0, START);
+    settle_add(&settle, "a.py.new", 0, START);
+    settle_add(&settle, "a.py", 0, START + 1);
+    assert_due_at(START + 1 + SETTLE_SAVE_MS);
     settle_add(&settle, "b.py", 0, START + 1);
     assert_due_at(START + 1 + SETTLE_QUIET_MS);
 }
@@ -56,6 +58,7 @@ START_TEST(a_trickle_is_not_waited_for_beyond_the_cap)
          now += SETTLE_QUIET_MS - 1) {
         settle_add(&settle, "a.py", 0, now);
         settle_add(&settle, "b.py", 0, now);
+        settle_add(&settle, "c.py", 0, now);
     }
     assert_due_at(START + SETTLE_CAP_MS);
 }
@@ -77,6 +80,7 @@ START_TEST(released_early_it_still_waits_for_the_quiet)
     settle_hold(&settle, true);
     settle_add(&settle, "a.py", 0, START);
     settle_add(&settle, "b.py", 0, START + 10);
+    settle_add(&settle, "c.py", 0, START + 10);
     settle_hold(&settle, false);
     assert_due_at(START + 10 + SETTLE_QUIET_MS);
 }
@@ -114,7 +118,7 @@ START_TEST(after_taking_a_new_burst_begins_with_times_of_its_own)
     ck_assert(settle_empty(&settle));
     ck_assert_int_eq(settle_deadline(&settle), INT64_MAX);
     settle_add(&settle, "b.py", 0, START + 10 * SETTLE_CAP_MS);
-    assert_due_at(START + 10 * SETTLE_CAP_MS + SETTLE_SINGLE_MS);
+    assert_due_at(START + 10 * SETTLE_CAP_MS + SETTLE_SAVE_MS);
 }
 END_TEST
 
@@ -136,7 +140,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, nothing_is_never_due);
     tcase_add_test(tests, one_file_waits_a_short_quiet_after_its_last_event);
-    tcase_add_test(tests, a_second_file_makes_the_quiet_longer);
+    tcase_add_test(tests, more_than_a_save_makes_the_quiet_longer);
     tcase_add_test(tests, a_trickle_is_not_waited_for_beyond_the_cap);
     tcase_add_test(tests, held_it_waits_past_quiet_and_cap_until_released);
     tcase_add_test(tests, released_early_it_still_waits_for_the_quiet);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define GIT ".git"
+
 static void forget_environment(struct engine *engine)
 {
     for (size_t i = 0; i < engine->environment_count; i++) {
@@ -88,12 +90,25 @@ static void replace(char **text, const char *with)
 void engine_begin(struct engine *engine, int64_t now)
 {
     check_everything(engine);
+    engine->ports.follow(engine->ports.owner, GIT);
     engine->ports.warm(engine->ports.owner);
     turn(engine, now);
 }
 
+/* While git holds its lock, what it writes is one change, however long it trickles. */
+static bool is_git_business(struct engine *engine, const char *path)
+{
+    if (!path_below(path, GIT))
+        return false;
+    if (strcmp(path, GIT "/index.lock") == 0)
+        settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
+    return true;
+}
+
 void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now)
 {
+    if (is_git_business(engine, path))
+        return;
     run_disturb(engine, path, entry);
     settle_add(&engine->settle, path, entry ? 1 : 0, now);
 }
@@ -321,6 +336,7 @@ void engine_tick(struct engine *engine, int64_t now)
     }
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
+        settle_hold(&engine->settle, false); /* a lock left behind holds up one burst, not all */
         pick_changes(engine, &paths);
         strset_finish(&paths);
     }

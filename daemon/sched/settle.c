@@ -32,8 +32,8 @@ int64_t settle_deadline(const struct settle *settle)
     /* While it is held a silence means nothing: who holds it says when it is over. */
     if (settle->held)
         return settle->first + SETTLE_HOLD_CAP_MS;
-    bool single = strset_count(&settle->paths) == 1;
-    int64_t quiet = settle->last + (single ? SETTLE_SINGLE_MS : SETTLE_QUIET_MS);
+    bool save = strset_count(&settle->paths) <= SETTLE_SAVE_PATHS;
+    int64_t quiet = settle->last + (save ? SETTLE_SAVE_MS : SETTLE_QUIET_MS);
     int64_t cap = settle->first + SETTLE_CAP_MS;
     return quiet < cap ? quiet : cap;
 }

@@ -3,7 +3,7 @@
 
 /* When a burst of changes is over. A save is often several events, a branch switch
  * thousands: a change waits until nothing came for a quiet period, which is short while
- * one file alone is concerned. It waits at most SETTLE_CAP_MS after the first change, and
+ * no more is concerned than one save. It waits at most SETTLE_CAP_MS after the first change, and
  * longer only while held (a git index.lock is there), then at most SETTLE_HOLD_CAP_MS.
  * Pure: time is an argument. */
 
@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 enum {
-    SETTLE_SINGLE_MS = 5,
+    SETTLE_SAVE_MS = 5,
+    SETTLE_SAVE_PATHS = 2, /* a file saved by renaming another over it */
     SETTLE_QUIET_MS = 20,
     SETTLE_CAP_MS = 500,
     SETTLE_HOLD_CAP_MS = 5000,

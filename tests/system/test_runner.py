@@ -271,6 +271,24 @@ class Changes(HouseTest):
                              {"tests/test_text.py"})
 
 
+class Git(HouseTest):
+    FILES = dict(PROJECT, **{".git/HEAD": "ref: refs/heads/main\n"})
+
+    def test_what_git_writes_under_its_lock_is_one_change(self):
+        self.start()
+        self.house.wait(code=0)
+        before = self.house.runs()
+        lock = self.house.path(".git", "index.lock")
+        open(lock, "w").close()
+        for word in ("lower", "title", "swapcase"):
+            self.house.write("shop/text.py", PROJECT["shop/text.py"].replace("upper", word))
+            self.house.ctl("wait", "--timeout", "0.2", code=4)
+        self.assertEqual(self.house.runs(), before)
+        os.rename(lock, self.house.path(".git", "index"))
+        self.house.wait(code=0)
+        self.assertEqual(self.house.runs(), dict(before, **{"tests/test_text.py": before["tests/test_text.py"] + 1}))
+
+
 class Order(HouseTest):
     FILES = PROJECT
 

@@ -1,0 +1,407 @@
+#ifndef SUPPORT_ENGINE_SCENE_H
+#define SUPPORT_ENGINE_SCENE_H
+
+/* The engine on real files and a real index in memory, with ports that only write down what was asked. The test
+ * plays watcher, workers, clients and clock. */
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/strset.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/engine/engine.h"
+
+#include <check.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SCENE_RUNS = 64 };
+
+struct scene {
+    char root[64];
+    struct index *index;
+    struct engine *engine;
+    int64_t now;
+    int places;       /* free ones */
+    int64_t question; /* id of the last classify, 0: none */
+    char *asked[64];
+    size_t asked_count;
+    struct {
+        int64_t id;
+        char *file;
+    } started[SCENE_RUNS];
+    size_t started_count;
+    int64_t cancelled;
+    uint64_t cookie; /* of the last sync */
+    json_t *told;    /* array of [topic, params] */
+    json_t *reply;   /* the last */
+    struct fault fault;
+    bool refused;
+    int warmed, refreshed;
+};
+
+static struct scene scene;
+
+static int scene_start(void *owner, int64_t run, const char *file)
+{
+    (void)owner;
+    if (scene.places == 0)
+        return -EAGAIN;
+    ck_assert_uint_lt(scene.started_count, SCENE_RUNS);
+    scene.places--;
+    scene.started[scene.started_count].id = run;
+    scene.started[scene.started_count++].file = xstrdup(file);
+    return 0;
+}
+
+static void scene_cancel(void *owner, int64_t run)
+{
+    (void)owner;
+    scene.cancelled = run;
+}
+
+static int scene_classify(void *owner, int64_t id, const char *const *paths, size_t count)
+{
+    (void)owner;
+    scene.question = id;
+    for (size_t i = 0; i < scene.asked_count; i++)
+        free(scene.asked[i]);
+    scene.asked_count = 0;
+    for (size_t i = 0; i < count; i++)
+        scene.asked[scene.asked_count++] = xstrdup(paths[i]);
+    return 0;
+}
+
+static void scene_warm(void *owner)
+{
+    (void)owner;
+    scene.warmed++;
+}
+
+static void scene_refresh(void *owner)
+{
+    (void)owner;
+    scene.refreshed++;
+}
+
+static void scene_sync(void *owner, uint64_t cookie)
+{
+    (void)owner;
+    scene.cookie = cookie;
+}
+
+static void (*scene_found)(void *engine, const char *path, bool is_directory);
+static void *scene_finder;
+
+static int scene_visit(const char *path, const struct stat *status, int kind, struct FTW *ftw)
+{
+    (void)status;
+    (void)ftw;
+    if (strcmp(path, scene.root) != 0)
+        scene_found(scene_finder, path + strlen(scene.root) + 1, kind == FTW_D);
+    return 0;
+}
+
+static int scene_crawl(void *owner, void (*found)(void *, const char *, bool), void *engine)
+{
+    (void)owner;
+    scene_found = found;
+    scene_finder = engine;
+    return nftw(scene.root, scene_visit, 8, FTW_PHYS);
+}
+
+static void scene_follow(void *owner, const char *folder)
+{
+    (void)owner;
+    (void)folder;
+}
+
+static void scene_publish(void *owner, enum topic topic, json_t *params)
+{
+    (void)owner;
+    json_t *pair = json_array();
+    json_array_append_new(pair, json_string(topic_names[topic]));
+    json_array_append_new(pair, params);
+    json_array_append_new(scene.told, pair);
+}
+
+static bool scene_listened(void *owner, enum topic topic)
+{
+    (void)owner;
+    (void)topic;
+    return true;
+}
+
+static void scene_resnapshot(void *owner, const char *why)
+{
+    (void)owner;
+    (void)why;
+}
+
+static void scene_reply(void *owner, uint64_t ticket, json_t *result)
+{
+    (void)owner;
+    (void)ticket;
+    json_decref(scene.reply);
+    scene.reply = result;
+}
+
+static void scene_refuse(void *owner, uint64_t ticket, const struct fault *fault)
+{
+    (void)owner;
+    (void)ticket;
+    scene.fault = *fault;
+    scene.refused = true;
+}
+
+static int64_t scene_seq(void *owner)
+{
+    (void)owner;
+    return (int64_t)json_array_size(scene.told);
+}
+
+static void scene_nothing(void *owner)
+{
+    (void)owner;
+}
+
+static int64_t scene_wall(void *owner)
+{
+    (void)owner;
+    return 1700000000000 + scene.now;
+}
+
+/* ---- files ---- */
+
+static inline char *scene_path(const char *path)
+{
+    return path_join(scene.root, path);
+}
+
+static inline void scene_write(const char *path, const char *text)
+{
+    autofree char *whole = scene_path(path);
+    autofree char *folder = path_parent(whole);
+    if (mkdir(folder, 0700) < 0)
+        ck_assert_int_eq(errno, EEXIST);
+    FILE *file = fopen(whole, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* Writes, and tells as the watcher would. */
+static inline void scene_save(const char *path, const char *text)
+{
+    scene_write(path, text);
+    engine_changed(scene.engine, path, true, scene.now);
+}
+
+static inline void scene_remove(const char *path)
+{
+    autofree char *whole = scene_path(path);
+    ck_assert_int_eq(unlink(whole), 0);
+    engine_changed(scene.engine, path, true, scene.now);
+}
+
+/* Time goes on to the engine's next deadline. */
+static inline void scene_settle(void)
+{
+    int64_t deadline = engine_deadline(scene.engine);
+    ck_assert_int_ne(deadline, INT64_MAX);
+    if (deadline > scene.now)
+        scene.now = deadline;
+    engine_tick(scene.engine, scene.now);
+}
+
+/* ---- life ---- */
+
+static inline void scene_open(void)
+{
+    scene = (struct scene){.root = "/tmp/sniffer-engine-XXXXXX", .now = 1000, .places = 1};
+    ck_assert_ptr_nonnull(mkdtemp(scene.root));
+    log_set_level(LOG_LEVEL_ERROR);
+    scene.told = json_array();
+    ck_assert_int_eq(index_open(&scene.index, NULL, &(char *){NULL}), 0);
+    const struct engine_ports ports = {.start = scene_start,
+                                       .cancel = scene_cancel,
+                                       .classify = scene_classify,
+                                       .warm = scene_warm,
+                                       .refresh = scene_refresh,
+                                       .sync = scene_sync,
+                                       .crawl = scene_crawl,
+                                       .follow = scene_follow,
+                                       .publish = scene_publish,
+                                       .listened = scene_listened,
+                                       .resnapshot = scene_resnapshot,
+                                       .reply = scene_reply,
+                                       .refuse = scene_refuse,
+                                       .seq = scene_seq,
+                                       .settings = scene_nothing,
+                                       .stop = scene_nothing,
+                                       .wall = scene_wall};
+    scene.engine = engine_new(scene.root, "fake", scene.index, &ports);
+}
+
+static inline int scene_unlink(const char *path, const struct stat *status, int kind,
+                               struct FTW *ftw)
+{
+    (void)status;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
+static inline void scene_close(void)
+{
+    engine_free(scene.engine);
+    index_close(scene.index);
+    json_decref(scene.told);
+    json_decref(scene.reply);
+    for (size_t i = 0; i < scene.asked_count; i++)
+        free(scene.asked[i]);
+    for (size_t i = 0; i < scene.started_count; i++)
+        free(scene.started[i].file);
+    nftw(scene.root, scene_unlink, 8, FTW_PHYS | FTW_DEPTH);
+}
+
+/* ---- workers ---- */
+
+static inline void scene_ready(const char *python)
+{
+    struct report_environment environment[] = {{"python", python}};
+    const char *suffixes[] = {".py"};
+    engine_ready(scene.engine,
+                 &(struct report){.type = REPORT_READY,
+                                  .framework = "nose",
+                                  .framework_version = "1.3.7",
+                                  .python = python,
+                                  .environment = environment,
+                                  .environment_count = 1,
+                                  .suffixes = suffixes,
+                                  .suffix_count = 1},
+                 scene.now);
+}
+
+/* Of what was asked, everything named test_*.py is a test file. */
+static inline void scene_answer(void)
+{
+    char *tests[64];
+    size_t count = 0;
+    for (size_t i = 0; i < scene.asked_count; i++)
+        if (strncmp(path_base(scene.asked[i]), "test_", 5) == 0)
+            tests[count++] = scene.asked[i];
+    engine_classified(scene.engine,
+                      &(struct report){.type = REPORT_CLASSIFIED,
+                                       .id = scene.question,
+                                       .paths = tests,
+                                       .path_count = count},
+                      scene.now);
+}
+
+/* The run of FILE that was started last; fails where it was not. */
+static inline int64_t scene_run_of(const char *file)
+{
+    for (size_t i = scene.started_count; i > 0; i--)
+        if (strcmp(scene.started[i - 1].file, file) == 0)
+            return scene.started[i - 1].id;
+    ck_abort_msg("%s was not started", file);
+    return 0;
+}
+
+static inline void scene_look(int64_t run, enum evidence_kind kind, const char *path)
+{
+    autofree char *copy = xstrdup(path);
+    engine_report(scene.engine,
+                  &(struct report){
+                      .type = REPORT_LOOK, .run = run, .evidence = kind, .path = copy},
+                  scene.now);
+}
+
+static inline void scene_wrote(int64_t run, const char *path)
+{
+    autofree char *copy = xstrdup(path);
+    engine_report(scene.engine,
+                  &(struct report){.type = REPORT_WROTE, .run = run, .path = copy}, scene.now);
+}
+
+static inline void scene_result(int64_t run, const char *test, enum outcome outcome)
+{
+    engine_report(scene.engine,
+                  &(struct report){.type = REPORT_RESULT,
+                                   .run = run,
+                                   .test = test,
+                                   .outcome = outcome,
+                                   .exception = outcome == OUTCOME_ERROR ? "ImportError" : NULL,
+                                   .text = outcome == OUTCOME_SUCCESS ? NULL : "text"},
+                  scene.now);
+}
+
+/* The run is over; its cookie comes back. */
+static inline void scene_end_as(int64_t run, enum engine_end end)
+{
+    scene.places++;
+    scene.now += 10;
+    engine_finished(scene.engine,
+                    &(struct engine_finished){
+                        .run = run, .end = end, .done = end == ENGINE_EXITED},
+                    scene.now);
+    engine_synced(scene.engine, scene.cookie, scene.now);
+}
+
+static inline void scene_end(int64_t run)
+{
+    scene_end_as(run, ENGINE_EXITED);
+}
+
+/* A whole run of FILE that used PATH as code and had OUTCOME. */
+static inline void scene_play(const char *file, const char *path, enum outcome outcome)
+{
+    int64_t run = scene_run_of(file);
+    scene_look(run, EVIDENCE_CODE, path);
+    scene_result(run, "test_it", outcome);
+    scene_end(run);
+}
+
+static inline size_t scene_started_times(const char *file)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < scene.started_count; i++)
+        if (strcmp(scene.started[i].file, file) == 0)
+            count++;
+    return count;
+}
+
+static inline struct index_file scene_file(const char *file)
+{
+    struct index_file found;
+    ck_assert(index_file(scene.index, file, &found));
+    return found;
+}
+
+/* The params of the last notification of TOPIC, or NULL. */
+static inline json_t *scene_news(enum topic topic)
+{
+    for (size_t i = json_array_size(scene.told); i > 0; i--) {
+        json_t *pair = json_array_get(scene.told, i - 1);
+        if (strcmp(json_string_value(json_array_get(pair, 0)), topic_names[topic]) == 0)
+            return json_array_get(pair, 1);
+    }
+    return NULL;
+}
+
+static inline void scene_ask(enum method method, json_t *params)
+{
+    scene.refused = false;
+    json_t *id = json_integer(1);
+    const struct request request = {.method = method, .id = id, .params = params};
+    engine_request(scene.engine, 7, &request, scene.now);
+    json_decref(id);
+    json_decref(params);
+}
+
+#endif

@@ -1,0 +1,392 @@
+/* The whole story without watcher, workers or clients: change -> stale -> run -> verdict -> news. */
+
+#include "tests/support/engine_scene.h"
+
+static void begin(void)
+{
+    engine_begin(scene.engine, scene.now);
+    scene_ready("3.11.2 python3");
+    scene_answer();
+}
+
+static int64_t to_be_run(void)
+{
+    scene_ask(METHOD_STATUS, json_object());
+    return json_integer_value(
+        json_object_get(json_object_get(scene.reply, "stats"), "to_be_run"));
+}
+
+static const char *state(void)
+{
+    scene_ask(METHOD_STATUS, json_object());
+    return json_string_value(json_object_get(scene.reply, "state"));
+}
+
+/* Two test files, each current, each using a module of its own. */
+static void begin_green(void)
+{
+    scene_write("a.py", "a = 1\n");
+    scene_write("b.py", "b = 1\n");
+    scene_write("test_a.py", "import a\n");
+    scene_write("test_b.py", "import b\n");
+    begin();
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
+    scene_play("test_b.py", "b.py", OUTCOME_SUCCESS);
+    ck_assert_str_eq(state(), "idle");
+}
+
+START_TEST(nothing_runs_before_it_is_known_what_a_test_file_is)
+{
+    scene_write("test_a.py", "");
+    engine_begin(scene.engine, scene.now);
+    ck_assert_int_eq(scene.warmed, 1);
+    ck_assert_str_eq(state(), "checking");
+    scene_ready("python");
+    ck_assert_uint_eq(scene.started_count, 0);
+    scene_answer();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
+    ck_assert_str_eq(state(), "running");
+}
+END_TEST
+
+START_TEST(a_change_runs_its_user_and_tells_what_came_of_it)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    ck_assert_str_eq(state(), "running");
+    scene_settle();
+    ck_assert_int_eq(to_be_run(), 1);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+    ck_assert_uint_eq(scene_started_times("test_b.py"), 1);
+    scene_play("test_a.py", "a.py", OUTCOME_FAILURE);
+    ck_assert_str_eq(state(), "idle");
+    ck_assert_int_eq(to_be_run(), 0);
+    ck_assert_ptr_nonnull(scene_news(TOPIC_RED));
+    json_t *failures = scene_news(TOPIC_FILE_FAILURES);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(failures, "before"), "failures")), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(failures, "now"), "failures")), 1);
+    ck_assert_str_eq(json_string_value(json_object_get(scene_news(TOPIC_RESULT), "report_text")), "text");
+}
+END_TEST
+
+START_TEST(an_edit_undone_is_current_again_without_a_run)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    scene_play("test_a.py", "a.py", OUTCOME_FAILURE);
+    scene_save("a.py", "a = 1\n");
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+    struct index_file file = scene_file("test_a.py");
+    ck_assert(file.current && file.from_cache);
+    ck_assert_int_eq(file.counts.successes, 1);
+    ck_assert_ptr_nonnull(scene_news(TOPIC_GREEN));
+}
+END_TEST
+
+START_TEST(a_change_during_a_run_makes_its_verdict_stale_on_arrival)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CODE, "a.py");
+    scene_save("a.py", "a = 3\n");
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run);
+    ck_assert(!scene_file("test_a.py").current);
+    ck_assert_int_eq(to_be_run(), 1);
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 3);
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
+    ck_assert(scene_file("test_a.py").current);
+    ck_assert_str_eq(state(), "idle");
+}
+END_TEST
+
+START_TEST(a_change_between_the_end_of_a_run_and_its_cookie_counts_as_during)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CODE, "a.py");
+    scene.places++;
+    engine_finished(scene.engine,
+                    &(struct engine_finished){.run = run, .end = ENGINE_EXITED, .done = true},
+                    scene.now);
+    scene_save("a.py", "a = 3\n");
+    engine_synced(scene.engine, scene.cookie, scene.now);
+    ck_assert(!scene_file("test_a.py").current);
+}
+END_TEST
+
+START_TEST(a_change_elsewhere_during_a_run_does_not_matter)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    scene_save("unrelated.txt", "x\n");
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
+    ck_assert(scene_file("test_a.py").current);
+}
+END_TEST
+
+START_TEST(what_a_run_writes_before_it_looks_is_no_evidence)
+{
+    scene_write("test_a.py", "");
+    begin();
+    int64_t run = scene_run_of("test_a.py");
+    scene_wrote(run, "out.txt");
+    scene_save("out.txt", "1\n");
+    scene_look(run, EVIDENCE_CONTENT, "out.txt");
+    scene_end(run);
+    scene_settle();
+    ck_assert(scene_file("test_a.py").current);
+    scene_save("out.txt", "2\n");
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
+}
+END_TEST
+
+START_TEST(what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_edits_it)
+{
+    scene_write("test_a.py", "");
+    scene_write("counter", "1\n");
+    begin();
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CONTENT, "counter");
+    scene_wrote(run, "counter");
+    scene_save("counter", "2\n");
+    scene_end(run);
+    scene_settle();
+    ck_assert(scene_file("test_a.py").current);
+    scene_save("counter", "9\n");
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+}
+END_TEST
+
+START_TEST(two_that_rewrite_one_file_do_not_chase_each_other)
+{
+    scene_write("test_a.py", "");
+    scene_write("test_b.py", "#\n");
+    scene_write("counter", "0\n");
+    begin();
+    for (int round = 0; round < 2; round++) {
+        const char *file = round == 0 ? "test_a.py" : "test_b.py";
+        int64_t run = scene_run_of(file);
+        scene_look(run, EVIDENCE_CONTENT, "counter");
+        scene_wrote(run, "counter");
+        scene_save("counter", round == 0 ? "1\n" : "2\n");
+        scene_settle(); /* the change is judged while the writer is still on */
+        scene_end(run);
+    }
+    ck_assert_str_eq(state(), "idle");
+    ck_assert_uint_eq(scene.started_count, 2);
+    ck_assert(scene_file("test_a.py").current && scene_file("test_b.py").current);
+}
+END_TEST
+
+START_TEST(two_that_disturbed_each_other_are_kept_apart)
+{
+    scene_write("shared", "0\n");
+    scene_write("test_a.py", "");
+    scene_write("test_b.py", "#\n");
+    scene.places = 2;
+    begin();
+    int64_t a = scene_run_of("test_a.py");
+    int64_t b = scene_run_of("test_b.py");
+    scene_look(a, EVIDENCE_CONTENT, "shared");
+    scene_wrote(b, "shared");
+    scene_save("shared", "1\n");
+    scene_end(a);
+    scene_settle();
+    ck_assert(!scene_file("test_a.py").current);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1); /* a place is free, but b is on */
+    scene_end(b);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+}
+END_TEST
+
+START_TEST(a_new_test_file_is_asked_for_and_runs)
+{
+    begin_green();
+    scene_save("test_new.py", "");
+    scene_settle();
+    ck_assert_uint_eq(scene.asked_count, 1);
+    scene_answer();
+    ck_assert_uint_eq(scene_started_times("test_new.py"), 1);
+}
+END_TEST
+
+START_TEST(a_deleted_test_file_is_forgotten_and_its_run_cancelled)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    int64_t run = scene_run_of("test_a.py");
+    scene_remove("test_a.py");
+    scene_settle();
+    ck_assert_int_eq(scene.cancelled, run);
+    scene_end_as(run, ENGINE_CANCELLED);
+    struct index_file file;
+    ck_assert(!index_file(scene.index, "test_a.py", &file));
+    ck_assert_str_eq(state(), "idle");
+}
+END_TEST
+
+START_TEST(who_failed_to_import_runs_when_a_module_is_added)
+{
+    scene_write("test_a.py", "import later\n");
+    begin();
+    scene_play("test_a.py", "test_a.py", OUTCOME_ERROR);
+    scene_save("notes.txt", "");
+    scene_settle();
+    ck_assert_uint_eq(scene.started_count, 1);
+    scene_save("later.py", "");
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+}
+END_TEST
+
+START_TEST(a_worker_that_dies_once_is_not_the_test_files_fault)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    scene_end_as(scene_run_of("test_a.py"), ENGINE_HOST_DIED);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 3);
+    scene_end_as(scene_run_of("test_a.py"), ENGINE_HOST_DIED);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 3);
+    ck_assert_int_eq(scene_file("test_a.py").counts.errors, 1);
+}
+END_TEST
+
+START_TEST(another_environment_makes_everything_stale_and_the_old_one_back_nothing)
+{
+    begin_green();
+    scene_ready("3.12.0 python3");
+    ck_assert_int_eq(to_be_run(), 2);
+    scene_answer();
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
+    scene_play("test_b.py", "b.py", OUTCOME_SUCCESS);
+    scene_ready("3.11.2 python3");
+    scene_answer();
+    ck_assert_int_eq(to_be_run(), 0);
+    ck_assert_uint_eq(scene.started_count, 4);
+}
+END_TEST
+
+START_TEST(wait_is_answered_when_all_earlier_changes_are_judged_and_nothing_is_left)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_ask(METHOD_WAIT, json_object());
+    json_decref(scene.reply);
+    scene.reply = NULL;
+    uint64_t cookie = scene.cookie;
+    scene_settle();
+    ck_assert_ptr_null(scene.reply);
+    engine_synced(scene.engine, cookie, scene.now);
+    ck_assert_ptr_null(scene.reply);
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
+    ck_assert_ptr_nonnull(scene.reply);
+    ck_assert_str_eq(json_string_value(json_object_get(scene.reply, "state")), "idle");
+}
+END_TEST
+
+START_TEST(wait_times_out_with_a_fault)
+{
+    begin_green();
+    scene_ask(METHOD_PAUSE, json_object());
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    scene_ask(METHOD_WAIT, json_pack("{s:i}", "timeout_ms", 500));
+    engine_synced(scene.engine, scene.cookie, scene.now);
+    scene_settle();
+    ck_assert(scene.refused);
+    ck_assert_int_eq(scene.fault.kind, FAULT_TIMEOUT);
+}
+END_TEST
+
+START_TEST(without_a_worker_wait_tries_once_more_and_then_says_why)
+{
+    scene_write("test_a.py", "");
+    engine_begin(scene.engine, scene.now);
+    engine_unfit(scene.engine, "no nose here", scene.now);
+    ck_assert_str_eq(state(), "error");
+    scene_ask(METHOD_WAIT, json_object());
+    ck_assert(!scene.refused);
+    engine_synced(scene.engine, scene.cookie, scene.now);
+    ck_assert_int_eq(scene.warmed, 2);
+    engine_unfit(scene.engine, "no nose here", scene.now);
+    ck_assert(scene.refused);
+    ck_assert_int_eq(scene.fault.kind, FAULT_DEGRADED);
+    scene_ready("python");
+    scene_answer();
+    ck_assert_str_eq(state(), "running");
+}
+END_TEST
+
+START_TEST(changes_that_were_lost_are_found_by_comparing)
+{
+    begin_green();
+    scene_write("a.py", "a = 2\n");
+    scene_write("test_new.py", "");
+    engine_lost(scene.engine, "test", scene.now);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+    ck_assert_uint_eq(scene_started_times("test_b.py"), 1);
+    scene.places++;
+    scene_answer();
+    ck_assert_uint_eq(scene_started_times("test_new.py"), 1);
+}
+END_TEST
+
+START_TEST(a_run_during_which_changes_were_lost_proves_nothing)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    engine_lost(scene.engine, "test", scene.now);
+    scene_answer();
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
+    ck_assert(!scene_file("test_a.py").current);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 3);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("engine");
+    TCase *story = tcase_create("story");
+    tcase_add_checked_fixture(story, scene_open, scene_close);
+    tcase_add_test(story, nothing_runs_before_it_is_known_what_a_test_file_is);
+    tcase_add_test(story, a_change_runs_its_user_and_tells_what_came_of_it);
+    tcase_add_test(story, an_edit_undone_is_current_again_without_a_run);
+    tcase_add_test(story, a_change_during_a_run_makes_its_verdict_stale_on_arrival);
+    tcase_add_test(story, a_change_between_the_end_of_a_run_and_its_cookie_counts_as_during);
+    tcase_add_test(story, a_change_elsewhere_during_a_run_does_not_matter);
+    tcase_add_test(story, what_a_run_writes_before_it_looks_is_no_evidence);
+    tcase_add_test(story,
+                   what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_edits_it);
+    tcase_add_test(story, two_that_rewrite_one_file_do_not_chase_each_other);
+    tcase_add_test(story, two_that_disturbed_each_other_are_kept_apart);
+    tcase_add_test(story, a_new_test_file_is_asked_for_and_runs);
+    tcase_add_test(story, a_deleted_test_file_is_forgotten_and_its_run_cancelled);
+    tcase_add_test(story, who_failed_to_import_runs_when_a_module_is_added);
+    tcase_add_test(story, a_worker_that_dies_once_is_not_the_test_files_fault);
+    tcase_add_test(story, another_environment_makes_everything_stale_and_the_old_one_back_nothing);
+    tcase_add_test(story, wait_is_answered_when_all_earlier_changes_are_judged_and_nothing_is_left);
+    tcase_add_test(story, wait_times_out_with_a_fault);
+    tcase_add_test(story, without_a_worker_wait_tries_once_more_and_then_says_why);
+    tcase_add_test(story, changes_that_were_lost_are_found_by_comparing);
+    tcase_add_test(story, a_run_during_which_changes_were_lost_proves_nothing);
+    suite_add_tcase(suite, story);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
