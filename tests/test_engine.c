@@ -189,6 +189,30 @@ START_TEST(two_that_rewrite_one_file_do_not_chase_each_other)
 }
 END_TEST
 
+START_TEST(what_somebody_edits_while_others_run_is_put_off_and_not_forgotten)
+{
+    scene_write("test_a.py", "");
+    scene_write("test_b.py", "#\n");
+    scene_write("counter", "0\n");
+    begin();
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CONTENT, "counter");
+    scene_wrote(run, "counter");
+    scene_save("counter", "1\n");
+    scene_end(run);
+    scene_settle();
+    run = scene_run_of("test_b.py"); /* knows nothing of the counter */
+    scene_save("counter", "9\n");
+    scene_settle();
+    ck_assert_int_eq(to_be_run(), 2);
+    scene.places = 2;
+    engine_room(scene.engine, scene.now);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
+    scene_end(run);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+}
+END_TEST
+
 START_TEST(two_that_disturbed_each_other_are_kept_apart)
 {
     scene_write("shared", "0\n");
@@ -372,6 +396,7 @@ int main(void)
     tcase_add_test(story,
                    what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_edits_it);
     tcase_add_test(story, two_that_rewrite_one_file_do_not_chase_each_other);
+    tcase_add_test(story, what_somebody_edits_while_others_run_is_put_off_and_not_forgotten);
     tcase_add_test(story, two_that_disturbed_each_other_are_kept_apart);
     tcase_add_test(story, a_new_test_file_is_asked_for_and_runs);
     tcase_add_test(story, a_deleted_test_file_is_forgotten_and_its_run_cancelled);

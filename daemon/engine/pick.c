@@ -134,8 +134,8 @@ static void want_stale(struct engine *engine, const char *file, const struct str
         strset_add(&engine->deferred, file);
         engine->news_stats = true;
     } else {
-        strset_remove(&engine->deferred, file);
         pick_want(engine, file, cause.reason, cause.path, cause.detail, false);
+        strset_remove(&engine->deferred, file); /* last: FILE may be the set's own */
     }
     free(cause.path);
     free(cause.detail);
