@@ -128,6 +128,8 @@ static int explain_start(const struct project *project, int status, bool said_so
                 WEXITSTATUS(status), project->root);
     if (said_something) /* it gave the reason itself, in one line */
         trouble->text[0] = '\0';
+    if (WEXITSTATUS(status) == CTL_USAGE) /* an option that was handed on to it */
+        trouble->code = CTL_USAGE;
     return trouble->code;
 }
 

@@ -145,6 +145,9 @@ def _below(pid: int, spared: set[int]) -> list[int]:
     return found
 
 
+_LULL = 0.03  # seconds without an order, after which nobody is kept waiting by a preparation
+
+
 class Host:
     def __init__(self, settings: Settings, startup: frozenset[str]) -> None:
         self.settings = settings
@@ -301,7 +304,9 @@ class Host:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             posix.close(self.orders)
-            _populate()
+            # While one run follows the other, copying all memory ahead costs more than it saves.
+            if not select.select([pipe], [], [], _LULL)[0]:
+                _populate()
             data = b""
             while not data.endswith(b"\n"):
                 more = posix.read(pipe, 1 << 16)
