@@ -173,6 +173,12 @@ static void reserve_seq(struct loop *loop)
         log_error("cannot store the sequence number: %s", strerror(-error));
 }
 
+static bool port_ignored(void *owner, const char *path)
+{
+    const struct loop *loop = owner;
+    return ignore_matches(loop->ignore, path, false);
+}
+
 static void port_publish(void *owner, enum topic topic, json_t *params)
 {
     struct loop *loop = owner;
@@ -418,12 +424,13 @@ static struct pool *make_or_change_pool(struct loop *loop, const struct pool_sin
     return pool;
 }
 
-static struct ignore *make_ignore(const struct config *config)
+static void set_ignore(struct loop *loop)
 {
+    char **patterns = loop->config.ignore;
     size_t count = 0;
-    while (config->ignore != NULL && config->ignore[count] != NULL)
+    while (patterns != NULL && patterns[count] != NULL)
         count++;
-    return ignore_new((const char *const *)config->ignore, count);
+    ignore_set(loop->ignore, (const char *const *)patterns, count);
 }
 
 static void reload(struct loop *loop)
@@ -436,8 +443,12 @@ static void reload(struct loop *loop)
         return;
     }
     bool same = config_equal(&fresh, &loop->config);
+    bool same_ignore = config_list_equal(fresh.ignore, loop->config.ignore);
     config_finish(&loop->config);
     loop->config = fresh;
+    set_ignore(loop);
+    if (!same_ignore)
+        keep(&loop->lost, "the ignore setting is another one");
     engine_configured(loop->engine, NULL, now_ms());
     if (same)
         return;
@@ -638,6 +649,7 @@ int loop_run(const struct loop_settings *settings)
                                        .sync = port_sync,
                                        .crawl = port_crawl,
                                        .follow = port_follow,
+                                       .ignored = port_ignored,
                                        .publish = port_publish,
                                        .listened = port_listened,
                                        .resnapshot = port_resnapshot,
@@ -655,7 +667,8 @@ int loop_run(const struct loop_settings *settings)
     loop.timer.data = &loop;
     ev_prepare_init(&loop.prepare, on_prepare);
     loop.prepare.data = &loop;
-    loop.ignore = make_ignore(&loop.config);
+    loop.ignore = ignore_new(NULL, 0);
+    set_ignore(&loop);
 
     int error = open_signals(&loop);
     if (error == 0)

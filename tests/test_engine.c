@@ -245,6 +245,16 @@ START_TEST(a_new_test_file_is_asked_for_and_runs)
 }
 END_TEST
 
+START_TEST(an_ignored_file_is_no_test_file)
+{
+    begin_green();
+    scene_save("ignored/test_new.py", "");
+    scene.asked_count = 0;
+    scene_settle();
+    ck_assert_uint_eq(scene.asked_count, 0);
+}
+END_TEST
+
 START_TEST(a_deleted_test_file_is_forgotten_and_its_run_cancelled)
 {
     begin_green();
@@ -399,6 +409,7 @@ int main(void)
     tcase_add_test(story, what_somebody_edits_while_others_run_is_put_off_and_not_forgotten);
     tcase_add_test(story, two_that_disturbed_each_other_are_kept_apart);
     tcase_add_test(story, a_new_test_file_is_asked_for_and_runs);
+    tcase_add_test(story, an_ignored_file_is_no_test_file);
     tcase_add_test(story, a_deleted_test_file_is_forgotten_and_its_run_cancelled);
     tcase_add_test(story, who_failed_to_import_runs_when_a_module_is_added);
     tcase_add_test(story, a_worker_that_dies_once_is_not_the_test_files_fault);

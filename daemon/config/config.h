@@ -27,6 +27,8 @@ void config_finish(struct config *config);
 
 /* Do they ask for the same, wherever they came from? */
 bool config_equal(const struct config *a, const struct config *b);
+/* The same for one of their lists; NULL is an empty one. */
+bool config_list_equal(char *const *a, char *const *b);
 
 /* Is PATH (relative to the root) a file that settings come from? */
 bool config_is_source(const char *path);

@@ -7,7 +7,7 @@ static bool text_equal(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static bool list_equal(char *const *a, char *const *b)
+bool config_list_equal(char *const *a, char *const *b)
 {
     size_t i = 0;
     if (a == NULL || b == NULL)
@@ -20,6 +20,6 @@ static bool list_equal(char *const *a, char *const *b)
 bool config_equal(const struct config *a, const struct config *b)
 {
     return text_equal(a->framework, b->framework) && text_equal(a->python, b->python) &&
-           list_equal(a->args, b->args) && list_equal(a->ignore, b->ignore) &&
-           list_equal(a->env, b->env) && a->jobs == b->jobs && a->timeout_ms == b->timeout_ms;
+           config_list_equal(a->args, b->args) && config_list_equal(a->ignore, b->ignore) &&
+           config_list_equal(a->env, b->env) && a->jobs == b->jobs && a->timeout_ms == b->timeout_ms;
 }

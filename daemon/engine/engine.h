@@ -35,6 +35,7 @@ struct engine_ports {
     int (*crawl)(void *owner, void (*found)(void *engine, const char *path, bool is_directory),
                  void *engine);
     void (*follow)(void *owner, const char *folder);
+    bool (*ignored)(void *owner, const char *path); /* is it out of the question as a test file? */
     /* Clients. PARAMS and RESULT are stolen. */
     void (*publish)(void *owner, enum topic topic, json_t *params);
     bool (*listened)(void *owner, enum topic topic);

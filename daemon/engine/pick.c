@@ -317,7 +317,7 @@ static bool is_top_level_module(const char *path, unsigned change)
 static void sort_later(void *owner, const char *path)
 {
     struct engine *engine = owner;
-    if (check_candidate(engine, path))
+    if (check_candidate(engine, path) && !engine->ports.ignored(engine->ports.owner, path))
         strset_add(&engine->unsorted, path);
 }
 

@@ -113,9 +113,19 @@ static bool parse(const char *text, struct pattern *ret)
     return true;
 }
 
-struct ignore *ignore_new(const char *const *patterns, size_t count)
+static void clear(struct ignore *ignore)
 {
-    struct ignore *ignore = xcalloc(1, sizeof *ignore);
+    for (size_t i = 0; i < ignore->count; i++) {
+        free(ignore->patterns[i].text);
+        free(ignore->patterns[i].segments);
+    }
+    free(ignore->patterns);
+    *ignore = (struct ignore){0};
+}
+
+void ignore_set(struct ignore *ignore, const char *const *patterns, size_t count)
+{
+    clear(ignore);
     ignore->patterns = xcalloc(count + 1, sizeof *ignore->patterns);
     for (size_t i = 0; i < count; i++) {
         if (!parse(patterns[i], &ignore->patterns[ignore->count]))
@@ -123,6 +133,12 @@ struct ignore *ignore_new(const char *const *patterns, size_t count)
         ignore->anchored |= ignore->patterns[ignore->count].anchored;
         ignore->count++;
     }
+}
+
+struct ignore *ignore_new(const char *const *patterns, size_t count)
+{
+    struct ignore *ignore = xcalloc(1, sizeof *ignore);
+    ignore_set(ignore, patterns, count);
     return ignore;
 }
 
@@ -130,11 +146,7 @@ void ignore_free(struct ignore *ignore)
 {
     if (ignore == NULL)
         return;
-    for (size_t i = 0; i < ignore->count; i++) {
-        free(ignore->patterns[i].text);
-        free(ignore->patterns[i].segments);
-    }
-    free(ignore->patterns);
+    clear(ignore);
     free(ignore);
 }
 

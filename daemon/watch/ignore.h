@@ -16,6 +16,8 @@ struct ignore;
 /* PATTERNS are copied. */
 struct ignore *ignore_new(const char *const *patterns, size_t count);
 void ignore_free(struct ignore *ignore);
+/* Other patterns from now on; who rests on the old ones crawls again. */
+void ignore_set(struct ignore *ignore, const char *const *patterns, size_t count);
 
 /* PATH relative to the root. A virtual environment is known by its pyvenv.cfg: the watcher asks
  * ignore_environment for the directory it is about to enter. */

@@ -120,6 +120,12 @@ static void scene_follow(void *owner, const char *folder)
     (void)folder;
 }
 
+static bool scene_ignored(void *owner, const char *path)
+{
+    (void)owner;
+    return path_below(path, "ignored");
+}
+
 static void scene_publish(void *owner, enum topic topic, json_t *params)
 {
     (void)owner;
@@ -235,6 +241,7 @@ static inline void scene_open(void)
                                        .sync = scene_sync,
                                        .crawl = scene_crawl,
                                        .follow = scene_follow,
+                                       .ignored = scene_ignored,
                                        .publish = scene_publish,
                                        .listened = scene_listened,
                                        .resnapshot = scene_resnapshot,

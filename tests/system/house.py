@@ -67,6 +67,10 @@ class House:
         with open(self.path(path), "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(text))
 
+    def read(self, path):
+        with open(self.path(path), encoding="utf-8") as file:
+            return file.read()
+
     def remove(self, path):
         path = self.path(path)
         if os.path.isdir(path) and not os.path.islink(path):

@@ -271,6 +271,22 @@ class Changes(HouseTest):
                              {"tests/test_text.py"})
 
 
+class Ignore(HouseTest):
+    FILES = dict(PROJECT, **{"tests/test_old.py": "def test_old():\n    assert False\n"})
+    SETTINGS = 'ignore = ["test_old.py"]\n'
+
+    def test_the_setting_counts_from_the_start_and_when_it_changes(self):
+        self.start()
+        self.house.wait(code=0)
+        self.house.write("tests/more/test_old.py", "def test_old():\n    assert False\n")
+        self.house.wait(code=0)
+        text = self.house.read("pyproject.toml")
+        self.house.write("pyproject.toml", text.replace('["test_old.py"]', "[]"))
+        self.assertEqual(self.house.wait(code=1)["stats"]["failures"], 1)
+        self.house.write("pyproject.toml", text)
+        self.house.wait(code=0)
+
+
 class Git(HouseTest):
     FILES = dict(PROJECT, **{".git/HEAD": "ref: refs/heads/main\n"})
 

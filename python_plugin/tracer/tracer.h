@@ -1,0 +1,124 @@
+#ifndef TRACER_TRACER_H
+#define TRACER_TRACER_H
+
+/* The preload shim: libc's functions that take paths, each followed by a note in the shared log.
+ *
+ *   shim_*.c   the functions. Each calls the next definition of itself, then tells look.c.
+ *   look.c     from a call to records: which kinds, which identity, which of the names
+ *   names.c    from what the caller spelled to what the kernel means by it
+ *   cache.c    what this process has told already
+ *   log.c      the shared log
+ *   program.c  what will run when a program is started
+ *   attach.c   before main and at the end
+ *
+ * It runs in other people's programs: in signal handlers, between vfork and exec, on small stacks,
+ * in threads, before main. So it takes no lock, allocates nothing by malloc, uses little stack,
+ * makes raw system calls only, and leaves errno as the real function left it. */
+
+#include "python_plugin/tracer/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define PUBLIC __attribute__((visibility("default")))
+
+/* ---- log.c ---- */
+/* The log, or NULL where this process is not traced. */
+struct trace_log *log_current(void);
+/* Attaches to the log that the environment names. Once; later calls are free. */
+void log_attach(void);
+/* The log's path, as the environment named it; NULL: not traced. */
+const char *log_path(void);
+void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail, const char *path,
+                size_t length, const struct stat *seen);
+void log_lose(struct trace_log *log);
+
+/* ---- cache.c ---- */
+/* What is asked for: TEXT with zero bytes up to the next multiple of 8. */
+bool cache_has(uint64_t mark, const char *text, size_t length);
+void cache_add(uint64_t mark, const char *text, size_t length);
+
+/* ---- names.c ---- */
+/* Buffers to work in, none of them on the stack: a signal handler may have only 8 KiB of it. */
+struct scratch {
+    size_t size; /* of each buffer */
+    bool large;
+    char *spelled, *real, *rest, *target, *kernel;
+};
+struct scratch scratch_take(bool large);
+void scratch_give(struct scratch *scratch);
+
+struct spelled {
+    size_t length;
+    bool slash;   /* ended with a slash: whatever it is must be a folder */
+    bool passing; /* leads through /proc: means something else the next time */
+};
+/* PATH seen from FOLDER, absolute, without "//" and ".", into TO (SIZE bytes, a multiple of 8),
+ * zeros behind it up to a multiple of 8. -ENAMETOOLONG: does not fit; other errors: no such folder. */
+int name_spell(char *to, size_t size, int folder, const char *path, struct spelled *ret_spelled);
+
+typedef void name_link(struct trace_log *log, const char *link, size_t length);
+/* Follows scratch->spelled as the kernel would, into scratch->real. LINK is told each link.
+ * MARK is the cache's mark for "a folder without links". */
+int name_walk(struct trace_log *log, struct scratch *scratch, const struct spelled *spelled,
+              bool follow, uint64_t mark, name_link *link, bool *ret_passing);
+/* What the kernel calls FD; 0: it has no name. */
+size_t name_of_fd(int fd, char *to, size_t size);
+
+/* ---- look.c ---- */
+enum {
+    LOOK_FOLLOW = 1, /* a link at the end is followed */
+    LOOK_WEAK = 2,   /* the caller sees no time stamps */
+};
+/* After the call: RESULT is what it returned, errno what it left. */
+void look_asked(int folder, const char *path, unsigned how, long result, const struct stat *status);
+void look_read_link(int folder, const char *path, long result);
+/* FD: the descriptor that came of it, or -1. */
+void look_listed(int folder, const char *path, int fd);
+void look_listed_fd(int fd);
+/* Before the call: would it make a file that is not there? */
+bool look_makes(int folder, const char *path, int flags);
+void look_opened(int folder, const char *path, int flags, bool makes, int fd);
+/* KIND: WROTE, REMOVED, MADE, RENAMED_TO. */
+void look_changed(enum trace_kind kind, int folder, const char *path, unsigned how, long result);
+/* What is at PATH now, before it changes; false: nothing. */
+bool look_before(int folder, const char *path, unsigned how, struct stat *ret_status);
+/* It was there with BEFORE and has been altered, not replaced. */
+void look_altered(int folder, const char *path, unsigned how, long result,
+                  const struct stat *before);
+/* KIND: READ, RENAMED_FROM, EXEC, LIBRARY: something that was there, with BEFORE. */
+void look_used(enum trace_kind kind, int folder, const char *path, unsigned how,
+               const struct stat *before);
+void look_unseen(enum trace_unseen why, const char *path);
+/* A link or a folder came, went or moved: what was known of names is no longer so. */
+void look_names_changed(void);
+
+/* ---- program.c ---- */
+/* PATH is about to be run: tells what it is. True: it will attach itself to the log. */
+bool program_starts(int folder, const char *path);
+/* The same, looked for in PATH as execvp does. */
+bool program_starts_by_name(const char *name);
+void program_launched(bool traceable, int count);
+
+/* ---- attach.c ---- */
+/* What the dynamic linker has loaded until now, told anew when something was loaded. */
+void attach_libraries_changed(void);
+void attach_tell_libraries(void);
+/* This object, absolute; "" where it is not known. */
+const char *attach_library(void);
+
+/* ---- the next definition of a function ---- */
+/* Looked up when first used: most programs use few of them. */
+void next_find(void *ret_function, const char *name);
+#define REAL(name)                                                                             \
+    static __typeof__(&name) known_##name;                                                     \
+    __typeof__(&name) real = __atomic_load_n(&known_##name, __ATOMIC_RELAXED);                 \
+    if (real == NULL) {                                                                        \
+        next_find((void *)&real, #name);                                                       \
+        __atomic_store_n(&known_##name, real, __ATOMIC_RELAXED);                               \
+    }                                                                                          \
+    (void)0
+
+#endif

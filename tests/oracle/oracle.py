@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""No result that is shown may ever be stale: a project edited at random, and after every edit each
+shown result held against a fresh run of everything in a pristine copy.
+
+    oracle.py --seed N --edits N [--rounds N] [--keep] [--quick] [--children]
+
+Prints the price as well: the share of test files that were run again. A difference is printed with
+seed, steps and evidence, and then cut down to few steps and few files."""
+
+import argparse
+import json
+import os
+import random
+import re
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system")]
+
+import edits  # noqa: E402
+import fresh  # noqa: E402
+import project  # noqa: E402
+from house import PYTHON, House  # noqa: E402
+
+SETTINGS = "timeout = 60\n"
+
+
+# ---- what is shown ----
+
+def shown_name(test):
+    """Names of what is no test: as in fresh.py."""
+    kind = re.match(r"\((import|load|setup|teardown)\b", test)
+    return "(%s)" % kind.group(1).replace("load", "import") if kind else test
+
+
+def shown(house):
+    """(file, test) -> (outcome, exception, last line), and what is wrong with it in itself."""
+    found, faults = {}, []
+    records = sorted(house.results().values(), key=lambda r: (r["file"], r["test"]))
+    for record in records:
+        if not record["current"]:
+            faults.append("not current after wait: %(file)s %(test)s" % record)
+        outcome = record["outcome"]
+        value = (outcome, "", "")
+        if outcome in ("failure", "error"):
+            value = (outcome, record["exception"] or "", fresh.last_line(record["report"], house.root))
+        name = shown_name(record["test"])
+        while (record["file"], name) in found:
+            name += " #2"
+        found[record["file"], name] = value
+    return found, faults
+
+
+def state_faults(house, status, results, files):
+    """Does the daemon agree with itself, and is it at rest?"""
+    faults = []
+    counts = {"tests": len(results), "to_be_run": 0}
+    for plural, outcome in (("successes", "success"), ("errors", "error"), ("failures", "failure"),
+                            ("skipped", "skipped")):
+        counts[plural] = sum(value[0] == outcome for value in results.values())
+    if status["stats"] != counts:
+        faults.append("stats are %s, results say %s" % (status["stats"], counts))
+    records = house.records("files", "--json")
+    if sorted(record["file"] for record in records) != sorted(files):
+        faults.append("test files: shown but no test file %s; not shown %s" % (
+            sorted({r["file"] for r in records} - set(files)),
+            sorted(set(files) - {r["file"] for r in records})))
+    faults += ["%(file)s is %(state)s after wait" % record for record in records
+               if record["state"] != "current"]
+    faults += ["%(file)s is called flaky" % record for record in records if record["flaky"]]
+    return faults
+
+
+def differences(seen, truth):
+    return ["%s %s: shown %s, fresh %s" % (key + (seen.get(key), truth.get(key)))
+            for key in sorted(set(seen) | set(truth)) if seen.get(key) != truth.get(key)]
+
+
+# ---- a run ----
+
+class Run:
+    """A project, its daemon and its truth."""
+
+    def __init__(self, files, quick):
+        self.house = House(settings=SETTINGS)
+        with open(os.path.join(self.house.base, "outside.txt"), "w") as file:
+            file.write("10\n")
+        for path, content in files.items():
+            edits.place(self.house.path(path), content)
+        self.fresh = fresh.Fresh(self.house.root, PYTHON, self.house.environment, quick)
+        self.house.ctl("start", code=0)
+
+    def close(self, keep=False):
+        self.fresh.close()
+        if keep:
+            self.house.ctl("stop")
+        else:
+            self.house.close()
+
+    def check(self):
+        """What is wrong now: a list of texts, empty where all is well."""
+        try:
+            status = self.house.wait()
+        except AssertionError as error:
+            return [str(error).partition("--- snifferd.log")[0]]
+        seen, faults = shown(self.house)
+        truth, files = self.fresh.outcomes()
+        wrong = faults + state_faults(self.house, status, seen, files) + differences(seen, truth)
+        if wrong and self.fresh.servers:
+            truth, files = self.fresh.outcomes(plain=True)
+            wrong = faults + state_faults(self.house, status, seen, files) + differences(seen, truth)
+        return wrong
+
+    def evidence(self, wrong):
+        """What the daemon knows of the files that WRONG names."""
+        text = []
+        for file in sorted({word for line in wrong for word in line.split()[:1] if word.endswith(".py")}):
+            for question in ("why", "deps"):
+                text += ["$ snifferctl %s %s" % (question, file), self.house.ctl(question, file).stdout]
+        again = self.check()
+        text.append("asked again: " + ("the same" if again == wrong else "all well" if not again
+                                       else "\n".join(again)))
+        return "\n".join(text) + self.house.log()
+
+
+def repeat(files, batches, quick):
+    """The first faults of these batches, or []."""
+    run = Run(files, quick)
+    try:
+        wrong = run.check()
+        for batch in batches:
+            if wrong:
+                break
+            for step in batch:
+                edits.apply(run.house, step)
+            wrong = run.check()
+        return wrong
+    finally:
+        run.close()
+
+
+# ---- cutting down ----
+
+def kinds(wrong):
+    """What sort of fault it is: a smaller case must show the same sort."""
+    return {"stale" if ": shown" in line else re.sub(r"\S+\.py|[\d.{}'\[\]:,]+", "", line)[:40]
+            for line in wrong}
+
+
+def shrink(files, batches, wrong, quick, seconds):
+    """Fewer steps, then fewer files, while it still fails."""
+    until = time.monotonic() + seconds
+    wanted = kinds(wrong)
+
+    def fails(some_files, some_batches):
+        return time.monotonic() < until and bool(wanted & kinds(repeat(some_files, some_batches, quick)))
+
+    size = max(1, len(batches) // 2)
+    while size and time.monotonic() < until:
+        start = 0
+        while start < len(batches):
+            fewer = batches[:start] + batches[start + size:]
+            if fails(files, fewer):
+                batches = fewer
+            else:
+                start += size
+        size //= 2
+    for index in range(len(batches)):
+        for step in list(batches[index]):
+            fewer = [s for s in batches[index] if s is not step]
+            if fewer and fails(files, batches[:index] + [fewer] + batches[index + 1:]):
+                batches = batches[:index] + [fewer] + batches[index + 1:]
+    names = sorted(files)
+    size = max(1, len(names) // 2)
+    while size and time.monotonic() < until:
+        for start in range(0, len(names), size):
+            fewer = {n: t for n, t in files.items() if n not in names[start:start + size]}
+            if len(fewer) < len(files) and fails(fewer, batches):
+                files = fewer
+        size //= 2
+    return files, batches
+
+
+def short(value):
+    if isinstance(value, str):
+        return value.replace(project.HEAD + project.HELPERS, "<HEAD>\n")
+    if isinstance(value, (list, tuple)):
+        return [short(item) for item in value]
+    return value
+
+
+# ---- rounds ----
+
+class Price:
+    def __init__(self):
+        self.edits = self.files = self.ran = self.turned = 0
+
+    def text(self):
+        return "%d edits, %.1f%% of test files run again (results of %.1f%% turned)" % (
+            self.edits, 100 * self.ran / max(1, self.files), 100 * self.turned / max(1, self.files))
+
+
+def by_file(outcomes):
+    found = {}
+    for (file, test), value in outcomes.items():
+        found.setdefault(file, {})[test] = value
+    return found
+
+
+def one_round(seed, count, options, price):
+    """The faults of one project."""
+    rng = random.Random(seed)
+    files = project.new_project(rng, options.tests, options.children)
+    run = Run(files, options.quick)
+    editor = edits.Editor(rng, run.house.root, options.children)
+    batches = []
+    try:
+        wrong = run.check()
+        while not wrong and price.edits < count:
+            editor.remember()
+            runs, before = run.house.runs(), by_file(run.fresh.outcomes()[0])
+            batches.append(editor.batch())
+            if options.verbose:
+                print(short(batches[-1]), flush=True)
+            for step in batches[-1]:
+                edits.apply(run.house, step)
+            wrong = run.check()
+            price.edits += 1
+            if not wrong:
+                after = by_file(run.fresh.outcomes()[0])
+                now = run.house.runs()
+                price.files += len(now)
+                price.ran += sum(now[file] != runs.get(file, 0) for file in now)
+                price.turned += sum(after.get(file) != before.get(file) for file in now)
+        if not wrong:
+            return []
+        tell(seed, len(batches), wrong, run)
+    finally:
+        run.close(keep=options.keep)
+        if options.keep:
+            print("kept: " + run.house.base)
+    if options.shrink > 0:
+        files, batches = shrink(files, batches, wrong, options.quick, options.shrink)
+    print("--- files:\n" + "\n".join("%s: %s" % (path, json.dumps(short(content)))
+                                     for path, content in sorted(files.items())))
+    print("--- batches of steps:\n" + "\n".join(json.dumps(short(batch)) for batch in batches), flush=True)
+    if options.save:
+        with open(os.path.join(options.save, "case-%d.json" % seed), "w") as file:
+            json.dump([files, batches], file)
+    return wrong
+
+
+def tell(seed, count, wrong, run):
+    print("=== STALE OR WRONG: seed %d, after %d batches" % (seed, count))
+    print("\n".join(wrong))
+    print("--- evidence:\n" + run.evidence(wrong), flush=True)
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--edits", type=int, default=100, help="batches of edits in each round")
+    parser.add_argument("--rounds", type=int, default=1, help="projects, each of the next seed")
+    parser.add_argument("--tests", type=int, default=8, help="test files of a project")
+    parser.add_argument("--keep", action="store_true", help="do not delete the projects")
+    parser.add_argument("--quick", action="store_true", help="fresh runs by fork; differences are checked plainly")
+    parser.add_argument("--children", action="store_true", help="tests that read through subprocesses, too")
+    parser.add_argument("--shrink", type=float, default=120, metavar="SECONDS")
+    parser.add_argument("--save", metavar="FOLDER", help="write cases that failed there, for --case")
+    parser.add_argument("--case", metavar="FILE", help="repeat a case that was saved")
+    parser.add_argument("--verbose", action="store_true")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    options = arguments(argv)
+    if PYTHON is None:
+        sys.exit("no interpreter here has nose")
+    if options.case:
+        with open(options.case) as file:
+            wrong = repeat(*json.load(file), options.quick)
+        print("\n".join(wrong) or "all well")
+        return int(bool(wrong))
+    bad = 0
+    for seed in range(options.seed, options.seed + options.rounds):
+        price, began = Price(), time.monotonic()
+        bad += bool(one_round(seed, options.edits, options, price))
+        print("seed %d: %s, %.0f s" % (seed, price.text(), time.monotonic() - began), flush=True)
+    print("stale or wrong: %d of %d rounds" % (bad, options.rounds))
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
