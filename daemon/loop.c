@@ -150,7 +150,8 @@ static void port_sync(void *owner, uint64_t cookie)
     watcher_sync(loop->watcher, cookie);
 }
 
-static int port_crawl(void *owner, void (*found)(void *, const char *, bool), void *engine)
+static int port_crawl(void *owner, void (*found)(void *, const char *, bool),
+                      void *engine)
 {
     struct loop *loop = owner;
     return watcher_crawl(loop->watcher, found, engine);
@@ -388,8 +389,8 @@ static struct pool *make_or_change_pool(struct loop *loop, const struct pool_sin
         char **items;
         size_t count, capacity;
     } owned = {0};
-    const char *const fixed[] = {python, "-B", host, "--root", loop->settings.root,
-                                 "--framework", "nose"};
+    const char *const fixed[] = {
+        python, "-B", host, "--root", loop->settings.root, "--framework", "nose"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv = xgrow(argv, count, &capacity, sizeof *argv);
         argv[count++] = fixed[i];
@@ -397,7 +398,8 @@ static struct pool *make_or_change_pool(struct loop *loop, const struct pool_sin
     for (int list = 0; list < 2; list++) {
         char **items = list == 0 ? config->args : config->env;
         for (size_t i = 0; items != NULL && items[i] != NULL; i++) {
-            owned.items = xgrow(owned.items, owned.count, &owned.capacity, sizeof *owned.items);
+            owned.items =
+                xgrow(owned.items, owned.count, &owned.capacity, sizeof *owned.items);
             char *text = xasprintf(list == 0 ? "--arg=%s" : "--env=%s", items[i]);
             owned.items[owned.count++] = text;
             argv = xgrow(argv, count, &capacity, sizeof *argv);
@@ -408,10 +410,11 @@ static struct pool *make_or_change_pool(struct loop *loop, const struct pool_sin
     argv[count] = NULL;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     int jobs = loop->settings.jobs != 0 ? loop->settings.jobs : config->jobs;
-    struct pool_settings settings = {.argv = argv,
-                                     .directory = loop->settings.root,
-                                     .jobs = jobs != 0 ? jobs : (processors > 0 ? (int)processors : 1),
-                                     .timeout_ms = config->timeout_ms};
+    struct pool_settings settings = {
+        .argv = argv,
+        .directory = loop->settings.root,
+        .jobs = jobs != 0 ? jobs : (processors > 0 ? (int)processors : 1),
+        .timeout_ms = config->timeout_ms};
     struct pool *pool = loop->pool;
     if (pool != NULL)
         pool_reconfigure(pool, &settings, now_ms());
@@ -675,8 +678,8 @@ int loop_run(const struct loop_settings *settings)
         error = watcher_open(&loop.watcher, settings->root, settings->state, loop.ignore,
                              &loop.poller, &watcher_sink);
     if (error == 0) {
-        loop.engine =
-            engine_new(settings->root, watcher_backend(loop.watcher), settings->index, &ports);
+        loop.engine = engine_new(settings->root, watcher_backend(loop.watcher),
+                                 settings->index, &ports);
         loop.pool = make_or_change_pool(&loop, &pool_sink);
         error = open_server(&loop, &server_sink);
     }

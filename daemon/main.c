@@ -33,7 +33,8 @@ static const char usage[] =
     "Usage: snifferd [-C DIR] [--foreground] [--jobs N] [--python P]\n"
     "                [--backend auto|inotify|fanotify] [--log-level L]\n"
     "\n"
-    "Watches the Python project in DIR, runs again the test files whose evidence no longer holds,\n"
+    "Watches the Python project in DIR, runs again the test files whose evidence no "
+    "longer holds,\n"
     "and answers on a Unix socket; see snifferctl. Detaches unless --foreground.\n"
     "\n"
     "  -C DIR           the project; default: the nearest parent that looks like one\n"
@@ -110,8 +111,9 @@ static int parse(int argc, char **argv, struct options *ret)
         case LEVEL:
             level = log_level_parse(optarg);
             if (level < 0)
-                error = refuse("--log-level must be error, warning, info or debug, not \"%s\"",
-                               optarg);
+                error = refuse(
+                    "--log-level must be error, warning, info or debug, not \"%s\"",
+                    optarg);
             else
                 log_set_level((enum log_level)level);
             break;
@@ -147,10 +149,11 @@ static int make_state(const char *state)
         return -errno;
     int error = write_once(state, ".gitignore", "*\n");
     if (error == 0)
-        error = write_once(state, "CACHEDIR.TAG",
-                           "Signature: 8a477f597d28d172789f06886806bc55\n"
-                           "# This folder holds what sniffer knows of the tests; it can be "
-                           "made again.\n");
+        error =
+            write_once(state, "CACHEDIR.TAG",
+                       "Signature: 8a477f597d28d172789f06886806bc55\n"
+                       "# This folder holds what sniffer knows of the tests; it can be "
+                       "made again.\n");
     return error;
 }
 
@@ -184,10 +187,11 @@ static char *find_plugin(void)
         return NULL;
     autofree char *host = path_join(found, "sniffer_host.py");
     if (access(host, R_OK) < 0) {
-        fprintf(stderr,
-                "snifferd: %s is missing; install sniffer whole (cmake --install), or set "
-                "SNIFFER_PLUGIN to the folder that holds sniffer_host.py\n",
-                host);
+        fprintf(
+            stderr,
+            "snifferd: %s is missing; install sniffer whole (cmake --install), or set "
+            "SNIFFER_PLUGIN to the folder that holds sniffer_host.py\n",
+            host);
         return NULL;
     }
     return xstrdup(found);
@@ -198,8 +202,8 @@ static char *find_plugin(void)
 /* The caller's shell gets its prompt back when the socket answers, or an exit code when it cannot.
  * The number written to the pipe is that code. */
 struct birth {
-    int pipe;    /* to the waiting parent; -1: foreground */
-    int log;     /* becomes stderr once all is well; -1: foreground */
+    int pipe; /* to the waiting parent; -1: foreground */
+    int log;  /* becomes stderr once all is well; -1: foreground */
 };
 
 static int wait_for_child(int fd, pid_t child)
@@ -242,7 +246,8 @@ static void started(void *owner)
         autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         dup2(null, STDIN_FILENO);
         dup2(null, STDOUT_FILENO);
-        dup2(birth->log, STDERR_FILENO); /* a sanitizer's or a library's last words, too */
+        dup2(birth->log,
+             STDERR_FILENO); /* a sanitizer's or a library's last words, too */
     }
     if (birth->pipe >= 0) {
         unsigned char code = 0;
@@ -267,8 +272,9 @@ static int open_index(const char *state, struct index **ret)
     char *aside = NULL;
     int error = index_open(ret, path, &aside);
     if (aside != NULL)
-        log_warning("the index could not be used; it was set aside as %s and a new one begun",
-                    aside);
+        log_warning(
+            "the index could not be used; it was set aside as %s and a new one begun",
+            aside);
     free(aside);
     return error;
 }
@@ -303,7 +309,8 @@ static int with_index(const struct options *options, const char *root, const cha
     return error < 0 ? fail("watch", root, error) : EXIT_SUCCESS;
 }
 
-static int with_socket(const struct options *options, const char *root, struct birth *birth)
+static int with_socket(const struct options *options, const char *root,
+                       struct birth *birth)
 {
     autofree char *plugin = find_plugin();
     if (plugin == NULL)
@@ -320,14 +327,16 @@ static int with_socket(const struct options *options, const char *root, struct b
     int lock = -1;
     error = place_listen(path, &socket, &lock);
     if (error == -EADDRINUSE) {
-        fprintf(stderr, "snifferd: a daemon already runs for %s (socket %s)\n", root, path);
+        fprintf(stderr, "snifferd: a daemon already runs for %s (socket %s)\n", root,
+                path);
         return EXIT_NO_START;
     }
     if (error < 0)
         return fail("listen on", path, error);
     birth->log = options->foreground ? -1 : open_log(state);
     if (birth->log >= 0)
-        log_set_fd(birth->log); /* what fails goes to stderr all the same, until it is started */
+        log_set_fd(
+            birth->log); /* what fails goes to stderr all the same, until it is started */
     log_info("snifferd %s for %s, pid %d", SNIFFER_VERSION, root, (int)getpid());
     int code = with_index(options, root, state, plugin, socket, birth);
     unlink(path);

@@ -1,6 +1,7 @@
 #include "daemon/base/path.h"
 #include "daemon/base/strset.h"
 #include "daemon/base/xalloc.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -85,9 +86,5 @@ int main(void)
     tcase_add_test(tests, below_is_about_whole_names);
     tcase_add_test(tests, a_set_keeps_one_value_a_string);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 #include "daemon/base/temporary.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -54,9 +55,5 @@ int main(void)
     tcase_add_test(tests, temporary_names_are_those_of_editors);
     tcase_add_test(tests, what_only_resembles_them_is_a_file);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

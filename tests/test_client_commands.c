@@ -1,6 +1,7 @@
 #include "client/ctl.h"
 
 #include "tests/support/fake_daemon.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -627,9 +628,5 @@ int main(int argc, char **argv)
     tcase_add_test(tests, stop_is_content_with_a_daemon_that_leaves_without_a_word);
     tcase_add_test(tests, restart_stops_the_old_one_first);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include "client/name.h"
 #include "client/print.h"
 #include "client/report.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -287,9 +288,5 @@ int main(void)
     tcase_add_test(tests, colour_is_only_on_a_terminal_and_never_with_no_color);
     tcase_add_test(tests, durations_read_well);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 #include "client/ctl.h"
 
 #include "tests/support/fake_daemon.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <ctype.h>
@@ -269,9 +270,5 @@ int main(int argc, char **argv)
     tcase_add_test(tests, doctor_tells_a_leftover_socket_without_a_daemon);
     tcase_add_test(tests, doctor_tells_a_folder_that_others_can_write);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

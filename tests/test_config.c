@@ -2,6 +2,7 @@
 
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -330,9 +331,5 @@ int main(void)
     tcase_add_test(tests, only_the_roots_own_files_are_sources);
     tcase_add_test(tests, the_interpreter_is_the_nearest_that_fits);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* The whole story without watcher, workers or clients: change -> stale -> run -> verdict -> news. */
 
 #include "tests/support/engine_scene.h"
+#include "tests/support/suite.h"
 
 static void begin(void)
 {
@@ -63,9 +64,15 @@ START_TEST(a_change_runs_its_user_and_tells_what_came_of_it)
     ck_assert_int_eq(to_be_run(), 0);
     ck_assert_ptr_nonnull(scene_news(TOPIC_RED));
     json_t *failures = scene_news(TOPIC_FILE_FAILURES);
-    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(failures, "before"), "failures")), 0);
-    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(failures, "now"), "failures")), 1);
-    ck_assert_str_eq(json_string_value(json_object_get(scene_news(TOPIC_RESULT), "report_text")), "text");
+    ck_assert_int_eq(json_integer_value(json_object_get(
+                         json_object_get(failures, "before"), "failures")),
+                     0);
+    ck_assert_int_eq(
+        json_integer_value(json_object_get(json_object_get(failures, "now"), "failures")),
+        1);
+    ck_assert_str_eq(
+        json_string_value(json_object_get(scene_news(TOPIC_RESULT), "report_text")),
+        "text");
 }
 END_TEST
 
@@ -113,9 +120,10 @@ START_TEST(a_change_between_the_end_of_a_run_and_its_cookie_counts_as_during)
     int64_t run = scene_run_of("test_a.py");
     scene_look(run, EVIDENCE_CODE, "a.py");
     scene.places++;
-    engine_finished(scene.engine,
-                    &(struct engine_finished){.run = run, .end = ENGINE_EXITED, .done = true},
-                    scene.now);
+    engine_finished(
+        scene.engine,
+        &(struct engine_finished){.run = run, .end = ENGINE_EXITED, .done = true},
+        scene.now);
     scene_save("a.py", "a = 3\n");
     engine_synced(scene.engine, scene.cookie, scene.now);
     ck_assert(!scene_file("test_a.py").current);
@@ -228,7 +236,8 @@ START_TEST(two_that_disturbed_each_other_are_kept_apart)
     scene_end(a);
     scene_settle();
     ck_assert(!scene_file("test_a.py").current);
-    ck_assert_uint_eq(scene_started_times("test_a.py"), 1); /* a place is free, but b is on */
+    ck_assert_uint_eq(scene_started_times("test_a.py"),
+                      1); /* a place is free, but b is on */
     scene_end(b);
     ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
 }
@@ -400,29 +409,30 @@ int main(void)
     tcase_add_test(story, a_change_runs_its_user_and_tells_what_came_of_it);
     tcase_add_test(story, an_edit_undone_is_current_again_without_a_run);
     tcase_add_test(story, a_change_during_a_run_makes_its_verdict_stale_on_arrival);
-    tcase_add_test(story, a_change_between_the_end_of_a_run_and_its_cookie_counts_as_during);
+    tcase_add_test(story,
+                   a_change_between_the_end_of_a_run_and_its_cookie_counts_as_during);
     tcase_add_test(story, a_change_elsewhere_during_a_run_does_not_matter);
     tcase_add_test(story, what_a_run_writes_before_it_looks_is_no_evidence);
-    tcase_add_test(story,
-                   what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_edits_it);
+    tcase_add_test(
+        story,
+        what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_edits_it);
     tcase_add_test(story, two_that_rewrite_one_file_do_not_chase_each_other);
-    tcase_add_test(story, what_somebody_edits_while_others_run_is_put_off_and_not_forgotten);
+    tcase_add_test(story,
+                   what_somebody_edits_while_others_run_is_put_off_and_not_forgotten);
     tcase_add_test(story, two_that_disturbed_each_other_are_kept_apart);
     tcase_add_test(story, a_new_test_file_is_asked_for_and_runs);
     tcase_add_test(story, an_ignored_file_is_no_test_file);
     tcase_add_test(story, a_deleted_test_file_is_forgotten_and_its_run_cancelled);
     tcase_add_test(story, who_failed_to_import_runs_when_a_module_is_added);
     tcase_add_test(story, a_worker_that_dies_once_is_not_the_test_files_fault);
-    tcase_add_test(story, another_environment_makes_everything_stale_and_the_old_one_back_nothing);
-    tcase_add_test(story, wait_is_answered_when_all_earlier_changes_are_judged_and_nothing_is_left);
+    tcase_add_test(
+        story, another_environment_makes_everything_stale_and_the_old_one_back_nothing);
+    tcase_add_test(
+        story, wait_is_answered_when_all_earlier_changes_are_judged_and_nothing_is_left);
     tcase_add_test(story, wait_times_out_with_a_fault);
     tcase_add_test(story, without_a_worker_wait_tries_once_more_and_then_says_why);
     tcase_add_test(story, changes_that_were_lost_are_found_by_comparing);
     tcase_add_test(story, a_run_during_which_changes_were_lost_proves_nothing);
     suite_add_tcase(suite, story);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

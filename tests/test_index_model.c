@@ -1,4 +1,5 @@
 #include "tests/support/index_scene.h"
+#include "tests/support/suite.h"
 
 /* A long random life of an index, held against a model that is too simple to be wrong:
  * a fact is one bit, a verdict a set of bits, and everything is worked out anew for
@@ -344,9 +345,5 @@ int main(void)
     TCase *tests = tcase_create("index_model");
     tcase_add_loop_test(tests, a_random_life_goes_as_the_model_says, 0, 6);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include "proto/line.h"
 #include "proto/message.h"
 #include "proto/order.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -440,9 +441,5 @@ int main(void)
     tcase_add_test(tests, a_deep_nest_is_refused);
     tcase_add_test(tests, a_stream_of_anything_is_cut_at_its_newlines);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

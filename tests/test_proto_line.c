@@ -1,4 +1,5 @@
 #include "proto/line.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -283,9 +284,5 @@ int main(void)
     tcase_add_test(tests, nobody_at_the_other_end_is_an_error_and_no_signal);
     tcase_add_test(tests, a_signal_that_waited_before_still_waits);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

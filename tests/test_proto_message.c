@@ -1,5 +1,6 @@
 #include "proto/message.h"
 #include "proto/version.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -638,9 +639,5 @@ int main(void)
     tcase_add_test(tests, times_are_iso_in_utc);
     tcase_add_test(tests, without_memory_there_is_no_line_and_no_leak);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 #include "proto/order.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -278,9 +279,5 @@ int main(void)
     tcase_add_loop_test(tests, a_report_that_lacks_something_is_refused_by_name, 0,
                         sizeof broken / sizeof *broken);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

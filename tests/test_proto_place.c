@@ -1,4 +1,5 @@
 #include "proto/place.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -431,9 +432,5 @@ int main(void)
     tcase_add_test(tests, a_daemon_of_somebody_else_is_not_trusted);
     tcase_add_test(tests, what_is_no_socket_has_no_trusted_peer);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

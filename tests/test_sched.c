@@ -1,6 +1,7 @@
 #include "daemon/base/xalloc.h"
 #include "daemon/sched/order.h"
 #include "daemon/sched/sched.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -293,9 +294,5 @@ int main(void)
     tcase_add_test(tests, the_queue_is_in_the_order_in_which_first_gives);
     tcase_add_test(tests, an_empty_queue_is_an_array_to_free);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 #include "daemon/sched/settle.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -149,9 +150,5 @@ int main(void)
     tcase_add_test(tests, after_taking_a_new_burst_begins_with_times_of_its_own);
     tcase_add_test(tests, taking_does_not_end_a_hold);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,5 +1,6 @@
 #include "daemon/serve/peer.h"
 #include "tests/support/serve_room.h"
+#include "tests/support/suite.h"
 
 #include <sys/resource.h>
 
@@ -674,9 +675,5 @@ int main(void)
         tcase_add_test(tcase, tests[i]);
     Suite *suite = suite_create("serve");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 #include "tests/support/serve_room.h"
+#include "tests/support/suite.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -545,9 +546,5 @@ int main(void)
         tcase_add_test(tcase, tests[i]);
     Suite *suite = suite_create("serve");
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

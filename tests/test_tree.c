@@ -3,6 +3,7 @@
 #include "daemon/base/xalloc.h"
 #include "daemon/tree/identity.h"
 #include "daemon/tree/tree.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -879,9 +880,5 @@ int main(void)
     add_content_tests(suite);
     add_refresh_tests(suite);
     add_memory_tests(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 #include "tests/support/watch_scene.h"
+#include "tests/support/suite.h"
 
 #include <errno.h>
 
@@ -267,9 +268,5 @@ int main(void)
     tcase_add_test(tests, a_path_that_is_not_plain_is_refused);
     Suite *suite = suite_create("watch_follow");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

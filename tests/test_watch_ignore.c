@@ -1,5 +1,6 @@
 #include "daemon/base/xalloc.h"
 #include "daemon/watch/ignore.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -175,9 +176,5 @@ int main(void)
     tcase_add_test(tests, a_virtual_environment_is_known_by_its_file);
     Suite *suite = suite_create("watch_ignore");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 #include "tests/support/watch_scene.h"
 
 #include "daemon/watch/limit.h"
+#include "tests/support/suite.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -888,9 +889,5 @@ int main(void)
     tcase_add_test(tests, the_message_names_the_limit_that_binds);
     Suite *suite = suite_create("watch_inotify");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 #include "daemon/worker/tail.h"
 #include "tests/support/fake_host.h"
 #include "tests/support/poll_poller.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <ctype.h>
@@ -942,9 +943,5 @@ int main(int argc, char **argv)
     tcase_add_test(tests, a_question_is_asked_until_it_is_answered);
     tcase_add_test(tests, a_host_inherits_nothing_of_ours);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

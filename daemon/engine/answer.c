@@ -27,9 +27,10 @@ static void reply(const struct asking *asking, json_t *result)
         asking->engine->ports.reply(asking->engine->ports.owner, asking->ticket, result);
 }
 
-static void refuse(const struct asking *asking, enum fault_kind kind, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void refuse(const struct asking *asking, enum fault_kind kind, const char *format, ...)
+static void refuse(const struct asking *asking, enum fault_kind kind, const char *format,
+                   ...) __attribute__((format(printf, 3, 4)));
+static void refuse(const struct asking *asking, enum fault_kind kind, const char *format,
+                   ...)
 {
     if (asking->ticket == 0)
         return;
@@ -46,7 +47,8 @@ static void refuse(const struct asking *asking, enum fault_kind kind, const char
 
 /* The paths under KEY, in the rooms' form, into RET; false after a refusal. A missing key is an
  * empty list unless MUST. */
-static bool paths_of(const struct asking *asking, const char *key, bool must, struct strset *ret)
+static bool paths_of(const struct asking *asking, const char *key, bool must,
+                     struct strset *ret)
 {
     const json_t *list = json_object_get(asking->params, key);
     if (list == NULL && !must)
@@ -65,7 +67,8 @@ static bool paths_of(const struct asking *asking, const char *key, bool must, st
             strset_finish(ret);
             return false;
         }
-        autofree char *path = path_in_root(asking->engine->root, asking->engine->root, given);
+        autofree char *path =
+            path_in_root(asking->engine->root, asking->engine->root, given);
         strset_add(ret, path);
     }
     return true;
@@ -94,7 +97,8 @@ static bool files_of(const struct asking *asking, bool must, struct strset *ret)
     strset_each(ret, first_unknown, &search);
     if (search.unknown == NULL)
         return true;
-    refuse(asking, FAULT_BAD_PARAMS, "%s is not a test file of this project", search.unknown);
+    refuse(asking, FAULT_BAD_PARAMS, "%s is not a test file of this project",
+           search.unknown);
     strset_finish(ret);
     return false;
 }
@@ -135,7 +139,8 @@ static json_t *page_finish(struct page *page, const char *key)
 {
     json_t *result = json_object();
     json_object_set_new(result, key, page->items);
-    json_object_set_new(result, "next", page->full ? json_integer(page->offset) : json_null());
+    json_object_set_new(result, "next",
+                        page->full ? json_integer(page->offset) : json_null());
     json_object_set_new(result, "seq",
                         json_integer(page->engine->ports.seq(page->engine->ports.owner)));
     return result;

@@ -137,7 +137,8 @@ void check_ask_all(struct engine *engine)
 {
     tree_each(engine->tree, "", add_candidate, engine);
     if (strset_count(&engine->unsorted) == 0)
-        strset_add(&engine->unsorted, "."); /* nothing to ask, but the answer is waited for */
+        strset_add(&engine->unsorted,
+                   "."); /* nothing to ask, but the answer is waited for */
     check_ask(engine);
 }
 
@@ -161,8 +162,8 @@ void check_ask(struct engine *engine)
     struct list list = {0};
     list.paths = xcalloc(strset_count(&engine->unsorted), sizeof *list.paths);
     strset_each(&engine->unsorted, into_list, &list);
-    int error = engine->ports.classify(engine->ports.owner, engine->question + 1, list.paths,
-                                       list.count);
+    int error = engine->ports.classify(engine->ports.owner, engine->question + 1,
+                                       list.paths, list.count);
     free(list.paths);
     if (error < 0)
         return; /* asked again when a host is ready */

@@ -22,12 +22,13 @@ static void note_write(void *owner, const char *path, int64_t value)
     (void)value;
     const struct noting *noting = owner;
     struct engine *engine = noting->engine;
-    engine->writes =
-        xgrow(engine->writes, engine->write_count, &engine->write_capacity, sizeof *engine->writes);
-    engine->writes[engine->write_count++] = (struct write){.path = xstrdup(path),
-                                                           .file = xstrdup(noting->run->file),
-                                                           .began = noting->run->began,
-                                                           .ended = engine->number};
+    engine->writes = xgrow(engine->writes, engine->write_count, &engine->write_capacity,
+                           sizeof *engine->writes);
+    engine->writes[engine->write_count++] =
+        (struct write){.path = xstrdup(path),
+                       .file = xstrdup(noting->run->file),
+                       .began = noting->run->began,
+                       .ended = engine->number};
 }
 
 void conflict_note(struct engine *engine, const struct run *run)
@@ -51,8 +52,9 @@ static void learn(struct engine *engine, const struct run *run, const char *othe
         return;
     autofree char *pair = pair_of(run->file, other);
     if (strset_add(&engine->conflicts, pair))
-        log_info("%s and %s use the same files: they do not run at the same time any more",
-                 run->file, other);
+        log_info(
+            "%s and %s use the same files: they do not run at the same time any more",
+            run->file, other);
 }
 
 void conflict_learn(struct engine *engine, const struct run *run,

@@ -149,17 +149,20 @@ void engine_lost(struct engine *engine, const char *why, int64_t now)
 
 void engine_degraded(struct engine *engine, const char *message)
 {
-    if (message != NULL && engine->degraded != NULL && strcmp(message, engine->degraded) == 0)
+    if (message != NULL && engine->degraded != NULL &&
+        strcmp(message, engine->degraded) == 0)
         return; /* every crawl says it again */
     if (message != NULL)
-        log_warning("%s; what is not watched is compared every %d s", message, POLL_MS / 1000);
+        log_warning("%s; what is not watched is compared every %d s", message,
+                    POLL_MS / 1000);
     replace(&engine->degraded, message);
     if (message == NULL)
         engine->poll = INT64_MAX;
     else if (engine->poll == INT64_MAX)
         engine->poll = 0;
     json_t *params = json_object();
-    json_object_set_new(params, "degraded", message != NULL ? wire_text(message) : json_null());
+    json_object_set_new(params, "degraded",
+                        message != NULL ? wire_text(message) : json_null());
     engine->ports.publish(engine->ports.owner, TOPIC_WATCH, params);
     engine->news_state = true;
 }
@@ -168,7 +171,8 @@ void engine_root(struct engine *engine, bool there, int64_t now)
 {
     engine->root_gone = !there;
     engine->news_state = true;
-    log_warning(there ? "the root is back: comparing the whole tree" : "the root is gone");
+    log_warning(there ? "the root is back: comparing the whole tree"
+                      : "the root is gone");
     if (there)
         engine_lost(engine, "the root came back", now);
     else
@@ -258,7 +262,8 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         strset_add(&run->wrote, report->path);
         break;
     case REPORT_STARTED:
-        run->started = now; /* a worker that had to be started first is not the test's time */
+        run->started =
+            now; /* a worker that had to be started first is not the test's time */
         break;
     case REPORT_DONE:
     case REPORT_READY:
@@ -336,7 +341,8 @@ void engine_tick(struct engine *engine, int64_t now)
     }
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
-        settle_hold(&engine->settle, false); /* a lock left behind holds up one burst, not all */
+        settle_hold(&engine->settle,
+                    false); /* a lock left behind holds up one burst, not all */
         pick_changes(engine, &paths);
         strset_finish(&paths);
     }
@@ -347,5 +353,6 @@ bool engine_settled(const struct engine *engine)
 {
     return settle_empty(&engine->settle) && engine->sorted && !engine->asking &&
            strset_count(&engine->unsorted) == 0 && !run_some_on(engine) &&
-           sched_count_waiting(engine->sched) == 0 && strset_count(&engine->deferred) == 0;
+           sched_count_waiting(engine->sched) == 0 &&
+           strset_count(&engine->deferred) == 0;
 }

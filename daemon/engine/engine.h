@@ -32,10 +32,12 @@ struct engine_ports {
     void (*refresh)(void *owner); /* hosts hold something that changed: replace them */
     /* Watcher. sync is answered by engine_synced; crawl calls FOUND before it returns. */
     void (*sync)(void *owner, uint64_t cookie);
-    int (*crawl)(void *owner, void (*found)(void *engine, const char *path, bool is_directory),
+    int (*crawl)(void *owner,
+                 void (*found)(void *engine, const char *path, bool is_directory),
                  void *engine);
     void (*follow)(void *owner, const char *folder);
-    bool (*ignored)(void *owner, const char *path); /* is it out of the question as a test file? */
+    bool (*ignored)(void *owner,
+                    const char *path); /* is it out of the question as a test file? */
     /* Clients. PARAMS and RESULT are stolen. */
     void (*publish)(void *owner, enum topic topic, json_t *params);
     bool (*listened)(void *owner, enum topic topic);
@@ -44,9 +46,10 @@ struct engine_ports {
     void (*refuse)(void *owner, uint64_t ticket, const struct fault *fault);
     int64_t (*seq)(void *owner);
     /* The house. */
-    void (*settings)(void *owner); /* a settings file changed: load it, call engine_configured */
-    void (*stop)(void *owner);     /* a client asked the daemon to leave */
-    int64_t (*wall)(void *owner);  /* ms since the epoch */
+    void (*settings)(
+        void *owner); /* a settings file changed: load it, call engine_configured */
+    void (*stop)(void *owner);    /* a client asked the daemon to leave */
+    int64_t (*wall)(void *owner); /* ms since the epoch */
 };
 
 /* How a run ended, as the workers saw it. */
@@ -60,7 +63,7 @@ struct engine_finished {
     const char *test;       /* was running then, or NULL */
     const char *output;     /* the last of what it printed */
     int64_t output_total;
-    int64_t timeout_ms;     /* the limit it was under */
+    int64_t timeout_ms; /* the limit it was under */
 };
 
 struct engine;
@@ -87,7 +90,8 @@ void engine_unfit(struct engine *engine, const char *message, int64_t now);
 void engine_classified(struct engine *engine, const struct report *report, int64_t now);
 void engine_report(struct engine *engine, const struct report *report, int64_t now);
 void engine_output(struct engine *engine, int64_t run, const char *bytes, size_t length);
-void engine_finished(struct engine *engine, const struct engine_finished *finished, int64_t now);
+void engine_finished(struct engine *engine, const struct engine_finished *finished,
+                     int64_t now);
 void engine_room(struct engine *engine, int64_t now);
 
 /* ---- from clients ---- */

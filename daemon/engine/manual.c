@@ -60,7 +60,7 @@ static bool take_identity(const json_t *seen, struct report_identity *ret)
     }
     if (!json_is_array(seen) || json_array_size(seen) != 6)
         return false;
-    int64_t *const fields[] = {&ret->device, &ret->inode,    &ret->size,
+    int64_t *const fields[] = {&ret->device,   &ret->inode,    &ret->size,
                                &ret->mtime_ns, &ret->ctime_ns, &ret->mode};
     for (size_t i = 0; i < 6; i++) {
         const json_t *value = json_array_get(seen, i);
@@ -150,7 +150,8 @@ static struct run *take_file(struct engine *engine, const struct run *token,
 
 void manual_end(struct engine *engine, uint64_t ticket, const json_t *params, int64_t now)
 {
-    struct run *token = run_find(engine, json_integer_value(json_object_get(params, "run")));
+    struct run *token =
+        run_find(engine, json_integer_value(json_object_get(params, "run")));
     const json_t *files = json_object_get(params, "files");
     if (token == NULL || !token->manual || token->ended || !json_is_array(files)) {
         refuse(engine, ticket, "run must be what record.begin gave, files a list");

@@ -132,7 +132,8 @@ static enum outcome worst(const struct counts *counts)
         return OUTCOME_ERROR;
     if (counts->failures > 0)
         return OUTCOME_FAILURE;
-    return counts->successes == 0 && counts->skipped > 0 ? OUTCOME_SKIPPED : OUTCOME_SUCCESS;
+    return counts->successes == 0 && counts->skipped > 0 ? OUTCOME_SKIPPED
+                                                         : OUTCOME_SUCCESS;
 }
 
 json_t *news_file(struct engine *engine, const struct index_file *file)
@@ -175,13 +176,14 @@ static void tell_result(void *owner, const struct index_result *result)
 {
     const struct telling *telling = owner;
     struct engine *engine = telling->engine;
-    json_t *params = result_news_encode(&(struct result_record){.file = telling->file,
-                                                           .test = result->test,
-                                                           .outcome = result->outcome,
-                                                           .current = telling->current,
-                                                           .duration_ms = result->duration_ms,
-                                                           .exception = result->exception,
-                                                           .report = result->report});
+    json_t *params =
+        result_news_encode(&(struct result_record){.file = telling->file,
+                                                   .test = result->test,
+                                                   .outcome = result->outcome,
+                                                   .current = telling->current,
+                                                   .duration_ms = result->duration_ms,
+                                                   .exception = result->exception,
+                                                   .report = result->report});
     engine->ports.publish(engine->ports.owner, TOPIC_RESULT, params);
 }
 
@@ -248,8 +250,9 @@ static void tell_state(struct engine *engine)
     json_t *params = json_object();
     json_object_set_new(params, "state", json_string(daemon_state_names[state]));
     json_object_set_new(params, "message", wire_text(message));
-    json_object_set_new(params, "framework", engine->framework != NULL ? wire_text(engine->framework)
-                                                                       : json_null());
+    json_object_set_new(params, "framework",
+                        engine->framework != NULL ? wire_text(engine->framework)
+                                                  : json_null());
     json_object_set_new(params, "python", path_or_null(engine->python));
     engine->ports.publish(engine->ports.owner, TOPIC_STATE, params);
 }

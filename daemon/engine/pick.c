@@ -40,8 +40,8 @@ void pick_judge(void *owner, const struct index_fact *fact)
 
 /* ---- wanting ---- */
 
-void pick_want(struct engine *engine, const char *path, enum reason reason, const char *cause,
-               const char *detail, bool forced)
+void pick_want(struct engine *engine, const char *path, enum reason reason,
+               const char *cause, const char *detail, bool forced)
 {
     struct index_file file;
     if (!index_file(engine->index, path, &file))
@@ -80,7 +80,8 @@ static enum reason reason_of(const struct engine *engine, const struct index_fac
         return REASON_ADDED;
     if (tree_identity(engine->tree, fact->path).mode == 0)
         return REASON_DELETED;
-    bool was_absent = fact->kind != EVIDENCE_LISTING && tree_was_absent(fact->kind, &fact->state);
+    bool was_absent =
+        fact->kind != EVIDENCE_LISTING && tree_was_absent(fact->kind, &fact->state);
     return was_absent ? REASON_ADDED : REASON_CHANGED;
 }
 
@@ -90,13 +91,14 @@ static char *detail_of(const struct engine *engine, const struct index_fact *fac
         return xstrdup("it changed while the test file ran");
     if (fact->kind == EVIDENCE_ENVIRONMENT) {
         const char *value = environment_value(engine, fact->path);
-        return xasprintf("was %s, is %s", fact->detail, value != NULL ? value : "not known");
+        return xasprintf("was %s, is %s", fact->detail,
+                         value != NULL ? value : "not known");
     }
     struct digest now = tree_state(engine->tree, fact->kind, fact->path);
-    return xasprintf("%s was %02x%02x%02x%02x, is %02x%02x%02x%02x", evidence_names[fact->kind],
-                     fact->state.bytes[0], fact->state.bytes[1], fact->state.bytes[2],
-                     fact->state.bytes[3], now.bytes[0], now.bytes[1], now.bytes[2],
-                     now.bytes[3]);
+    return xasprintf("%s was %02x%02x%02x%02x, is %02x%02x%02x%02x",
+                     evidence_names[fact->kind], fact->state.bytes[0],
+                     fact->state.bytes[1], fact->state.bytes[2], fact->state.bytes[3],
+                     now.bytes[0], now.bytes[1], now.bytes[2], now.bytes[3]);
 }
 
 static void consider(void *owner, const struct index_fact *fact, bool is_volatile)
@@ -120,7 +122,8 @@ static void consider(void *owner, const struct index_fact *fact, bool is_volatil
     cause->detail = detail_of(cause->engine, fact);
 }
 
-static void want_stale(struct engine *engine, const char *file, const struct strset *causes)
+static void want_stale(struct engine *engine, const char *file,
+                       const struct strset *causes)
 {
     struct cause cause = {.engine = engine,
                           .causes = causes,
@@ -198,14 +201,15 @@ static void want_straggler(void *owner, const char *path, int64_t value)
     (void)value;
     struct engine *engine = owner;
     struct index_file file;
-    if (sched_waiting(engine->sched, path) != NULL || sched_running(engine->sched, path) ||
-        strset_has(&engine->deferred, path) || !index_file(engine->index, path, &file))
+    if (sched_waiting(engine->sched, path) != NULL ||
+        sched_running(engine->sched, path) || strset_has(&engine->deferred, path) ||
+        !index_file(engine->index, path, &file))
         return;
     if (file.verdict != 0)
         want_stale(engine, path, NULL);
     else
-        pick_want(engine, path, engine->started_up ? REASON_NEW : REASON_NEVER_RUN, NULL, NULL,
-                  false);
+        pick_want(engine, path, engine->started_up ? REASON_NEW : REASON_NEVER_RUN, NULL,
+                  NULL, false);
 }
 
 void pick_stragglers(struct engine *engine)
@@ -258,13 +262,13 @@ void pick_remove_file(struct engine *engine, const char *path)
 
 struct batch {
     struct engine *engine;
-    struct strset causes;     /* every path whose facts were judged */
-    bool vanished;            /* something did */
-    struct strset changed;    /* paths that really changed */
-    const char *importable;   /* one path that an import could now find */
-    bool framework_settings;  /* which files are test files must be asked again */
+    struct strset causes;    /* every path whose facts were judged */
+    bool vanished;           /* something did */
+    struct strset changed;   /* paths that really changed */
+    const char *importable;  /* one path that an import could now find */
+    bool framework_settings; /* which files are test files must be asked again */
     bool project_settings;
-    bool hosts;               /* what hosts hold has changed */
+    bool hosts; /* what hosts hold has changed */
 };
 
 static void judge_at(struct batch *batch, const char *path)
@@ -296,8 +300,9 @@ static bool could_be_imported(const char *path)
 
 static bool is_framework_settings(const char *path)
 {
-    static const char *const names[] = {"setup.cfg", "tox.ini",    "pyproject.toml", "pytest.ini",
-                                        ".noserc",   "nose.cfg", "conftest.py",    NULL};
+    static const char *const names[] = {"setup.cfg",   "tox.ini", "pyproject.toml",
+                                        "pytest.ini",  ".noserc", "nose.cfg",
+                                        "conftest.py", NULL};
     return word_find(names, path_base(path)) >= 0;
 }
 
@@ -317,7 +322,8 @@ static bool is_top_level_module(const char *path, unsigned change)
 static void sort_later(void *owner, const char *path)
 {
     struct engine *engine = owner;
-    if (check_candidate(engine, path) && !engine->ports.ignored(engine->ports.owner, path))
+    if (check_candidate(engine, path) &&
+        !engine->ports.ignored(engine->ports.owner, path))
         strset_add(&engine->unsorted, path);
 }
 
@@ -334,7 +340,10 @@ static void judge_change(void *owner, const char *path, int64_t entry)
     strset_put(&batch->changed, path, (int64_t)change);
     if ((change & TREE_VANISHED) != 0)
         batch->vanished = true;
-    log_debug("%s %s", change & TREE_APPEARED ? "added" : change & TREE_VANISHED ? "deleted" : "changed",
+    log_debug("%s %s",
+              change & TREE_APPEARED   ? "added"
+              : change & TREE_VANISHED ? "deleted"
+                                       : "changed",
               path);
     if (is_framework_settings(path))
         batch->framework_settings = true;

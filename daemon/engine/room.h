@@ -52,10 +52,10 @@ struct run {
     UT_hash_handle hh;
     int64_t id;
     char *file;
-    int64_t began;     /* number of the last change told before it began */
-    bool blind;        /* changes were lost meanwhile: nothing it saw is sure */
-    bool manual;       /* run by hand, outside the workers */
-    int64_t started;   /* monotonic ms */
+    int64_t began;   /* number of the last change told before it began */
+    bool blind;      /* changes were lost meanwhile: nothing it saw is sure */
+    bool manual;     /* run by hand, outside the workers */
+    int64_t started; /* monotonic ms */
     int64_t started_wall;
     struct counts before; /* of the verdict shown when it began */
     enum reason reason;
@@ -68,9 +68,9 @@ struct run {
     struct outcome_record *results;
     size_t result_count, result_capacity;
     double duration_ms;
-    bool ended;      /* waits for its cookie */
+    bool ended; /* waits for its cookie */
     uint64_t cookie;
-    bool discard;    /* cancelled: nothing comes of it */
+    bool discard; /* cancelled: nothing comes of it */
 };
 
 struct waiter {
@@ -99,17 +99,17 @@ struct engine {
     bool root_gone;
 
     /* Which files are test files. */
-    struct strset suffixes;   /* of files that could be */
-    struct strset unsorted;   /* could be test files, not asked yet */
-    struct strset asked;      /* asked just now */
-    int64_t question;         /* id of the last classify */
+    struct strset suffixes; /* of files that could be */
+    struct strset unsorted; /* could be test files, not asked yet */
+    struct strset asked;    /* asked just now */
+    int64_t question;       /* id of the last classify */
     bool asking;
-    bool sorted;              /* the first answer has come: the set of test files is known */
-    bool started_up;          /* the first answer was applied: later files are "new" */
+    bool sorted;     /* the first answer has come: the set of test files is known */
+    bool started_up; /* the first answer was applied: later files are "new" */
 
     struct variable *environment; /* NULL: no worker told yet */
     size_t environment_count;
-    struct strset loaded;     /* project files that every host holds */
+    struct strset loaded; /* project files that every host holds */
 
     /* Runs. */
     struct run *runs;
@@ -120,9 +120,9 @@ struct engine {
     struct write *writes;
     size_t write_count, write_capacity;
     struct strset conflicts; /* pairs of test files that must not run at the same time */
-    const char *concluded; /* the file whose verdict is being stored just now */
-    struct strset deferred; /* stale only by what runs may have written themselves */
-    struct strset hostless; /* files whose worker host died under them, once */
+    const char *concluded;   /* the file whose verdict is being stored just now */
+    struct strset deferred;  /* stale only by what runs may have written themselves */
+    struct strset hostless;  /* files whose worker host died under them, once */
     uint64_t cookie;
 
     struct waiter *waiters;
@@ -155,8 +155,8 @@ void pick_changes(struct engine *engine, struct strset *paths);
 void pick_turned(struct engine *engine, const struct strset *causes);
 /* Whatever is not current and not queued is wanted: at start, and as a net under all else. */
 void pick_stragglers(struct engine *engine);
-void pick_want(struct engine *engine, const char *file, enum reason reason, const char *path,
-               const char *detail, bool forced);
+void pick_want(struct engine *engine, const char *file, enum reason reason,
+               const char *path, const char *detail, bool forced);
 /* Whoever failed by an import may find it now that ADDED is there. */
 void pick_failed_imports(struct engine *engine, const char *added);
 void pick_deferred(struct engine *engine);
@@ -172,8 +172,8 @@ void run_forget(struct engine *engine, struct run *run);
 void run_disturb(struct engine *engine, const char *path, bool entry);
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
               const struct report_identity *seen);
-void run_result(struct run *run, const char *test, enum outcome outcome, double duration_ms,
-                const char *exception, const char *report);
+void run_result(struct run *run, const char *test, enum outcome outcome,
+                double duration_ms, const char *exception, const char *report);
 void run_end(struct engine *engine, struct run *run);
 
 /* conflict.c: test files that disturb each other */
@@ -192,7 +192,8 @@ void verdict_of_end(struct run *run, const struct engine_finished *finished);
 
 /* manual.c: runs made by hand */
 void manual_begin(struct engine *engine, uint64_t ticket, int64_t now);
-void manual_end(struct engine *engine, uint64_t ticket, const json_t *params, int64_t now);
+void manual_end(struct engine *engine, uint64_t ticket, const json_t *params,
+                int64_t now);
 
 /* wait.c */
 void wait_add(struct engine *engine, uint64_t ticket, const json_t *params, int64_t now);

@@ -35,7 +35,9 @@ bool run_some_on(const struct engine *engine)
 {
     const struct run *run = engine->runs;
     while (run != NULL && run->manual && !run->ended)
-        run = run->hh.next; /* somebody's own run may last for ever, or have died: it holds up nothing */
+        run =
+            run->hh
+                .next; /* somebody's own run may last for ever, or have died: it holds up nothing */
     return run != NULL;
 }
 
@@ -82,10 +84,11 @@ void run_disturb(struct engine *engine, const char *path, bool entry)
         forget_disturbances(engine);
         return;
     }
-    engine->disturbances = xgrow(engine->disturbances, engine->disturbance_count,
-                                 &engine->disturbance_capacity, sizeof *engine->disturbances);
-    engine->disturbances[engine->disturbance_count++] =
-        (struct disturbance){.number = engine->number, .path = xstrdup(path), .entry = entry};
+    engine->disturbances =
+        xgrow(engine->disturbances, engine->disturbance_count,
+              &engine->disturbance_capacity, sizeof *engine->disturbances);
+    engine->disturbances[engine->disturbance_count++] = (struct disturbance){
+        .number = engine->number, .path = xstrdup(path), .entry = entry};
 }
 
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
@@ -97,7 +100,8 @@ void run_look(struct run *run, enum evidence_kind kind, const char *path,
     autofree char *key = xasprintf("%d%s", (int)kind, path);
     if (!strset_add(&run->looked, key))
         return;
-    run->looks = xgrow(run->looks, run->look_count, &run->look_capacity, sizeof *run->looks);
+    run->looks =
+        xgrow(run->looks, run->look_count, &run->look_capacity, sizeof *run->looks);
     struct look *look = &run->looks[run->look_count++];
     *look = (struct look){.kind = kind, .path = xstrdup(path), .has_seen = seen != NULL};
     if (seen != NULL)
@@ -109,16 +113,17 @@ void run_look(struct run *run, enum evidence_kind kind, const char *path,
                                        .mode = (uint32_t)seen->mode};
 }
 
-void run_result(struct run *run, const char *test, enum outcome outcome, double duration_ms,
-                const char *exception, const char *report)
+void run_result(struct run *run, const char *test, enum outcome outcome,
+                double duration_ms, const char *exception, const char *report)
 {
-    run->results =
-        xgrow(run->results, run->result_count, &run->result_capacity, sizeof *run->results);
-    run->results[run->result_count++] = (struct outcome_record){.test = xstrdup(test),
-                                                                .outcome = outcome,
-                                                                .duration_ms = duration_ms,
-                                                                .exception = copy(exception),
-                                                                .report = copy(report)};
+    run->results = xgrow(run->results, run->result_count, &run->result_capacity,
+                         sizeof *run->results);
+    run->results[run->result_count++] =
+        (struct outcome_record){.test = xstrdup(test),
+                                .outcome = outcome,
+                                .duration_ms = duration_ms,
+                                .exception = copy(exception),
+                                .report = copy(report)};
 }
 
 static void tell_start(struct engine *engine, const struct run *run)
@@ -126,7 +131,8 @@ static void tell_start(struct engine *engine, const struct run *run)
     json_t *params = json_object();
     json_object_set_new(params, "file", wire_path(run->file));
     json_object_set_new(params, "reason", json_string(reason_names[run->reason]));
-    json_object_set_new(params, "path", run->path != NULL ? wire_path(run->path) : json_null());
+    json_object_set_new(params, "path",
+                        run->path != NULL ? wire_path(run->path) : json_null());
     engine->ports.publish(engine->ports.owner, TOPIC_RUN_STARTED, params);
     struct index_file file;
     if (index_file(engine->index, run->file, &file))

@@ -22,8 +22,8 @@ static void add_tail(char **report, const struct engine_finished *finished)
     *report = longer;
 }
 
-static void blame(struct run *run, const struct engine_finished *finished, const char *otherwise,
-                  const char *exception, char *report)
+static void blame(struct run *run, const struct engine_finished *finished,
+                  const char *otherwise, const char *exception, char *report)
 {
     add_tail(&report, finished);
     const char *test = finished->test != NULL ? finished->test : otherwise;
@@ -42,12 +42,14 @@ void verdict_of_end(struct run *run, const struct engine_finished *finished)
         return;
     if (finished->end == ENGINE_TIMEOUT) {
         blame(run, finished, "(timeout)", "Timeout",
-              xasprintf("stopped: not over after %.1f s, which is the limit for a test file "
-                        "(\"timeout\" in [tool.sniffer])",
-                        (double)finished->timeout_ms / 1000));
+              xasprintf(
+                  "stopped: not over after %.1f s, which is the limit for a test file "
+                  "(\"timeout\" in [tool.sniffer])",
+                  (double)finished->timeout_ms / 1000));
     } else if (finished->end == ENGINE_HOST_DIED) {
         blame(run, finished, "(crashed)", "WorkerDied",
-              xstrdup("the worker process that started this test file died with it, twice"));
+              xstrdup(
+                  "the worker process that started this test file died with it, twice"));
     } else if (finished->signal != 0) {
         const char *name = sigabbrev_np((int)finished->signal);
         autofree char *exception = xasprintf("SIG%s", name != NULL ? name : "?");
@@ -60,8 +62,8 @@ void verdict_of_end(struct run *run, const struct engine_finished *finished)
                       "results cannot be trusted; run it again, or tell the authors"));
     } else if (!finished->done) {
         blame(run, finished, "(exit)", "SystemExit",
-              xasprintf("the process left with status %lld %s", (long long)finished->status,
-                        during(finished)));
+              xasprintf("the process left with status %lld %s",
+                        (long long)finished->status, during(finished)));
     }
 }
 
@@ -207,7 +209,8 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
     for (size_t i = 0; i < run->look_count; i++) {
         const struct look *look = &run->looks[i];
         struct index_evidence *item = &list.items[list.count++];
-        *item = (struct index_evidence){.kind = look->kind, .path = look->path, .detail = ""};
+        *item =
+            (struct index_evidence){.kind = look->kind, .path = look->path, .detail = ""};
         item->is_volatile = wrote_it_later(&own, look);
         item->unsure = run->blind || is_disturbed(&disturbed, look) ||
                        (!item->is_volatile && moved_on(engine, look));
@@ -237,7 +240,8 @@ static void follow(struct engine *engine, const struct evidence_list *list)
         autofree char *folder = path_parent(list->items[i].path);
         if (strset_add(&folders, folder))
             engine->ports.follow(engine->ports.owner, folder);
-        if (list->items[i].kind == EVIDENCE_LISTING && strset_add(&folders, list->items[i].path))
+        if (list->items[i].kind == EVIDENCE_LISTING &&
+            strset_add(&folders, list->items[i].path))
             engine->ports.follow(engine->ports.owner, list->items[i].path);
     }
     strset_finish(&folders);
@@ -251,14 +255,15 @@ static void remember(struct engine *engine, const struct evidence_list *list)
         if ((item->kind != EVIDENCE_CODE && item->kind != EVIDENCE_CONTENT) ||
             !tree_recall(engine->tree, item->path, &memory))
             continue;
-        index_see(engine->index, &(struct index_seen){.path = memory.path,
-                                                      .device = memory.identity.device,
-                                                      .inode = memory.identity.inode,
-                                                      .size = memory.identity.size,
-                                                      .mtime_ns = memory.identity.mtime_ns,
-                                                      .ctime_ns = memory.identity.ctime_ns,
-                                                      .mode = memory.identity.mode,
-                                                      .digest = memory.digest});
+        index_see(engine->index,
+                  &(struct index_seen){.path = memory.path,
+                                       .device = memory.identity.device,
+                                       .inode = memory.identity.inode,
+                                       .size = memory.identity.size,
+                                       .mtime_ns = memory.identity.mtime_ns,
+                                       .ctime_ns = memory.identity.ctime_ns,
+                                       .mode = memory.identity.mode,
+                                       .digest = memory.digest});
     }
 }
 
@@ -272,8 +277,11 @@ static void rebase(void *owner, const char *path, int64_t value)
     const struct {
         enum evidence_kind kind;
         const char *path;
-    } touched[] = {{EVIDENCE_CONTENT, path},    {EVIDENCE_CODE, path},    {EVIDENCE_PRESENCE, path},
-                   {EVIDENCE_LISTING, folder}, {EVIDENCE_SEARCH, stem}};
+    } touched[] = {{EVIDENCE_CONTENT, path},
+                   {EVIDENCE_CODE, path},
+                   {EVIDENCE_PRESENCE, path},
+                   {EVIDENCE_LISTING, folder},
+                   {EVIDENCE_SEARCH, stem}};
     for (size_t i = 0; i < sizeof touched / sizeof *touched; i++)
         index_rebase(engine->index, touched[i].kind, touched[i].path,
                      tree_state(engine->tree, touched[i].kind, touched[i].path));
@@ -292,16 +300,17 @@ static int record(struct engine *engine, const struct run *run)
     blame_others(engine, run, &list);
     follow(engine, &list);
     remember(engine, &list);
-    int error = index_record(engine->index, &(struct index_run){.file = run->file,
-                                                                .started = run->started_wall,
-                                                                .duration_ms = run->duration_ms,
-                                                                .reason = run->reason,
-                                                                .path = run->path,
-                                                                .detail = run->detail,
-                                                                .results = results,
-                                                                .result_count = run->result_count,
-                                                                .evidence = list.items,
-                                                                .evidence_count = list.count});
+    int error =
+        index_record(engine->index, &(struct index_run){.file = run->file,
+                                                        .started = run->started_wall,
+                                                        .duration_ms = run->duration_ms,
+                                                        .reason = run->reason,
+                                                        .path = run->path,
+                                                        .detail = run->detail,
+                                                        .results = results,
+                                                        .result_count = run->result_count,
+                                                        .evidence = list.items,
+                                                        .evidence_count = list.count});
     free(results);
     free(list.items);
     return error;
@@ -315,7 +324,8 @@ static json_t *numbers(const struct counts *counts)
     return object;
 }
 
-static void tell(struct engine *engine, const struct run *run, const struct index_file *file)
+static void tell(struct engine *engine, const struct run *run,
+                 const struct index_file *file)
 {
     json_t *params = json_object();
     json_object_set_new(params, "file", wire_path(run->file));
@@ -324,7 +334,8 @@ static void tell(struct engine *engine, const struct run *run, const struct inde
     engine->ports.publish(engine->ports.owner, TOPIC_RUN_FINISHED, params);
     news_of_results(engine, run->file);
     const struct counts *before = &run->before;
-    if (before->errors + before->failures + file->counts.errors + file->counts.failures == 0)
+    if (before->errors + before->failures + file->counts.errors + file->counts.failures ==
+        0)
         return;
     params = json_object();
     json_object_set_new(params, "file", wire_path(run->file));

@@ -15,19 +15,21 @@ void wait_add(struct engine *engine, uint64_t ticket, const json_t *params, int6
     const json_t *timeout = json_object_get(params, "timeout_ms");
     struct fault fault;
     if (timeout != NULL && (!json_is_number(timeout) || json_number_value(timeout) < 0)) {
-        fault_set(&fault, FAULT_BAD_PARAMS, "timeout_ms must be a number of milliseconds");
+        fault_set(&fault, FAULT_BAD_PARAMS,
+                  "timeout_ms must be a number of milliseconds");
         engine->ports.refuse(engine->ports.owner, ticket, &fault);
         return;
     }
-    engine->waiters = xgrow(engine->waiters, engine->waiter_count, &engine->waiter_capacity,
-                            sizeof *engine->waiters);
+    engine->waiters = xgrow(engine->waiters, engine->waiter_count,
+                            &engine->waiter_capacity, sizeof *engine->waiters);
     uint64_t cookie = ++engine->cookie;
     engine->waiters[engine->waiter_count++] = (struct waiter){
         .ticket = ticket,
         .cookie = cookie,
         .since = now,
         .seen = -1,
-        .deadline = timeout != NULL ? now + (int64_t)json_number_value(timeout) : INT64_MAX,
+        .deadline =
+            timeout != NULL ? now + (int64_t)json_number_value(timeout) : INT64_MAX,
     };
     engine->ports.sync(engine->ports.owner, cookie);
 }

@@ -137,7 +137,10 @@ def series():
     yield 1
     yield 2
 def closed():
-    yield 1
+    try:
+        yield 1
+    finally:
+        plain()
 class C:
     def method(self): return [plain() for _ in (1, 2)]
 """
@@ -154,7 +157,7 @@ def self_test() -> str | None:
     reason = tracer.start()
     if reason is not None:
         return reason
-    told = []
+    told: list[set[str]] = []
     for _ in range(2):
         tracer.restart()
         space["C"]().method()

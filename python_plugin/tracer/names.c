@@ -165,7 +165,6 @@ int name_spell(char *to, size_t size, int folder, const char *path, struct spell
     pad(to, length);
     ret_spelled->length = length;
     ret_spelled->slash = slash;
-    ret_spelled->passing = strncmp(to, "/proc/", 6) == 0 || strncmp(to, "/dev/", 5) == 0;
     return 0;
 }
 
@@ -308,7 +307,7 @@ static void remember_folder(const struct walk *walk, const struct spelled *spell
 int name_walk(struct trace_log *log, struct scratch *scratch, const struct spelled *spelled,
               bool follow, uint64_t mark, name_link *tell, bool *ret_passing)
 {
-    struct walk walk = {.log = log, .scratch = scratch, .passing = spelled->passing};
+    struct walk walk = {.log = log, .scratch = scratch};
     int result = 0;
     start(&walk, spelled, mark);
     bool whole = walk.length == 0;

@@ -52,16 +52,16 @@ void scratch_give(struct scratch *scratch);
 
 struct spelled {
     size_t length;
-    bool slash;   /* ended with a slash: whatever it is must be a folder */
-    bool passing; /* leads through /proc: means something else the next time */
+    bool slash; /* ended with a slash: whatever it is must be a folder */
 };
 /* PATH seen from FOLDER, absolute, without "//" and ".", into TO (SIZE bytes, a multiple of 8),
  * zeros behind it up to a multiple of 8. -ENAMETOOLONG: does not fit; other errors: no such folder. */
 int name_spell(char *to, size_t size, int folder, const char *path, struct spelled *ret_spelled);
 
 typedef void name_link(struct trace_log *log, const char *link, size_t length);
-/* Follows scratch->spelled as the kernel would, into scratch->real. LINK is told each link.
- * MARK is the cache's mark for "a folder without links". */
+/* Follows scratch->spelled as the kernel would, into scratch->real; its length, or -ENAMETOOLONG.
+ * LINK is told each link. MARK is the cache's mark for "a folder without links". Passing: it led
+ * through a link in /proc, and means something else the next time. */
 int name_walk(struct trace_log *log, struct scratch *scratch, const struct spelled *spelled,
               bool follow, uint64_t mark, name_link *link, bool *ret_passing);
 /* What the kernel calls FD; 0: it has no name. */
@@ -75,9 +75,8 @@ enum {
 /* After the call: RESULT is what it returned, errno what it left. */
 void look_asked(int folder, const char *path, unsigned how, long result, const struct stat *status);
 void look_read_link(int folder, const char *path, long result);
-/* FD: the descriptor that came of it, or -1. */
+/* FD: the descriptor that came of it, or -1. With PATH "" FOLDER is itself what is meant. */
 void look_listed(int folder, const char *path, int fd);
-void look_listed_fd(int fd);
 /* Before the call: would it make a file that is not there? */
 bool look_makes(int folder, const char *path, int flags);
 void look_opened(int folder, const char *path, int flags, bool makes, int fd);

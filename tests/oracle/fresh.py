@@ -15,7 +15,7 @@ import tempfile
 import xml.etree.ElementTree
 
 JOBS = 2
-HIDDEN = (".sniffer", "__pycache__", ".git")
+HIDDEN = (".sniffer", "__pycache__")
 _TEST = re.compile(r"(?:^|[\b_\./-])[Tt]est")
 
 _SERVER = r"""

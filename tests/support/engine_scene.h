@@ -97,7 +97,8 @@ static void scene_sync(void *owner, uint64_t cookie)
 static void (*scene_found)(void *engine, const char *path, bool is_directory);
 static void *scene_finder;
 
-static int scene_visit(const char *path, const struct stat *status, int kind, struct FTW *ftw)
+static int scene_visit(const char *path, const struct stat *status, int kind,
+                       struct FTW *ftw)
 {
     (void)status;
     (void)ftw;
@@ -106,7 +107,8 @@ static int scene_visit(const char *path, const struct stat *status, int kind, st
     return 0;
 }
 
-static int scene_crawl(void *owner, void (*found)(void *, const char *, bool), void *engine)
+static int scene_crawl(void *owner, void (*found)(void *, const char *, bool),
+                       void *engine)
 {
     (void)owner;
     scene_found = found;
@@ -228,7 +230,8 @@ static inline void scene_settle(void)
 
 static inline void scene_open(void)
 {
-    scene = (struct scene){.root = "/tmp/sniffer-engine-XXXXXX", .now = 1000, .places = 1};
+    scene =
+        (struct scene){.root = "/tmp/sniffer-engine-XXXXXX", .now = 1000, .places = 1};
     ck_assert_ptr_nonnull(mkdtemp(scene.root));
     log_set_level(LOG_LEVEL_ERROR);
     scene.told = json_array();
@@ -323,29 +326,31 @@ static inline int64_t scene_run_of(const char *file)
 static inline void scene_look(int64_t run, enum evidence_kind kind, const char *path)
 {
     autofree char *copy = xstrdup(path);
-    engine_report(scene.engine,
-                  &(struct report){
-                      .type = REPORT_LOOK, .run = run, .evidence = kind, .path = copy},
-                  scene.now);
+    engine_report(
+        scene.engine,
+        &(struct report){.type = REPORT_LOOK, .run = run, .evidence = kind, .path = copy},
+        scene.now);
 }
 
 static inline void scene_wrote(int64_t run, const char *path)
 {
     autofree char *copy = xstrdup(path);
     engine_report(scene.engine,
-                  &(struct report){.type = REPORT_WROTE, .run = run, .path = copy}, scene.now);
+                  &(struct report){.type = REPORT_WROTE, .run = run, .path = copy},
+                  scene.now);
 }
 
 static inline void scene_result(int64_t run, const char *test, enum outcome outcome)
 {
-    engine_report(scene.engine,
-                  &(struct report){.type = REPORT_RESULT,
-                                   .run = run,
-                                   .test = test,
-                                   .outcome = outcome,
-                                   .exception = outcome == OUTCOME_ERROR ? "ImportError" : NULL,
-                                   .text = outcome == OUTCOME_SUCCESS ? NULL : "text"},
-                  scene.now);
+    engine_report(
+        scene.engine,
+        &(struct report){.type = REPORT_RESULT,
+                         .run = run,
+                         .test = test,
+                         .outcome = outcome,
+                         .exception = outcome == OUTCOME_ERROR ? "ImportError" : NULL,
+                         .text = outcome == OUTCOME_SUCCESS ? NULL : "text"},
+        scene.now);
 }
 
 /* The run is over; its cookie comes back. */
@@ -353,10 +358,10 @@ static inline void scene_end_as(int64_t run, enum engine_end end)
 {
     scene.places++;
     scene.now += 10;
-    engine_finished(scene.engine,
-                    &(struct engine_finished){
-                        .run = run, .end = end, .done = end == ENGINE_EXITED},
-                    scene.now);
+    engine_finished(
+        scene.engine,
+        &(struct engine_finished){.run = run, .end = end, .done = end == ENGINE_EXITED},
+        scene.now);
     engine_synced(scene.engine, scene.cookie, scene.now);
 }
 

@@ -290,12 +290,12 @@ class Place(CliTest):
         self.assert_one_line(done)
 
     def test_without_c_the_project_is_that_of_the_working_directory(self):
-        self.house.write("tests/deep/test_deep.py", "def test_deep():\n    pass\n")
+        self.house.write("tests/deep_tests/test_deep.py", "def test_deep():\n    pass\n")
         self.house.wait(code=0)
-        done = self.bare("status", "--json", cwd=self.house.path("tests", "deep"))
+        done = self.bare("status", "--json", cwd=self.house.path("tests", "deep_tests"))
         self.assertEqual(json.loads(done.stdout)["root"], self.house.root)
-        done = self.bare("results", "--json", "test_deep.py", cwd=self.house.path("tests", "deep"))
-        self.assertEqual(json.loads(done.stdout)["file"], "tests/deep/test_deep.py")
+        done = self.bare("results", "--json", "test_deep.py", cwd=self.house.path("tests", "deep_tests"))
+        self.assertEqual(json.loads(done.stdout)["file"], "tests/deep_tests/test_deep.py")
 
     def test_after_c_names_are_meant_from_there(self):
         self.house.write("tests/test_deep.py", "def test_deep():\n    pass\n")
