@@ -40,13 +40,21 @@ static void deps_row(struct table *table, const json_t *record)
 {
     bool holds = json_is_true(json_object_get(record, "holds"));
     bool unsteady = json_is_true(json_object_get(record, "volatile"));
-    table_add(table, holds && !unsteady ? COLOUR_DIM : COLOUR_RED,
-              text_format("%s", unsteady ? "volatile"
-                                : holds  ? "holds"
-                                         : "changed"));
+    bool unseen = json_is_true(json_object_get(record, "unseen"));
+    const char *word = "changed";
+    if (unseen)
+        word = "unseen";
+    else if (unsteady)
+        word = "volatile";
+    else if (holds)
+        word = "holds";
+    table_add(table, holds && !unsteady && !unseen ? COLOUR_DIM : COLOUR_RED,
+              text_format("%s", word));
+    autofree char *path = print_field(record, "path");
     add(table, record, "file", COLOUR_PLAIN);
     add(table, record, "kind", COLOUR_DIM);
-    add(table, record, "path", COLOUR_PLAIN);
+    /* The root's own name is empty. */
+    table_add(table, COLOUR_PLAIN, text_format("%s", path[0] != '\0' ? path : "."));
     add(table, record, "detail", COLOUR_DIM);
 }
 

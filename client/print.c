@@ -147,15 +147,6 @@ void table_add(struct table *table, enum colour colour, char *text)
     table->cells[table->count++] = cell;
 }
 
-/* Nothing in the row from cell I on: blanks there would only make lines longer than they look. */
-static bool rest_is_empty(const struct table *table, size_t i)
-{
-    for (; i % table->columns != 0; i++)
-        if (table->cells[i].text[0] != '\0')
-            return false;
-    return true;
-}
-
 void table_print(struct table *table, const struct print *print)
 {
     size_t widths[TABLE_COLUMNS] = {0};
@@ -170,7 +161,7 @@ void table_print(struct table *table, const struct print *print)
         print_text(print, cell->colour, cell->text);
         if (column + 1 == table->columns)
             fputc('\n', print->out);
-        else if (!rest_is_empty(table, i + 1))
+        else
             fprintf(print->out, "%*s", (int)(widths[column] - width(cell->text) + 2), "");
     }
 }

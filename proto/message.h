@@ -179,6 +179,7 @@ struct evidence_record {
     enum evidence_kind kind;
     const char *detail;
     bool holds, is_volatile;
+    bool unseen; /* it did things that nobody told: the verdict rests on more than is known */
 };
 json_t *evidence_encode(const struct evidence_record *record);
 

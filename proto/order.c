@@ -225,6 +225,7 @@ static void take_environment(struct reading *reading, struct report *report)
 
 static void take_seen(struct reading *reading, struct report *report)
 {
+    report->unseen = json_is_true(json_object_get(reading->json, "unseen"));
     const json_t *seen = json_object_get(reading->json, "seen");
     if (reading->error != 0 || seen == NULL)
         return;

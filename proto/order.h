@@ -95,6 +95,7 @@ struct report {
     enum evidence_kind evidence;
     char *path; /* owned */
     bool has_seen;
+    bool unseen; /* what this program does from here on is not told */
     struct report_identity seen;
 };
 

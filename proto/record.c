@@ -107,11 +107,11 @@ json_t *file_encode(const struct file_record *record)
 
 json_t *evidence_encode(const struct evidence_record *record)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:b, s:b}", "file", wire_path(record->file),
-                     "path", wire_path(record->path), "kind",
+    return json_pack("{s:o, s:o, s:s, s:o, s:b, s:b, s:b}", "file",
+                     wire_path(record->file), "path", wire_path(record->path), "kind",
                      evidence_names[record->kind], "detail",
                      wire_text_or_null(record->detail), "holds", record->holds,
-                     "volatile", record->is_volatile);
+                     "volatile", record->is_volatile, "unseen", record->unseen);
 }
 
 json_t *why_encode(const struct why_record *record)

@@ -459,14 +459,15 @@ END_TEST
 START_TEST(evidence_and_reasons_name_their_path)
 {
     struct evidence_record evidence = {"a.py", "data/\xff", EVIDENCE_CONTENT,
-                                       "",     true,        true};
+                                       "",     true,        true,
+                                       true};
     expect_json(evidence_encode(&evidence),
                 "{\"file\":\"a.py\",\"path\":{\"b64\":\"ZGF0YS//\"},\"kind\":\"content\","
-                "\"detail\":\"\",\"holds\":true,\"volatile\":true}");
-    evidence = (struct evidence_record){"a.py", "m", EVIDENCE_SEARCH, NULL, false, false};
+                "\"detail\":\"\",\"holds\":true,\"volatile\":true,\"unseen\":true}");
+    evidence = (struct evidence_record){"a.py", "m", EVIDENCE_SEARCH, NULL, false, false, false};
     expect_json(evidence_encode(&evidence),
                 "{\"file\":\"a.py\",\"path\":\"m\",\"kind\":\"search\",\"detail\":null,"
-                "\"holds\":false,\"volatile\":false}");
+                "\"holds\":false,\"volatile\":false,\"unseen\":false}");
     struct why_record why = {"a.py", REASON_FAILED_IMPORT, "m.py", "was \xff", true};
     expect_json(why_encode(&why),
                 "{\"file\":\"a.py\",\"reason\":\"failed-import\",\"path\":\"m.py\","

@@ -258,6 +258,8 @@ static void add_evidence(void *owner, const struct index_fact *fact, bool is_vol
                  .detail = unsure != NULL ? unsure : fact->detail,
                  .holds = fact->holds,
                  .is_volatile = is_volatile,
+                 .unseen = strcmp(fact->detail, DETAIL_UNSEEN) == 0 &&
+                           fact->kind != EVIDENCE_ENVIRONMENT,
              }),
              strlen(fact->path));
 }

@@ -256,7 +256,7 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         break;
     case REPORT_LOOK:
         run_look(run, report->evidence, report->path,
-                 report->has_seen ? &report->seen : NULL);
+                 report->has_seen ? &report->seen : NULL, report->unseen);
         break;
     case REPORT_WROTE:
         strset_add(&run->wrote, report->path);

@@ -38,8 +38,12 @@ struct look {
     enum evidence_kind kind;
     char *path;
     bool has_seen;
+    bool unseen;
     struct identity seen;
 };
+
+/* The detail of evidence that stands for more than itself. */
+#define DETAIL_UNSEEN "unseen"
 
 struct outcome_record {
     char *test;
@@ -171,7 +175,7 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now);
 void run_forget(struct engine *engine, struct run *run);
 void run_disturb(struct engine *engine, const char *path, bool entry);
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
-              const struct report_identity *seen);
+              const struct report_identity *seen, bool unseen);
 void run_result(struct run *run, const char *test, enum outcome outcome,
                 double duration_ms, const char *exception, const char *report);
 void run_end(struct engine *engine, struct run *run);

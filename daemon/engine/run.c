@@ -92,18 +92,19 @@ void run_disturb(struct engine *engine, const char *path, bool entry)
 }
 
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
-              const struct report_identity *seen)
+              const struct report_identity *seen, bool unseen)
 {
     /* What it wrote itself before it ever looked is its output, and no evidence. */
     if (strset_has(&run->wrote, path))
         return;
-    autofree char *key = xasprintf("%d%s", (int)kind, path);
+    autofree char *key = xasprintf("%d%d%s", (int)kind, unseen, path);
     if (!strset_add(&run->looked, key))
         return;
     run->looks =
         xgrow(run->looks, run->look_count, &run->look_capacity, sizeof *run->looks);
     struct look *look = &run->looks[run->look_count++];
-    *look = (struct look){.kind = kind, .path = xstrdup(path), .has_seen = seen != NULL};
+    *look = (struct look){
+        .kind = kind, .path = xstrdup(path), .has_seen = seen != NULL, .unseen = unseen};
     if (seen != NULL)
         look->seen = (struct identity){.device = (uint64_t)seen->device,
                                        .inode = (uint64_t)seen->inode,

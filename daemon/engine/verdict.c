@@ -210,7 +210,7 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
         const struct look *look = &run->looks[i];
         struct index_evidence *item = &list.items[list.count++];
         *item =
-            (struct index_evidence){.kind = look->kind, .path = look->path, .detail = ""};
+            (struct index_evidence){.kind = look->kind, .path = look->path, .detail = look->unseen ? DETAIL_UNSEEN : ""};
         item->is_volatile = wrote_it_later(&own, look);
         item->unsure = run->blind || is_disturbed(&disturbed, look) ||
                        (!item->is_volatile && moved_on(engine, look));
@@ -363,7 +363,7 @@ void verdict_conclude(struct engine *engine, struct run *run)
     int error = 0;
     if (known && !run->discard) {
         /* The test file itself is evidence, whatever the child could tell. */
-        run_look(run, EVIDENCE_CONTENT, run->file, NULL);
+        run_look(run, EVIDENCE_CONTENT, run->file, NULL, false);
         error = record(engine, run);
         strset_each(&run->wrote, rebase, engine);
         if (error < 0)

@@ -200,11 +200,10 @@ def _docstring(code: CodeType) -> str | None:
 # They store their own line number in __firstlineno__. It is a constant among others: it may be
 # shared with a number of the program, and from 3.14 on there is no constant for a number below
 # 256. So a shift of lines renumbers constants, and the code is told with constants in their places.
-# They also store __static_attributes__, the names that methods set on self: in 3.13.0 in an order
-# that depends on the hash seed.
+# They also store __static_attributes__, the names that methods set on self: these can be seen, and
+# stay.
 
 _LINE = "__firstlineno__"
-_ATTRIBUTES = "__static_attributes__"
 _EXTENDED = opmap["EXTENDED_ARG"]
 _STORE_NAME = opmap["STORE_NAME"]
 _HAS_CONSTANT = frozenset(hasconst)
@@ -219,25 +218,13 @@ def _without_line(code: CodeType, constants: list[Any]) -> tuple[Any, ...]:
     """CODE's instructions in turn, each with its argument or constant, but for the line."""
     line = code.co_names.index(_LINE)
     steps: list[Any] = []
-    lines = attributes = None
+    stored = False
     for op, argument in _instructions(code.co_code):
-        if op == _STORE_NAME and argument == line and lines is None:
-            lines = len(steps) - 1  # the compiler's own comes first
-        if op == _STORE_NAME and code.co_names[argument] == _ATTRIBUTES:
-            attributes = len(steps) - 1  # the compiler's own comes last
+        if op == _STORE_NAME and argument == line and not stored:
+            steps[-1] = "line"  # the compiler's own store comes first
+            stored = True
         steps.append((op, [constants[argument]] if op in _HAS_CONSTANT else argument))
-    if lines is not None:
-        steps[lines] = "line"
-    if attributes is not None:
-        steps[attributes] = _sorted_names(steps[attributes])
     return tuple(steps)
-
-
-def _sorted_names(step: Any) -> Any:
-    op, loaded = step
-    if isinstance(loaded, list) and isinstance(loaded[0], tuple):
-        return (op, [sorted(loaded[0])])
-    return step
 
 
 def _instructions(code: bytes) -> Iterator[tuple[int, int]]:

@@ -68,6 +68,11 @@ class Reporter:
         self._line('{"report":"done","run":%d}' % self._run)
 
 
+def _signed(number: int) -> str:
+    """Some file systems have devices and inodes that only fit without a sign."""
+    return str(number - (1 << 64) if number >= 1 << 63 else number)
+
+
 class Looks:
     """Where a run's looks go. A look that cannot be told is remembered as lost: a run whose
     evidence is not whole may not end well."""
@@ -80,9 +85,12 @@ class Looks:
     def line(self, kind: str, path: str, seen: object) -> bytes:
         if kind == "wrote":
             text = '{"report":"wrote","run":%d,"path":%s}\n' % (self._run, path_json(path))
+        elif kind == "unseen":  # more happened here than is told
+            text = '{"report":"look","run":%d,"kind":"content","path":%s,"unseen":true}\n' % (
+                self._run, path_json(path))
         else:
             tail = "" if seen == () else ',"seen":%s' % (
-                "null" if seen is None else "[%d,%d,%d,%d,%d,%d]" % seen)  # type: ignore
+                "null" if seen is None else "[%s]" % ",".join(map(_signed, seen)))  # type: ignore
             text = '{"report":"look","run":%d,"kind":"%s","path":%s%s}\n' % (
                 self._run, kind, path_json(path), tail)
         return text.encode("ascii")
@@ -122,6 +130,9 @@ def _clean_process() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     random.seed()
     faulthandler.enable(2)
+    # A Python program that a test starts trusts bytecode by whole seconds and length: it must not
+    # leave any that a second save within the second would be taken for.
+    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     main = types.ModuleType("__main__")
     spec = importlib.machinery.ModuleSpec("nose.__main__", None)
     main.__spec__ = spec

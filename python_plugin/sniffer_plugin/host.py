@@ -20,7 +20,7 @@ import signal
 import sys
 from collections import deque
 
-from . import PROTOCOL, child, guard, looks, nose_runner
+from . import PROTOCOL, child, guard, looks, nose_runner, trace
 from .channel import Channel, Lost, Serial, plain
 from .scope import Scope
 
@@ -164,6 +164,9 @@ class Host:
         self._waiting: deque[dict] = deque()  # type: ignore[type-arg]
         self._spare: tuple[int, int] | None = None  # pid, the pipe that gives it its order
         self._run: tuple[int, int] | None = None    # number, pid
+        self._tracer = trace.library()
+        self._spare_log: trace.Log | None = None
+        self._log: trace.Log | None = None
         self._ended = False
 
     # -- start -----------------------------------------------------------------------------
@@ -289,9 +292,16 @@ class Host:
         theirs, ours = os.pipe2(os.O_CLOEXEC)
         sys.stdout.flush()
         sys.stderr.flush()
+        if self._spare_log is not None:
+            self._spare_log.close()
+        self._spare_log = trace.Log(self.scope) if self._tracer else None
+        host = posix.getpid()
         pid = os.fork()
         if pid == 0:
             posix.close(ours)
+            if self._spare_log is not None and self._tracer is not None:
+                self._spare_log.environment(host, self._tracer)
+                self._spare_log.close()
             self._wait_for_order(theirs)
         posix.close(theirs)
         return pid, ours
@@ -336,6 +346,7 @@ class Host:
                 posix.close(pipe)
             break
         self._run = (number, pid)
+        self._log, self._spare_log = self._spare_log, None
         self._say({"report": "started", "run": number, "pid": pid})
 
     def _reap(self) -> None:
@@ -358,9 +369,21 @@ class Host:
         self._run = None
         self._sweep({self._spare[0]} if self._spare else set())
         self.reports.mend()
+        self._tell_log(number)
         self._say({"report": "exited", "run": number,
                    "status": -1 if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
                    "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0})
+
+    def _tell_log(self, number: int) -> None:
+        """What the programs that the run started have looked at."""
+        if self._log is None:
+            return
+        tells = child.Looks(self.looks, number)
+        tells.many(self._log.looks())
+        if tells.lost or not self._log.whole():
+            tells.tell("unseen", "", ())
+        self._log.close()
+        self._log = None
 
     def _sweep(self, spared: set[int]) -> None:
         """Kill and reap everything below but SPARED. What cannot be killed is not waited for."""

@@ -64,6 +64,10 @@ class Scope:
                 return False
         return not any("/%s/" % name in real for name in _PACKAGES)
 
+    def strange(self) -> tuple[str, ...]:
+        """Folders that are never evidence, but for a root inside them."""
+        return self._foreign
+
     def shown(self, real: str) -> str:
         """The name that travels: relative to the root where it is inside."""
         if real.startswith(self._prefix):

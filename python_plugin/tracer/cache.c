@@ -55,8 +55,8 @@ static uint32_t hash_of(uint64_t mark, const char *text, size_t length)
     return (uint32_t)(hash >> 16);
 }
 
-static bool same(const struct cache *cache, uint64_t slot, uint64_t mark, const char *text,
-                 size_t length)
+static bool same(const struct cache *cache, uint64_t slot, uint64_t mark,
+                 const char *text, size_t length)
 {
     const struct entry *entry = (const void *)(cache->entries + (slot & UINT32_MAX) - 1);
     return entry->mark == mark && entry->length == length &&
@@ -68,8 +68,8 @@ bool cache_has(uint64_t mark, const char *text, size_t length)
     struct cache *cache = atomic_load_explicit(&current, memory_order_acquire);
     uint32_t hash = hash_of(mark, text, length);
     for (uint32_t i = 0; i < PROBES; i++) {
-        uint64_t slot = atomic_load_explicit(&cache->table[(hash + i) & (cache->slots - 1)],
-                                             memory_order_acquire);
+        uint64_t slot = atomic_load_explicit(
+            &cache->table[(hash + i) & (cache->slots - 1)], memory_order_acquire);
         if (slot == 0)
             return false;
         if (slot >> 32 == hash && same(cache, slot, mark, text, length))
@@ -114,8 +114,8 @@ void cache_add(uint64_t mark, const char *text, size_t length)
     uint32_t hash = hash_of(mark, text, length);
     for (uint32_t i = 0; i < PROBES; i++) {
         uint64_t none = 0;
-        if (atomic_compare_exchange_strong(&cache->table[(hash + i) & (cache->slots - 1)], &none,
-                                           (uint64_t)hash << 32 | (at + 1)))
+        if (atomic_compare_exchange_strong(&cache->table[(hash + i) & (cache->slots - 1)],
+                                           &none, (uint64_t)hash << 32 | (at + 1)))
             return;
     }
     begin_anew(cache);

@@ -13,7 +13,7 @@
 /* NULL: nobody asked yet. &nothing: this process is not traced. */
 static struct trace_log nothing;
 static _Atomic(struct trace_log *) current;
-static char path_of_log[PATH_MAX];
+static char variable[sizeof VARIABLE + PATH_MAX] = VARIABLE;
 
 extern char **environ;
 
@@ -32,7 +32,8 @@ static struct trace_log *map(const char *path, uint64_t *ret_size)
     if (fd < 0)
         return NULL;
     void *memory = NULL;
-    if (raw_fstat(fd, &status) == 0 && status.st_size >= (off_t)sizeof(struct trace_log)) {
+    if (raw_fstat(fd, &status) == 0 &&
+        status.st_size >= (off_t)sizeof(struct trace_log)) {
         *ret_size = (uint64_t)status.st_size;
         memory = raw_mmap(*ret_size, MAP_SHARED, fd);
     }
@@ -49,14 +50,14 @@ void log_attach(void)
     struct trace_log *before = NULL;
     uint64_t size = 0;
     const char *path = environment_names();
-    if (path != NULL && path[0] == '/' && strlen(path) < sizeof path_of_log)
+    if (path != NULL && path[0] == '/' && strlen(path) < PATH_MAX)
         mapped = map(path, &size);
     if (mapped != NULL && !trace_log_valid(mapped, size)) {
         raw_munmap(mapped, size);
         mapped = NULL;
     }
     if (mapped != NULL)
-        memcpy(path_of_log, path, strlen(path) + 1);
+        memcpy(variable + sizeof VARIABLE - 1, path, strlen(path) + 1);
     if (!atomic_compare_exchange_strong(&current, &before, mapped ? mapped : &nothing)) {
         if (mapped != NULL)
             raw_munmap(mapped, size);
@@ -76,9 +77,9 @@ struct trace_log *log_current(void)
     return log == &nothing ? NULL : log;
 }
 
-const char *log_path(void)
+const char *log_variable(void)
 {
-    return log_current() != NULL ? path_of_log : NULL;
+    return variable;
 }
 
 void log_lose(struct trace_log *log)
@@ -88,7 +89,8 @@ void log_lose(struct trace_log *log)
 
 /* ---- which paths are told ---- */
 
-static bool lies_in(const char *path, size_t length, const char *folder, size_t folder_length)
+static bool lies_in(const char *path, size_t length, const char *folder,
+                    size_t folder_length)
 {
     return length >= folder_length && memcmp(path, folder, folder_length) == 0 &&
            (path[folder_length] == '\0' || path[folder_length] == '/');
@@ -125,8 +127,8 @@ static uint32_t hash_of(unsigned kind, const char *path, size_t length)
     return (uint32_t)(hash * 0xff51afd7ed558ccdu >> 32);
 }
 
-static bool same(const struct trace_log *log, uint64_t slot, const struct trace_record *record,
-                 const char *path)
+static bool same(const struct trace_log *log, uint64_t slot,
+                 const struct trace_record *record, const char *path)
 {
     if (slot >> 32 != record->hash)
         return false;
@@ -141,8 +143,8 @@ static bool same(const struct trace_log *log, uint64_t slot, const struct trace_
 
 /* Is RECORD, about PATH, told already? With VALUE not 0 it is entered where it is not. A table that
  * is too full to find a place in costs a repeated record, not a lost one. */
-static bool known(struct trace_log *log, const struct trace_record *record, const char *path,
-                  uint64_t value)
+static bool known(struct trace_log *log, const struct trace_record *record,
+                  const char *path, uint64_t value)
 {
     _Atomic uint64_t *table = (_Atomic uint64_t *)(void *)((char *)log + log->table);
     for (uint64_t i = 0; i < PROBES; i++) {
@@ -168,12 +170,15 @@ static void identify(struct trace_record *record, const struct stat *seen)
     record->seen.device = (uint64_t)seen->st_dev;
     record->seen.inode = (uint64_t)seen->st_ino;
     record->seen.size = (uint64_t)seen->st_size;
-    record->seen.mtime_ns = (int64_t)seen->st_mtim.tv_sec * 1000000000 + seen->st_mtim.tv_nsec;
-    record->seen.ctime_ns = (int64_t)seen->st_ctim.tv_sec * 1000000000 + seen->st_ctim.tv_nsec;
+    record->seen.mtime_ns =
+        (int64_t)seen->st_mtim.tv_sec * 1000000000 + seen->st_mtim.tv_nsec;
+    record->seen.ctime_ns =
+        (int64_t)seen->st_ctim.tv_sec * 1000000000 + seen->st_ctim.tv_nsec;
     record->seen.mode = seen->st_mode;
 }
 
-static struct trace_record *reserve(struct trace_log *log, uint32_t length, uint64_t *ret_at)
+static struct trace_record *reserve(struct trace_log *log, uint32_t length,
+                                    uint64_t *ret_at)
 {
     *ret_at = atomic_fetch_add_explicit(&log->head, length, memory_order_relaxed);
     if (*ret_at > log->capacity || length > log->capacity - *ret_at) {
@@ -184,7 +189,8 @@ static struct trace_record *reserve(struct trace_log *log, uint32_t length, uint
 }
 
 /* HEAD is a record without its path. */
-static void append(struct trace_log *log, const struct trace_record *head, const char *path)
+static void append(struct trace_log *log, const struct trace_record *head,
+                   const char *path)
 {
     uint64_t at = 0;
     uint32_t length = (uint32_t)(sizeof *head + head->path_length + 1 + TRACE_ALIGN - 1) /
@@ -192,7 +198,8 @@ static void append(struct trace_log *log, const struct trace_record *head, const
     struct trace_record *record = reserve(log, length, &at);
     if (record == NULL)
         return;
-    memcpy((char *)record + sizeof record->length, (const char *)head + sizeof head->length,
+    memcpy((char *)record + sizeof record->length,
+           (const char *)head + sizeof head->length,
            offsetof(struct trace_record, path) - sizeof head->length);
     memcpy(record->path, path, head->path_length);
     record->path[head->path_length] = '\0';
@@ -201,8 +208,8 @@ static void append(struct trace_log *log, const struct trace_record *head, const
         record->kind = 0; /* another process was quicker: its record is the one */
 }
 
-void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail, const char *path,
-                size_t length, const struct stat *seen)
+void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
+                const char *path, size_t length, const struct stat *seen)
 {
     if (kind != TRACE_UNSEEN && !wanted(log, path, length))
         return;

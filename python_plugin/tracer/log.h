@@ -32,20 +32,21 @@ enum { TRACE_VERSION = 1, TRACE_ALIGN = 8 };
 /* Paths are absolute and real: the links in their folders are followed, and the last one too where
  * the call followed it; each link on the way has a TRACE_LINK of its own. */
 enum trace_kind {
-    TRACE_READ = 1,     /* its content was opened for reading, or is still in what was written */
-    TRACE_WROTE,        /* created, truncated, opened for writing; mode, owner or times were set */
-    TRACE_FOUND,        /* asked for with its time stamps (stat) */
-    TRACE_EXISTS,       /* asked for, no time stamps seen (access, chdir, a folder opened) */
-    TRACE_ABSENT,       /* asked for or opened, and not there */
-    TRACE_LINK,         /* a symbolic link that was followed or read */
-    TRACE_LISTING,      /* a folder's names were listed */
-    TRACE_EXEC,         /* a program that was started, a script, and the interpreter it names */
+    TRACE_READ =
+        1,       /* its content was opened for reading, or is still in what was written */
+    TRACE_WROTE, /* created, truncated, opened for writing; mode, owner or times were set */
+    TRACE_FOUND,   /* asked for with its time stamps (stat) */
+    TRACE_EXISTS,  /* asked for, no time stamps seen (access, chdir, a folder opened) */
+    TRACE_ABSENT,  /* asked for or opened, and not there */
+    TRACE_LINK,    /* a symbolic link that was followed or read */
+    TRACE_LISTING, /* a folder's names were listed */
+    TRACE_EXEC, /* a program that was started, a script, and the interpreter it names */
     TRACE_LIBRARY,      /* loaded by the dynamic linker */
     TRACE_RENAMED_FROM, /* a name that moved away; `seen` is what it was before */
     TRACE_RENAMED_TO,
     TRACE_REMOVED,
-    TRACE_MADE,         /* a folder was made: what is in it belongs to the run */
-    TRACE_UNSEEN,       /* from here on something happens that the log does not tell; see below */
+    TRACE_MADE,   /* a folder was made: what is in it belongs to the run */
+    TRACE_UNSEEN, /* from here on something happens that the log does not tell; see below */
     TRACE_KINDS
 };
 
@@ -55,8 +56,8 @@ enum trace_unseen {
     TRACE_PRIVILEGED, /* set-user-ID, set-group-ID or file capabilities: nothing is preloaded */
     TRACE_FOREIGN,    /* for another machine or another libc */
     TRACE_UNREADABLE, /* may be run but not be looked into */
-    TRACE_ELSEWHERE,  /* the process changed its root or its mounts: names mean something else */
-    TRACE_INSIDE,     /* libc looked at files by itself, in a way that is not followed */
+    TRACE_ELSEWHERE, /* the process changed its root or its mounts: names mean something else */
+    TRACE_INSIDE, /* libc looked at files by itself, in a way that is not followed */
 };
 
 struct trace_identity {
@@ -66,16 +67,18 @@ struct trace_identity {
 };
 
 struct trace_record {
-    _Atomic uint32_t length; /* of all of it, a multiple of TRACE_ALIGN; 0: not published */
-    uint8_t kind;            /* enum trace_kind; 0: somebody told the same at the same time */
-    uint8_t detail;          /* enum trace_unseen */
+    _Atomic uint32_t
+        length;     /* of all of it, a multiple of TRACE_ALIGN; 0: not published */
+    uint8_t kind;   /* enum trace_kind; 0: somebody told the same at the same time */
+    uint8_t detail; /* enum trace_unseen */
     uint16_t path_length;
     uint32_t pid;
     uint32_t hash;
     bool has_seen;
     uint8_t unused[7];
-    struct trace_identity seen; /* of what is at the path; zeros where has_seen is false */
-    char path[];                /* and a zero byte */
+    struct trace_identity
+        seen;    /* of what is at the path; zeros where has_seen is false */
+    char path[]; /* and a zero byte */
 };
 
 struct trace_log {
@@ -88,16 +91,19 @@ struct trace_log {
     uint64_t slots;    /* in it, a power of two */
     uint64_t unused[2];
     /* From here on everybody writes. */
-    _Atomic uint64_t head;     /* bytes of records reserved; may pass capacity */
-    _Atomic uint64_t epoch;    /* grows when a link or a folder changed: names may lead elsewhere */
-    _Atomic uint32_t lost;     /* records that were not told */
-    _Atomic uint32_t launched; /* traceable programs started; the daemon counts its own in */
+    _Atomic uint64_t head; /* bytes of records reserved; may pass capacity */
+    _Atomic uint64_t
+        epoch; /* grows when a link or a folder changed: names may lead elsewhere */
+    _Atomic uint32_t lost; /* records that were not told */
+    _Atomic uint32_t
+        launched; /* traceable programs started; the daemon counts its own in */
     _Atomic uint32_t attached; /* programs that found the log */
     uint32_t unused_too;
 };
 
 _Static_assert(sizeof(struct trace_log) == 96, "the layout is read from other languages");
-_Static_assert(offsetof(struct trace_record, path) == 72, "the layout is read from other languages");
+_Static_assert(offsetof(struct trace_record, path) == 72,
+               "the layout is read from other languages");
 
 /* Filters: strings one behind the other, each ended by a zero byte: '+' or '-' and a real folder
  * without a slash at its end ("/" itself is just the sign). The longest that a path is in
@@ -107,19 +113,23 @@ static inline const char *trace_log_filters(const struct trace_log *log)
     return (const char *)(log + 1);
 }
 
-static inline const struct trace_record *trace_log_at(const struct trace_log *log, uint64_t at)
+static inline const struct trace_record *trace_log_at(const struct trace_log *log,
+                                                      uint64_t at)
 {
     return (const void *)((const char *)log + log->records + at);
 }
 
 /* Makes an empty log of SIZE bytes at MEMORY, which must be zeroed. FILTERS as above, LENGTH bytes
  * of them. False: too small. */
-static inline bool trace_log_format(void *memory, uint64_t size, const char *filters, uint32_t length)
+static inline bool trace_log_format(void *memory, uint64_t size, const char *filters,
+                                    uint32_t length)
 {
     struct trace_log *log = (struct trace_log *)memory;
-    uint64_t records = (sizeof *log + length + TRACE_ALIGN - 1) / TRACE_ALIGN * TRACE_ALIGN;
+    uint64_t records =
+        (sizeof *log + length + TRACE_ALIGN - 1) / TRACE_ALIGN * TRACE_ALIGN;
     uint64_t slots = 64;
-    while (slots * 2 * 64 <= size) /* a record has some 120 bytes: never more than half full */
+    while (slots * 2 * 64 <=
+           size) /* a record has some 120 bytes: never more than half full */
         slots *= 2;
     if (size < records + slots * sizeof(uint64_t) + 4096)
         return false;
@@ -137,12 +147,13 @@ static inline bool trace_log_format(void *memory, uint64_t size, const char *fil
 /* Is this a log, and does all of it lie within SIZE bytes? */
 static inline bool trace_log_valid(const struct trace_log *log, uint64_t size)
 {
-    return size >= sizeof *log && log->magic == TRACE_MAGIC && log->version == TRACE_VERSION &&
-           log->slots != 0 && (log->slots & (log->slots - 1)) == 0 && log->slots <= size / 8 &&
+    return size >= sizeof *log && log->magic == TRACE_MAGIC &&
+           log->version == TRACE_VERSION && log->slots != 0 &&
+           (log->slots & (log->slots - 1)) == 0 && log->slots <= size / 8 &&
            log->table <= size - log->slots * 8 && log->records <= log->table &&
            log->capacity <= log->table - log->records && log->records >= sizeof *log &&
-           log->filters <= log->records - sizeof *log && log->records % TRACE_ALIGN == 0 &&
-           log->table % TRACE_ALIGN == 0;
+           log->filters <= log->records - sizeof *log &&
+           log->records % TRACE_ALIGN == 0 && log->table % TRACE_ALIGN == 0;
 }
 
 /* Where a reader is: {log, 0} at first. It can go on later from where it stopped. */

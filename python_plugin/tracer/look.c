@@ -16,8 +16,8 @@ struct look {
     int fd;       /* what was opened, or -1 */
     unsigned key; /* tells this kind of look from others */
     uint8_t kinds[2];
-    bool doubtful;             /* kinds[0] is EXISTS where something is there, ABSENT where not */
-    bool parent;               /* the folder is what matters, not the name in it */
+    bool doubtful; /* kinds[0] is EXISTS where something is there, ABSENT where not */
+    bool parent;   /* the folder is what matters, not the name in it */
     const struct stat *status; /* identity for kinds[0]; NULL: to be asked */
 };
 
@@ -108,11 +108,13 @@ static size_t parent_of(char *real, size_t length)
 
 /* The real name into scratch->real; its length. For what is open the kernel is asked: when it says
  * what the caller spelled, there was no link on the way, and no more is to be done. */
-static int find_real(struct trace_log *log, const struct look *look, struct scratch *scratch,
-                     const struct stat *opened, bool *ret_passing)
+static int find_real(struct trace_log *log, const struct look *look,
+                     struct scratch *scratch, const struct stat *opened,
+                     bool *ret_passing)
 {
     struct spelled spelled;
-    int result = name_spell(scratch->spelled, scratch->size, look->folder, look->path, &spelled);
+    int result =
+        name_spell(scratch->spelled, scratch->size, look->folder, look->path, &spelled);
     if (result < 0)
         return result;
     size_t kernel = 0;
@@ -121,8 +123,8 @@ static int find_real(struct trace_log *log, const struct look *look, struct scra
     if (kernel == 0 || kernel != spelled.length ||
         memcmp(scratch->kernel, scratch->spelled, kernel) != 0) {
         bool follow = (look->how & LOOK_FOLLOW) != 0 || spelled.slash;
-        result = name_walk(log, scratch, &spelled, follow, mark_of(log, KEY_FOLDER), tell_link,
-                           ret_passing);
+        result = name_walk(log, scratch, &spelled, follow, mark_of(log, KEY_FOLDER),
+                           tell_link, ret_passing);
     }
     if (kernel != 0 && result >= 0) {
         memcpy(scratch->real, scratch->kernel, kernel + 1);
@@ -177,8 +179,10 @@ static void look_do(struct look *look)
     _Alignas(8) char text[256];
     struct spelled spelled;
     uint64_t mark = mark_of(log, look->key);
-    bool fits = name_spell(text, sizeof text, look->folder, look->path, &spelled) == 0;
-    mark ^= (uint64_t)spelled.slash << 27; /* "link" and "link/" are not the same to lstat */
+    bool fits =
+        name_spell_quickly(text, sizeof text, look->folder, look->path, &spelled) == 0;
+    if (fits)
+        mark ^= (uint64_t)spelled.slash << 27; /* "link" and "link/" differ to lstat */
     if (!fits || !cache_has(mark, text, spelled.length))
         if (tell_slowly(log, look) && fits)
             cache_add(mark, text, spelled.length);
@@ -236,7 +240,8 @@ static void look_failed(int folder, const char *path, unsigned how, bool creates
     struct look look = {.folder = folder, .path = path, .how = how, .fd = -1};
     look.kinds[0] = means == MEANS_ABSENT ? TRACE_ABSENT : TRACE_EXISTS;
     look.doubtful = means == MEANS_THERE;
-    if (creates && means == MEANS_ABSENT) { /* it cannot be made there: that was the answer */
+    if (creates &&
+        means == MEANS_ABSENT) { /* it cannot be made there: that was the answer */
         look.how = 0;
         look.parent = true;
         look.doubtful = true;
@@ -244,7 +249,8 @@ static void look_failed(int folder, const char *path, unsigned how, bool creates
     look_kinds(&look);
 }
 
-void look_asked(int folder, const char *path, unsigned how, long result, const struct stat *status)
+void look_asked(int folder, const char *path, unsigned how, long result,
+                const struct stat *status)
 {
     if (result < 0) {
         look_failed(folder, path, how, false);
@@ -252,14 +258,21 @@ void look_asked(int folder, const char *path, unsigned how, long result, const s
     }
     if (path == NULL || path[0] == '\0') /* of a descriptor */
         return;
-    struct look look = {.folder = folder, .path = path, .how = how, .fd = -1, .status = status};
+    struct look look = {
+        .folder = folder, .path = path, .how = how, .fd = -1, .status = status};
     look.kinds[0] = (how & LOOK_WEAK) != 0 ? TRACE_EXISTS : TRACE_FOUND;
     look_kinds(&look);
 }
 
+/* EINVAL: no link, or no room for an answer; the path was not read then, and may be none. */
+static bool is_path(int folder, const char *path)
+{
+    return raw_call(SYS_faccessat, folder, (long)path, 0, 0, 0, 0) != -EFAULT;
+}
+
 void look_read_link(int folder, const char *path, long result)
 {
-    if (result < 0 && errno != EINVAL) {
+    if (result < 0 && (errno != EINVAL || !is_path(folder, path))) {
         look_failed(folder, path, 0, false);
         return;
     }
@@ -296,7 +309,8 @@ bool look_makes(int folder, const char *path, int flags)
 void look_opened(int folder, const char *path, int flags, bool makes, int fd)
 {
     bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
-    unsigned how = (flags & O_NOFOLLOW) != 0 || exclusive ? LOOK_WEAK : LOOK_FOLLOW | LOOK_WEAK;
+    unsigned how =
+        (flags & O_NOFOLLOW) != 0 || exclusive ? LOOK_WEAK : LOOK_FOLLOW | LOOK_WEAK;
     if (is_nameless(flags))
         return;
     if (fd < 0) {
@@ -310,7 +324,8 @@ void look_opened(int folder, const char *path, int flags, bool makes, int fd)
     look_do(&look);
 }
 
-void look_changed(enum trace_kind kind, int folder, const char *path, unsigned how, long result)
+void look_changed(enum trace_kind kind, int folder, const char *path, unsigned how,
+                  long result)
 {
     if (result < 0) {
         look_failed(folder, path, how, kind != TRACE_REMOVED);
@@ -335,8 +350,10 @@ void look_altered(int folder, const char *path, unsigned how, long result,
         look_failed(folder, path, how, false);
         return;
     }
-    struct look look = {.folder = folder, .path = path, .how = how, .fd = -1, .status = before};
-    look.kinds[0] = before != NULL && S_ISREG(before->st_mode) ? TRACE_READ : TRACE_EXISTS;
+    struct look look = {
+        .folder = folder, .path = path, .how = how, .fd = -1, .status = before};
+    look.kinds[0] =
+        before != NULL && S_ISREG(before->st_mode) ? TRACE_READ : TRACE_EXISTS;
     look.kinds[1] = TRACE_WROTE;
     look_kinds(&look);
 }
@@ -344,7 +361,8 @@ void look_altered(int folder, const char *path, unsigned how, long result,
 void look_used(enum trace_kind kind, int folder, const char *path, unsigned how,
                const struct stat *before)
 {
-    struct look look = {.folder = folder, .path = path, .how = how, .fd = -1, .status = before};
+    struct look look = {
+        .folder = folder, .path = path, .how = how, .fd = -1, .status = before};
     look.kinds[0] = (uint8_t)kind;
     look_kinds(&look);
 }

@@ -20,7 +20,7 @@ enum { BUFFERS = 5, POOL = 8, SMALL = 816, LARGE = 2 * PATH_MAX };
 /* A page each: most names are short, and each page touched costs a short process a fault. */
 static _Alignas(4096) char pool[POOL][4096];
 static _Atomic bool taken[POOL];
-_Static_assert(BUFFERS * SMALL <= 4096, "the small buffers share a page");
+_Static_assert(BUFFERS *SMALL <= 4096, "the small buffers share a page");
 
 static struct scratch scratch_over(char *memory, size_t size)
 {
@@ -41,7 +41,8 @@ struct scratch scratch_take(bool large)
     for (int i = 0; !large && i < POOL; i++)
         if (!atomic_exchange(&taken[i], true))
             return scratch_over(pool[i], SMALL);
-    return scratch_over(raw_mmap(BUFFERS * LARGE, MAP_PRIVATE | MAP_ANONYMOUS, -1), LARGE);
+    return scratch_over(raw_mmap(BUFFERS * LARGE, MAP_PRIVATE | MAP_ANONYMOUS, -1),
+                        LARGE);
 }
 
 void scratch_give(struct scratch *scratch)
@@ -123,7 +124,8 @@ static size_t next_name(const char **at, const char **ret_name)
     return (size_t)(*at - *ret_name);
 }
 
-static bool put_name(char *to, size_t *length, size_t size, const char *name, size_t name_length)
+static bool put_name(char *to, size_t *length, size_t size, const char *name,
+                     size_t name_length)
 {
     if (*length + name_length + 2 > size)
         return false;
@@ -141,7 +143,8 @@ static void pad(char *to, size_t length)
     while (length % 8 != 0);
 }
 
-int name_spell(char *to, size_t size, int folder, const char *path, struct spelled *ret_spelled)
+int name_spell(char *to, size_t size, int folder, const char *path,
+               struct spelled *ret_spelled)
 {
     size_t length = 0;
     const char *name = path;
@@ -152,7 +155,9 @@ int name_spell(char *to, size_t size, int folder, const char *path, struct spell
         int result = name_of_folder(folder, to, size);
         if (result < 0)
             return result;
-        length = result == 1 ? 0 : (size_t)result; /* "/" is written as nothing while it grows */
+        length = result == 1
+                     ? 0
+                     : (size_t)result; /* "/" is written as nothing while it grows */
     }
     const char *at = path;
     while ((name_length = next_name(&at, &name)) != 0) {
@@ -168,12 +173,41 @@ int name_spell(char *to, size_t size, int folder, const char *path, struct spell
     return 0;
 }
 
+/* The folder's name costs a readlink in /proc, its number much less; and it keeps its name unless
+ * that is told (epoch). */
+static int spell_by_number(char *to, size_t size, int folder, const char *path,
+                           struct spelled *ret_spelled)
+{
+    struct stat status;
+    size_t length = strlen(path);
+    size_t head = 1 + sizeof status.st_dev + sizeof status.st_ino;
+    if (head + length + 8 > size)
+        return -ENAMETOOLONG;
+    if (raw_fstat(folder, &status) != 0)
+        return -EBADF;
+    to[0] = '#'; /* no path begins like this */
+    memcpy(to + 1, &status.st_dev, sizeof status.st_dev);
+    memcpy(to + 1 + sizeof status.st_dev, &status.st_ino, sizeof status.st_ino);
+    memcpy(to + head, path, length);
+    pad(to, head + length);
+    *ret_spelled = (struct spelled){.length = head + length};
+    return 0;
+}
+
+int name_spell_quickly(char *to, size_t size, int folder, const char *path,
+                       struct spelled *ret_spelled)
+{
+    if (folder != AT_FDCWD && path[0] != '/' && path[0] != '\0')
+        return spell_by_number(to, size, folder, path, ret_spelled);
+    return name_spell(to, size, folder, path, ret_spelled);
+}
+
 /* ---- walking ---- */
 
 struct walk {
     struct trace_log *log;
     struct scratch *scratch;
-    size_t length; /* of scratch->real */
+    size_t length;  /* of scratch->real */
     const char *at; /* in scratch->rest: what is still to go */
     int links;
     bool passing;
@@ -186,7 +220,7 @@ static void go_up(struct walk *walk)
     walk->scratch->real[walk->length] = '\0';
 }
 
-/* What a link says goes before what is still to go. */
+/* What a link says goes before what is still to go. 1: there is more to do. */
 static int follow_link(struct walk *walk, size_t target)
 {
     struct scratch *scratch = walk->scratch;
@@ -203,7 +237,7 @@ static int follow_link(struct walk *walk, size_t target)
     memcpy(scratch->rest, scratch->target, target);
     scratch->rest[target] = '/';
     walk->at = scratch->rest;
-    return 0;
+    return 1;
 }
 
 static bool more_to_go(const char *at)
@@ -222,8 +256,8 @@ static int put_the_rest(struct walk *walk)
         if (is_up(name, length))
             return 0;
     while ((length = next_name(&walk->at, &name)) != 0)
-        if (!is_dot(name, length) &&
-            !put_name(walk->scratch->real, &walk->length, walk->scratch->size, name, length))
+        if (!is_dot(name, length) && !put_name(walk->scratch->real, &walk->length,
+                                               walk->scratch->size, name, length))
             return -ENAMETOOLONG;
     return 0;
 }
@@ -291,10 +325,12 @@ static void start(struct walk *walk, const struct spelled *spelled, uint64_t mar
 }
 
 /* The walk met no link in the folder, and the folder is there. */
-static void remember_folder(const struct walk *walk, const struct spelled *spelled, uint64_t mark)
+static void remember_folder(const struct walk *walk, const struct spelled *spelled,
+                            uint64_t mark)
 {
     struct scratch *scratch = walk->scratch;
-    size_t length = (size_t)(last_slash(scratch->spelled, spelled->length) - scratch->spelled);
+    size_t length =
+        (size_t)(last_slash(scratch->spelled, spelled->length) - scratch->spelled);
     if (length == 0 || walk->length <= length ||
         memcmp(scratch->spelled, scratch->real, walk->length) != 0)
         return;
@@ -304,8 +340,9 @@ static void remember_folder(const struct walk *walk, const struct spelled *spell
         cache_add(mark, scratch->target, length);
 }
 
-int name_walk(struct trace_log *log, struct scratch *scratch, const struct spelled *spelled,
-              bool follow, uint64_t mark, name_link *tell, bool *ret_passing)
+int name_walk(struct trace_log *log, struct scratch *scratch,
+              const struct spelled *spelled, bool follow, uint64_t mark, name_link *tell,
+              bool *ret_passing)
 {
     struct walk walk = {.log = log, .scratch = scratch};
     int result = 0;

@@ -67,9 +67,11 @@ static inline long raw_readlink(const char *path, char *to, size_t size)
     return raw_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)to, (long)size, 0, 0);
 }
 
-static inline int raw_stat(int folder, const char *path, struct stat *ret_status, int flags)
+static inline int raw_stat(int folder, const char *path, struct stat *ret_status,
+                           int flags)
 {
-    return (int)raw_call(SYS_newfstatat, folder, (long)path, (long)ret_status, flags, 0, 0);
+    return (int)raw_call(SYS_newfstatat, folder, (long)path, (long)ret_status, flags, 0,
+                         0);
 }
 
 static inline int raw_fstat(int fd, struct stat *ret_status)

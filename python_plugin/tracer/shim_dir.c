@@ -49,24 +49,26 @@ static void listed_by_name(int folder, const char *path, int result)
         look_changed(TRACE_LISTING, folder, path, LOOK_FOLLOW, 0);
 }
 
-#define SCANDIR(name, type)                                                                    \
-    PUBLIC int name(const char *restrict path, type ***restrict names,                         \
-                    int (*select)(const type *), int (*compare)(const type **, const type **)) \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int result = real(path, names, select, compare);                                       \
-        listed_by_name(AT_FDCWD, path, result);                                                \
-        return result;                                                                         \
+#define SCANDIR(name, type)                                                              \
+    PUBLIC int name(const char *restrict path, type ***restrict names,                   \
+                    int (*select)(const type *),                                         \
+                    int (*compare)(const type **, const type **))                        \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int result = real(path, names, select, compare);                                 \
+        listed_by_name(AT_FDCWD, path, result);                                          \
+        return result;                                                                   \
     }
 
-#define SCANDIRAT(name, type)                                                                  \
-    PUBLIC int name(int folder, const char *restrict path, type ***restrict names,             \
-                    int (*select)(const type *), int (*compare)(const type **, const type **)) \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int result = real(folder, path, names, select, compare);                               \
-        listed_by_name(folder, path, result);                                                  \
-        return result;                                                                         \
+#define SCANDIRAT(name, type)                                                            \
+    PUBLIC int name(int folder, const char *restrict path, type ***restrict names,       \
+                    int (*select)(const type *),                                         \
+                    int (*compare)(const type **, const type **))                        \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int result = real(folder, path, names, select, compare);                         \
+        listed_by_name(folder, path, result);                                            \
+        return result;                                                                   \
     }
 
 SCANDIR(scandir, struct dirent)
@@ -132,8 +134,8 @@ PUBLIC int glob(const char *restrict pattern, int flags, int (*failed)(const cha
     return result;
 }
 
-PUBLIC int glob64(const char *restrict pattern, int flags, int (*failed)(const char *, int),
-                  glob64_t *restrict found)
+PUBLIC int glob64(const char *restrict pattern, int flags,
+                  int (*failed)(const char *, int), glob64_t *restrict found)
 {
     REAL(glob64);
     if ((flags & GLOB_ALTDIRFUNC) != 0 || log_current() == NULL)
@@ -165,24 +167,25 @@ static __thread __nftw_func_t nftw_function;
 static __thread int walk_base;
 
 /* Paths are told as seen from where the walk began, wherever it has gone since (FTW_CHDIR). */
-static void visited(const char *path, const struct stat *status, int type)
+static void visited(const char *path, int type)
 {
     if (type == FTW_D || type == FTW_DP)
-        look_changed(TRACE_LISTING, walk_base, path, 0, 0);
+        look_changed(TRACE_LISTING, walk_base, path, LOOK_FOLLOW, 0);
     else if (type != FTW_NS)
-        look_asked(walk_base, path, 0, 0, NULL);
-    (void)status;
+        look_asked(walk_base, path, type == FTW_SL || type == FTW_SLN ? 0 : LOOK_FOLLOW,
+                   0, NULL);
 }
 
 static int ftw_visit(const char *path, const struct stat *status, int type)
 {
-    visited(path, status, type);
+    visited(path, type);
     return ftw_function(path, status, type);
 }
 
-static int nftw_visit(const char *path, const struct stat *status, int type, struct FTW *where)
+static int nftw_visit(const char *path, const struct stat *status, int type,
+                      struct FTW *where)
 {
-    visited(path, status, type);
+    visited(path, type);
     return nftw_function(path, status, type, where);
 }
 
@@ -200,24 +203,24 @@ static void base_close(int base, int outer)
     errno = error;
 }
 
-#define FTW(name, function_type, keep, visit, parameters, arguments)                           \
-    PUBLIC int name parameters                                                                 \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int base = base_open();                                                                \
-        if (base < 0)                                                                          \
-            return real arguments;                                                             \
-        __typeof__(keep) outer = keep; /* a walk within a walk */                              \
-        int outer_base = walk_base;                                                            \
-        keep = (__typeof__(keep))function;                                                     \
-        walk_base = base;                                                                      \
-        function = (function_type)visit;                                                       \
-        int result = real arguments;                                                           \
-        keep = outer;                                                                          \
-        base_close(base, outer_base);                                                          \
-        if (result < 0)                                                                        \
-            look_listed(AT_FDCWD, path, -1);                                                   \
-        return result;                                                                         \
+#define FTW(name, function_type, keep, visit, parameters, arguments)                     \
+    PUBLIC int name parameters                                                           \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int base = base_open();                                                          \
+        if (base < 0)                                                                    \
+            return real arguments;                                                       \
+        __typeof__(keep) outer = keep; /* a walk within a walk */                        \
+        int outer_base = walk_base;                                                      \
+        keep = (__typeof__(keep))function;                                               \
+        walk_base = base;                                                                \
+        function = (function_type)visit;                                                 \
+        int result = real arguments;                                                     \
+        keep = outer;                                                                    \
+        base_close(base, outer_base);                                                    \
+        if (result < 0)                                                                  \
+            look_listed(AT_FDCWD, path, -1);                                             \
+        return result;                                                                   \
     }
 
 FTW(ftw, __ftw_func_t, ftw_function, ftw_visit,
@@ -233,18 +236,24 @@ FTW(nftw64, __nftw64_func_t, nftw_function, nftw_visit,
 
 /* ---- fts: hands out one thing after the other, seen from the folder it is in now ---- */
 
-#define FTS_READ(name, tree, entry_type)                                                       \
-    PUBLIC entry_type *name(tree *walk)                                                        \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        entry_type *entry = real(walk);                                                        \
-        if (entry == NULL)                                                                     \
-            return entry;                                                                      \
-        if (entry->fts_info == FTS_D)                                                          \
-            look_changed(TRACE_LISTING, AT_FDCWD, entry->fts_accpath, 0, 0);                   \
-        else if (entry->fts_info != FTS_DP && entry->fts_info != FTS_NS)                       \
-            look_asked(AT_FDCWD, entry->fts_accpath, 0, 0, NULL);                              \
-        return entry;                                                                          \
+static void fts_visited(const char *path, int info)
+{
+    if (info == FTS_D)
+        look_changed(TRACE_LISTING, AT_FDCWD, path, LOOK_FOLLOW, 0);
+    else if (info != FTS_DP && info != FTS_NS)
+        look_asked(AT_FDCWD, path, info == FTS_SL || info == FTS_SLNONE ? 0 : LOOK_FOLLOW,
+                   0, NULL);
+}
+
+#define FTS_READ(name, tree, entry_type)                                                 \
+    PUBLIC entry_type *name(tree *walk)                                                  \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        entry_type *entry = real(walk);                                                  \
+        if (entry == NULL)                                                               \
+            return entry;                                                                \
+        fts_visited(entry->fts_accpath, entry->fts_info);                                \
+        return entry;                                                                    \
     }
 
 FTS_READ(fts_read, FTS, FTSENT)

@@ -16,63 +16,63 @@ int __openat_2(int folder, const char *path, int flags);
 int __openat64_2(int folder, const char *path, int flags);
 
 /* The mode is there only where a file may be made. */
-#define TAKE_MODE(flags, mode)                                                                 \
-    mode_t mode = 0;                                                                           \
-    if (((flags) & O_CREAT) != 0 || ((flags) & O_TMPFILE) == O_TMPFILE) {                      \
-        va_list list;                                                                          \
-        va_start(list, flags);                                                                 \
-        mode = va_arg(list, mode_t);                                                           \
-        va_end(list);                                                                          \
-    }                                                                                          \
+#define TAKE_MODE(flags, mode)                                                           \
+    mode_t mode = 0;                                                                     \
+    if (((flags)&O_CREAT) != 0 || ((flags)&O_TMPFILE) == O_TMPFILE) {                    \
+        va_list list;                                                                    \
+        va_start(list, flags);                                                           \
+        mode = va_arg(list, mode_t);                                                     \
+        va_end(list);                                                                    \
+    }                                                                                    \
     (void)0
 
-#define OPEN(name)                                                                             \
-    PUBLIC int name(const char *path, int flags, ...)                                          \
-    {                                                                                          \
-        TAKE_MODE(flags, mode);                                                                \
-        REAL(name);                                                                            \
-        bool makes = look_makes(AT_FDCWD, path, flags);                                        \
-        int fd = real(path, flags, mode);                                                      \
-        look_opened(AT_FDCWD, path, flags, makes, fd);                                         \
-        return fd;                                                                             \
+#define OPEN(name)                                                                       \
+    PUBLIC int name(const char *path, int flags, ...)                                    \
+    {                                                                                    \
+        TAKE_MODE(flags, mode);                                                          \
+        REAL(name);                                                                      \
+        bool makes = look_makes(AT_FDCWD, path, flags);                                  \
+        int fd = real(path, flags, mode);                                                \
+        look_opened(AT_FDCWD, path, flags, makes, fd);                                   \
+        return fd;                                                                       \
     }
 
-#define OPENAT(name)                                                                           \
-    PUBLIC int name(int folder, const char *path, int flags, ...)                              \
-    {                                                                                          \
-        TAKE_MODE(flags, mode);                                                                \
-        REAL(name);                                                                            \
-        bool makes = look_makes(folder, path, flags);                                          \
-        int fd = real(folder, path, flags, mode);                                              \
-        look_opened(folder, path, flags, makes, fd);                                           \
-        return fd;                                                                             \
+#define OPENAT(name)                                                                     \
+    PUBLIC int name(int folder, const char *path, int flags, ...)                        \
+    {                                                                                    \
+        TAKE_MODE(flags, mode);                                                          \
+        REAL(name);                                                                      \
+        bool makes = look_makes(folder, path, flags);                                    \
+        int fd = real(folder, path, flags, mode);                                        \
+        look_opened(folder, path, flags, makes, fd);                                     \
+        return fd;                                                                       \
     }
 
-#define OPEN_2(name)                                                                           \
-    PUBLIC int name(const char *path, int flags)                                               \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int fd = real(path, flags);                                                            \
-        look_opened(AT_FDCWD, path, flags, false, fd);                                         \
-        return fd;                                                                             \
+#define OPEN_2(name)                                                                     \
+    PUBLIC int name(const char *path, int flags)                                         \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int fd = real(path, flags);                                                      \
+        look_opened(AT_FDCWD, path, flags, false, fd);                                   \
+        return fd;                                                                       \
     }
 
-#define OPENAT_2(name)                                                                         \
-    PUBLIC int name(int folder, const char *path, int flags)                                   \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int fd = real(folder, path, flags);                                                    \
-        look_opened(folder, path, flags, false, fd);                                           \
-        return fd;                                                                             \
+#define OPENAT_2(name)                                                                   \
+    PUBLIC int name(int folder, const char *path, int flags)                             \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int fd = real(folder, path, flags);                                              \
+        look_opened(folder, path, flags, false, fd);                                     \
+        return fd;                                                                       \
     }
 
-#define CREAT(name)                                                                            \
-    PUBLIC int name(const char *path, mode_t mode)                                             \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int fd = real(path, mode);                                                             \
-        look_opened(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, false, fd);                  \
-        return fd;                                                                             \
+#define CREAT(name)                                                                      \
+    PUBLIC int name(const char *path, mode_t mode)                                       \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int fd = real(path, mode);                                                       \
+        look_opened(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, false, fd);            \
+        return fd;                                                                       \
     }
 
 OPEN(open)
@@ -111,30 +111,30 @@ static int flags_of(const char *mode)
     return flags;
 }
 
-#define FOPEN(name)                                                                            \
-    PUBLIC FILE *name(const char *restrict path, const char *restrict mode)                    \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int flags = flags_of(mode);                                                            \
-        bool makes = flags >= 0 && look_makes(AT_FDCWD, path, flags);                          \
-        FILE *file = real(path, mode);                                                         \
-        if (flags >= 0)                                                                        \
-            look_opened(AT_FDCWD, path, flags, makes, file != NULL ? fileno(file) : -1);       \
-        return file;                                                                           \
+#define FOPEN(name)                                                                      \
+    PUBLIC FILE *name(const char *restrict path, const char *restrict mode)              \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int flags = flags_of(mode);                                                      \
+        bool makes = flags >= 0 && look_makes(AT_FDCWD, path, flags);                    \
+        FILE *file = real(path, mode);                                                   \
+        if (flags >= 0)                                                                  \
+            look_opened(AT_FDCWD, path, flags, makes, file != NULL ? fileno(file) : -1); \
+        return file;                                                                     \
     }
 
 /* Without a path only the mode is changed, or the same file opened anew. */
-#define FREOPEN(name)                                                                          \
-    PUBLIC FILE *name(const char *restrict path, const char *restrict mode,                    \
-                      FILE *restrict stream)                                                   \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int flags = path != NULL ? flags_of(mode) : -1;                                        \
-        bool makes = flags >= 0 && look_makes(AT_FDCWD, path, flags);                          \
-        FILE *file = real(path, mode, stream);                                                 \
-        if (flags >= 0)                                                                        \
-            look_opened(AT_FDCWD, path, flags, makes, file != NULL ? fileno(file) : -1);       \
-        return file;                                                                           \
+#define FREOPEN(name)                                                                    \
+    PUBLIC FILE *name(const char *restrict path, const char *restrict mode,              \
+                      FILE *restrict stream)                                             \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int flags = path != NULL ? flags_of(mode) : -1;                                  \
+        bool makes = flags >= 0 && look_makes(AT_FDCWD, path, flags);                    \
+        FILE *file = real(path, mode, stream);                                           \
+        if (flags >= 0)                                                                  \
+            look_opened(AT_FDCWD, path, flags, makes, file != NULL ? fileno(file) : -1); \
+        return file;                                                                     \
     }
 
 FOPEN(fopen)
@@ -144,13 +144,13 @@ FREOPEN(freopen64)
 
 /* ---- temporary files: the template has its name once they are made ---- */
 
-#define MADE(name, parameters, arguments)                                                      \
-    PUBLIC int name parameters                                                                 \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int fd = real arguments;                                                               \
-        look_opened(AT_FDCWD, path, O_CREAT | O_EXCL | O_RDWR, true, fd);                      \
-        return fd;                                                                             \
+#define MADE(name, parameters, arguments)                                                \
+    PUBLIC int name parameters                                                           \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int fd = real arguments;                                                         \
+        look_opened(AT_FDCWD, path, O_CREAT | O_EXCL | O_RDWR, true, fd);                \
+        return fd;                                                                       \
     }
 
 MADE(mkstemp, (char *path), (path))
@@ -163,8 +163,9 @@ MADE(mkostemps, (char *path, int suffix, int flags), (path, suffix, flags))
 MADE(mkostemps64, (char *path, int suffix, int flags), (path, suffix, flags))
 
 /* What posix_spawn will open in the child, where nobody hears it: told now, as it is now. */
-PUBLIC int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict actions, int fd,
-                                            const char *restrict path, int flags, mode_t mode)
+PUBLIC int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict actions,
+                                            int fd, const char *restrict path, int flags,
+                                            mode_t mode)
 {
     REAL(posix_spawn_file_actions_addopen);
     int result = real(actions, fd, path, flags, mode);

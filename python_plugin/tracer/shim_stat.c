@@ -15,10 +15,12 @@ int __xstat64(int version, const char *path, struct stat64 *status);
 int __lxstat(int version, const char *path, struct stat *status);
 int __lxstat64(int version, const char *path, struct stat64 *status);
 int __fxstatat(int version, int folder, const char *path, struct stat *status, int flags);
-int __fxstatat64(int version, int folder, const char *path, struct stat64 *status, int flags);
+int __fxstatat64(int version, int folder, const char *path, struct stat64 *status,
+                 int flags);
 /* Behind the headers' inline functions. */
 ssize_t __readlink_chk(const char *path, char *to, size_t size, size_t room);
-ssize_t __readlinkat_chk(int folder, const char *path, char *to, size_t size, size_t room);
+ssize_t __readlinkat_chk(int folder, const char *path, char *to, size_t size,
+                         size_t room);
 char *__realpath_chk(const char *path, char *to, size_t room);
 
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64), "one layout for both");
@@ -28,50 +30,51 @@ static unsigned how_of(int flags)
     return (flags & AT_SYMLINK_NOFOLLOW) != 0 ? 0 : LOOK_FOLLOW;
 }
 
-#define STAT(name, type, how)                                                                  \
-    PUBLIC int name(const char *restrict path, type *restrict status)                          \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int result = real(path, status);                                                       \
-        look_asked(AT_FDCWD, path, how, result, (const void *)status);                         \
-        return result;                                                                         \
+#define STAT(name, type, how)                                                            \
+    PUBLIC int name(const char *restrict path, type *restrict status)                    \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int result = real(path, status);                                                 \
+        look_asked(AT_FDCWD, path, how, result, (const void *)status);                   \
+        return result;                                                                   \
     }
 
-#define FSTATAT(name, type)                                                                    \
-    PUBLIC int name(int folder, const char *restrict path, type *restrict status, int flags)   \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int result = real(folder, path, status, flags);                                        \
-        look_asked(folder, path, how_of(flags), result, (const void *)status);                 \
-        return result;                                                                         \
+#define FSTATAT(name, type)                                                              \
+    PUBLIC int name(int folder, const char *restrict path, type *restrict status,        \
+                    int flags)                                                           \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int result = real(folder, path, status, flags);                                  \
+        look_asked(folder, path, how_of(flags), result, (const void *)status);           \
+        return result;                                                                   \
     }
 
-#define XSTAT(name, type, how)                                                                 \
-    PUBLIC int name(int version, const char *path, type *status)                               \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int result = real(version, path, status);                                              \
-        look_asked(AT_FDCWD, path, how, result, (const void *)status);                         \
-        return result;                                                                         \
+#define XSTAT(name, type, how)                                                           \
+    PUBLIC int name(int version, const char *path, type *status)                         \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int result = real(version, path, status);                                        \
+        look_asked(AT_FDCWD, path, how, result, (const void *)status);                   \
+        return result;                                                                   \
     }
 
-#define FXSTATAT(name, type)                                                                   \
-    PUBLIC int name(int version, int folder, const char *path, type *status, int flags)        \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int result = real(version, folder, path, status, flags);                               \
-        look_asked(folder, path, how_of(flags), result, (const void *)status);                 \
-        return result;                                                                         \
+#define FXSTATAT(name, type)                                                             \
+    PUBLIC int name(int version, int folder, const char *path, type *status, int flags)  \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int result = real(version, folder, path, status, flags);                         \
+        look_asked(folder, path, how_of(flags), result, (const void *)status);           \
+        return result;                                                                   \
     }
 
 /* Called by PATH alone, sees no time stamps. */
-#define WEAK(name, parameters, arguments)                                                      \
-    PUBLIC int name parameters                                                                 \
-    {                                                                                          \
-        REAL(name);                                                                            \
-        int result = real arguments;                                                           \
-        look_asked(AT_FDCWD, path, LOOK_FOLLOW | LOOK_WEAK, result, NULL);                     \
-        return result;                                                                         \
+#define WEAK(name, parameters, arguments)                                                \
+    PUBLIC int name parameters                                                           \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int result = real arguments;                                                     \
+        look_asked(AT_FDCWD, path, LOOK_FOLLOW | LOOK_WEAK, result, NULL);               \
+        return result;                                                                   \
     }
 
 STAT(stat, struct stat, LOOK_FOLLOW)
@@ -100,11 +103,25 @@ PUBLIC int statx(int folder, const char *restrict path, int flags, unsigned mask
 WEAK(access, (const char *path, int mode), (path, mode))
 WEAK(euidaccess, (const char *path, int mode), (path, mode))
 WEAK(eaccess, (const char *path, int mode), (path, mode))
-WEAK(chdir, (const char *path), (path))
 WEAK(statfs, (const char *path, struct statfs *status), (path, status))
 WEAK(statfs64, (const char *path, struct statfs64 *status), (path, status))
-WEAK(statvfs, (const char *restrict path, struct statvfs *restrict status), (path, status))
-WEAK(statvfs64, (const char *restrict path, struct statvfs64 *restrict status), (path, status))
+WEAK(statvfs, (const char *restrict path, struct statvfs *restrict status),
+     (path, status))
+WEAK(statvfs64, (const char *restrict path, struct statvfs64 *restrict status),
+     (path, status))
+
+/* Told before: afterwards a relative PATH would be seen from the new folder. */
+PUBLIC int chdir(const char *path)
+{
+    REAL(chdir);
+    struct stat status;
+    if (look_before(AT_FDCWD, path, LOOK_FOLLOW, &status))
+        look_asked(AT_FDCWD, path, LOOK_FOLLOW | LOOK_WEAK, 0, &status);
+    int result = real(path);
+    if (result < 0)
+        look_asked(AT_FDCWD, path, LOOK_FOLLOW | LOOK_WEAK, result, NULL);
+    return result;
+}
 
 PUBLIC int faccessat(int folder, const char *path, int mode, int flags)
 {
@@ -124,7 +141,8 @@ PUBLIC ssize_t readlink(const char *restrict path, char *restrict to, size_t siz
     return result;
 }
 
-PUBLIC ssize_t readlinkat(int folder, const char *restrict path, char *restrict to, size_t size)
+PUBLIC ssize_t readlinkat(int folder, const char *restrict path, char *restrict to,
+                          size_t size)
 {
     REAL(readlinkat);
     ssize_t result = real(folder, path, to, size);
@@ -140,7 +158,8 @@ PUBLIC ssize_t __readlink_chk(const char *path, char *to, size_t size, size_t ro
     return result;
 }
 
-PUBLIC ssize_t __readlinkat_chk(int folder, const char *path, char *to, size_t size, size_t room)
+PUBLIC ssize_t __readlinkat_chk(int folder, const char *path, char *to, size_t size,
+                                size_t room)
 {
     REAL(__readlinkat_chk);
     ssize_t result = real(folder, path, to, size, room);

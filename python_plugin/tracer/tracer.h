@@ -8,7 +8,7 @@
  *   names.c    from what the caller spelled to what the kernel means by it
  *   cache.c    what this process has told already
  *   log.c      the shared log
- *   program.c  what will run when a program is started
+ *   program.c  what will run when a program is started; elf.c reads its headers
  *   attach.c   before main and at the end
  *
  * It runs in other people's programs: in signal handlers, between vfork and exec, on small stacks,
@@ -29,10 +29,10 @@
 struct trace_log *log_current(void);
 /* Attaches to the log that the environment names. Once; later calls are free. */
 void log_attach(void);
-/* The log's path, as the environment named it; NULL: not traced. */
-const char *log_path(void);
-void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail, const char *path,
-                size_t length, const struct stat *seen);
+/* The variable that names the log, as it stands in an environment. */
+const char *log_variable(void);
+void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
+                const char *path, size_t length, const struct stat *seen);
 void log_lose(struct trace_log *log);
 
 /* ---- cache.c ---- */
@@ -56,14 +56,19 @@ struct spelled {
 };
 /* PATH seen from FOLDER, absolute, without "//" and ".", into TO (SIZE bytes, a multiple of 8),
  * zeros behind it up to a multiple of 8. -ENAMETOOLONG: does not fit; other errors: no such folder. */
-int name_spell(char *to, size_t size, int folder, const char *path, struct spelled *ret_spelled);
+int name_spell(char *to, size_t size, int folder, const char *path,
+               struct spelled *ret_spelled);
+/* The same as far as the cache needs it: not always a path, but one name for one thing. */
+int name_spell_quickly(char *to, size_t size, int folder, const char *path,
+                       struct spelled *ret_spelled);
 
 typedef void name_link(struct trace_log *log, const char *link, size_t length);
 /* Follows scratch->spelled as the kernel would, into scratch->real; its length, or -ENAMETOOLONG.
  * LINK is told each link. MARK is the cache's mark for "a folder without links". Passing: it led
  * through a link in /proc, and means something else the next time. */
-int name_walk(struct trace_log *log, struct scratch *scratch, const struct spelled *spelled,
-              bool follow, uint64_t mark, name_link *link, bool *ret_passing);
+int name_walk(struct trace_log *log, struct scratch *scratch,
+              const struct spelled *spelled, bool follow, uint64_t mark, name_link *link,
+              bool *ret_passing);
 /* What the kernel calls FD; 0: it has no name. */
 size_t name_of_fd(int fd, char *to, size_t size);
 
@@ -73,7 +78,8 @@ enum {
     LOOK_WEAK = 2,   /* the caller sees no time stamps */
 };
 /* After the call: RESULT is what it returned, errno what it left. */
-void look_asked(int folder, const char *path, unsigned how, long result, const struct stat *status);
+void look_asked(int folder, const char *path, unsigned how, long result,
+                const struct stat *status);
 void look_read_link(int folder, const char *path, long result);
 /* FD: the descriptor that came of it, or -1. With PATH "" FOLDER is itself what is meant. */
 void look_listed(int folder, const char *path, int fd);
@@ -81,7 +87,8 @@ void look_listed(int folder, const char *path, int fd);
 bool look_makes(int folder, const char *path, int flags);
 void look_opened(int folder, const char *path, int flags, bool makes, int fd);
 /* KIND: WROTE, REMOVED, MADE, RENAMED_TO. */
-void look_changed(enum trace_kind kind, int folder, const char *path, unsigned how, long result);
+void look_changed(enum trace_kind kind, int folder, const char *path, unsigned how,
+                  long result);
 /* What is at PATH now, before it changes; false: nothing. */
 bool look_before(int folder, const char *path, unsigned how, struct stat *ret_status);
 /* It was there with BEFORE and has been altered, not replaced. */
@@ -95,11 +102,16 @@ void look_unseen(enum trace_unseen why, const char *path);
 void look_names_changed(void);
 
 /* ---- program.c ---- */
-/* PATH is about to be run: tells what it is. True: it will attach itself to the log. */
-bool program_starts(int folder, const char *path);
+enum {
+    PROGRAM_HEARD = 1,     /* it will attach itself to the log */
+    PROGRAM_SANITIZED = 2, /* built with the address sanitizer's shared library */
+};
+/* PATH is about to be run: tells what it is. */
+unsigned program_starts(int folder, const char *path);
 /* The same, looked for in PATH as execvp does. */
-bool program_starts_by_name(const char *name);
-void program_launched(bool traceable, int count);
+unsigned program_starts_by_name(const char *name);
+/* COUNT of them were started (-1: it failed after all). */
+void program_launched(unsigned program, int count);
 
 /* ---- attach.c ---- */
 /* What the dynamic linker has loaded until now, told anew when something was loaded. */
@@ -111,13 +123,13 @@ const char *attach_library(void);
 /* ---- the next definition of a function ---- */
 /* Looked up when first used: most programs use few of them. */
 void next_find(void *ret_function, const char *name);
-#define REAL(name)                                                                             \
-    static __typeof__(&name) known_##name;                                                     \
-    __typeof__(&name) real = __atomic_load_n(&known_##name, __ATOMIC_RELAXED);                 \
-    if (real == NULL) {                                                                        \
-        next_find((void *)&real, #name);                                                       \
-        __atomic_store_n(&known_##name, real, __ATOMIC_RELAXED);                               \
-    }                                                                                          \
+#define REAL(name)                                                                       \
+    static __typeof__(&name) known_##name;                                               \
+    __typeof__(&name) real = __atomic_load_n(&known_##name, __ATOMIC_RELAXED);           \
+    if (real == NULL) {                                                                  \
+        next_find((void *)&real, #name);                                                 \
+        __atomic_store_n(&known_##name, real, __ATOMIC_RELAXED);                         \
+    }                                                                                    \
     (void)0
 
 #endif

@@ -143,7 +143,9 @@ def apply(house, step):
             while_running(house, rest[0])
         elif name == "kill":
             kill(house)
-        elif name in ("start", "stop", "pause", "resume", "restart", "wait"):
+        elif name == "wait":
+            house.ctl("wait", "--timeout", "60")
+        elif name in ("start", "stop", "pause", "resume", "restart"):
             house.ctl(name)
     except OSError:
         pass
@@ -415,4 +417,6 @@ class Editor:
             return self.several(1) + [["kill"]] + self.several(2) + [["start"]]
         if kind < 0.98:
             return [["stop"]] + self.several(4) + [["start"]]
-        return [["pause"]] + self.several(3) + [["resume"]]
+        steps = [["write", step[1], step[2], "place"] if step[0] == "two" else step
+                 for step in self.several(3) if step[0] != "wait"]  # who is paused does not come to rest
+        return [["pause"]] + steps + [["resume"]]

@@ -151,8 +151,8 @@ class Fresh:
     def key(self):
         """Of all that a test can see of the tree."""
         digest = hashlib.sha256()
-        roots = [self.root, os.path.join(os.path.dirname(self.root), "outside.txt")]
-        for top in roots:
+        beside = os.path.dirname(self.root)
+        for top in (self.root, os.path.join(beside, "outside.txt"), os.path.join(beside, "other")):
             for path in sorted(self._walk(top)):
                 status = os.lstat(path)
                 digest.update(repr((path, status.st_mode)).encode())

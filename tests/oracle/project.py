@@ -71,7 +71,7 @@ LOOKS = {
     "is_link": "os.path.islink('data/current')",
     "outside": "read('data/outside')",
     "executed": "scope('scripts/run0.py')",
-    "run": "sorted(map(str, __import__('runpy').run_path('scripts/run0.py').items()))[-1]",
+    "run": "__import__('runpy').run_path('scripts/run0.py')['VALUE']",
     "exists": "os.path.exists('{flag}')",
     "is_folder": "os.path.isdir('{flag}')",
     "access": "os.access('{flag}', os.R_OK)",

@@ -42,7 +42,8 @@ class House:
         for name in ("SNIFFER_SOCKET", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
             self.environment.pop(name, None)
         self.environment.update(XDG_RUNTIME_DIR=runtime, HOME=self.base,
-                                SNIFFER_PLUGIN=os.path.join(SOURCE, "python_plugin"))
+                                SNIFFER_PLUGIN=os.path.join(SOURCE, "python_plugin"),
+                                SNIFFER_TRACE_LIBRARY=os.path.join(BUILD, "libsniffer_trace.so"))
         if settings is not None:
             python = "" if "python =" in settings else 'python = "%s"\n' % PYTHON
             self.write("pyproject.toml", "[tool.sniffer]\n" + python + settings)

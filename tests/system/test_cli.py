@@ -686,9 +686,11 @@ class Orders(CliTest):
         self.house.wait(code=0)
 
     def events(self, *topics):
+        # Who runs in the background of a shell is born deaf to SIGINT.
         program = subprocess.Popen([CTL, "-C", self.house.root, "events", *topics],
                                    env=self.house.environment, stdout=subprocess.PIPE,
-                                   universal_newlines=True)
+                                   universal_newlines=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.addCleanup(program.stdout.close)
         self.addCleanup(program.wait)
         self.addCleanup(program.kill)
