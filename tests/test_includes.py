@@ -21,6 +21,7 @@ ROOMS = {
     "daemon": {"daemon/base", "proto", "daemon/watch", "daemon/sched", "daemon/tree", "daemon/index",
                "daemon/config", "daemon/worker", "daemon/serve", "daemon/engine"},
     "client": {"proto"},
+    "python_plugin/tracer": set(),
 }
 VOCABULARY = "proto/words.h"
 

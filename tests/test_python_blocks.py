@@ -790,6 +790,12 @@ class SelfTest(unittest.TestCase):
     def test_this_interpreter_is_known(self):
         self.assertIsNone(blocks.self_test())
 
+    def test_it_is_known_without_docstrings_too(self):
+        script = "import sys; sys.path[:0] = %r; from sniffer_plugin import blocks\n" \
+                 "sys.exit(blocks.self_test())" % sys.path[:2]
+        run = subprocess.run([sys.executable, "-B", "-OO", "-c", script], stderr=subprocess.PIPE)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+
     def test_a_blind_fingerprint_is_noticed(self):
         plain = blocks._interface
         cases = {

@@ -133,7 +133,8 @@ CASES = {
         "mon = sys.monitoring\nmon.use_tool_id(1, 'cov')\n"
         "mon.register_callback(1, mon.events.PY_START, lambda *_: mon.DISABLE)\n"
         "mon.set_events(1, mon.events.PY_START)\nm.target()\n"
-        "mon.set_events(1, 0)\nmon.free_tool_id(1)\nm.other()", {"target", "other"}),
+        "mon.set_events(1, 0)\nmon.register_callback(1, mon.events.PY_START, None)\n"
+        "mon.free_tool_id(1)\nm.other()", {"target", "other"}),
     "another tool sees everything anew": (
         "def target(): pass\ndef other(): pass", "", "m.target()\nsys.monitoring.restart_events()\n"
         "m.target()\nm.other()", {"target", "other"}),
@@ -194,8 +195,11 @@ class ExecutedTest(CaseBase):
                 space = self.space(m=module)
                 exec(before, space)
                 tracer = self.tracer()
-                exec(under, space)
-                self.assertTrue(tracer.stop())
+                try:
+                    exec(under, space)
+                finally:
+                    whole = tracer.stop()
+                self.assertTrue(whole)
                 self.assertEqual(self.names(tracer),
                                  {PLAIN_NAMES.get(name, name) for name in expected})
                 # What was seen is found again among the blocks of the source.
@@ -269,9 +273,28 @@ class ExecutedTest(CaseBase):
         self.tracer()
         self.assertEqual([sys.monitoring.get_tool(tool) for tool in (0, 1, 2)], [None] * 3)
 
-    def test_the_id_is_given_back(self):
+    def test_the_id_is_given_back_clean(self):
+        monitoring = sys.monitoring
         self.tracer().stop()
-        self.assertEqual([sys.monitoring.get_tool(tool) for tool in range(6)], [None] * 6)
+        self.assertEqual([monitoring.get_tool(tool) for tool in range(6)], [None] * 6)
+        for tool in range(6):
+            monitoring.use_tool_id(tool, "other")
+            self.addCleanup(monitoring.free_tool_id, tool)
+            self.assertEqual(monitoring.get_events(tool), 0)
+            for event in (monitoring.events.PY_START, monitoring.events.PY_RESUME,
+                          monitoring.events.PY_THROW):
+                self.assertIsNone(monitoring.register_callback(tool, event, None))
+
+    def test_code_is_noted_once_and_then_runs_undisturbed(self):
+        module = self.load("def target():\n yield 1\n yield 2")
+        tracer = self.tracer()
+        noted = []
+        note = tracer._note
+        tracer._note = lambda code: noted.append(code.co_name) or note(code)
+        for _ in range(5):
+            list(module.target())
+        tracer.stop()
+        self.assertEqual([name for name in noted if name == "target"], ["target"] * 3)
 
     def test_without_a_free_id_it_says_so(self):
         for tool in range(6):

@@ -326,8 +326,9 @@ class ClassifyTest(NoseCase):
 class FakeDaemon(threading.Thread):
     """Answers one client as the daemon would, and keeps what it was asked."""
 
-    def __init__(self, path, python):
+    def __init__(self, path, python, environment):
         super().__init__(daemon=True)
+        self._environment = environment
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
         self._listener.listen(1)
@@ -343,7 +344,8 @@ class FakeDaemon(threading.Thread):
         for line in stream:
             request = json.loads(line)
             self.asked.append(request)
-            result = {"status": {"python": self._python}, "record.begin": {"run": 18},
+            result = {"status": {"python": self._python},
+                      "record.begin": {"run": 18, "environment": self._environment},
                       "record.end": {}}[request["method"]]
             stream.write(json.dumps({"jsonrpc": "2.0", "id": request["id"],
                                      "result": result}) + "\n")
@@ -352,7 +354,7 @@ class FakeDaemon(threading.Thread):
 
 
 class ByHandTest(NoseCase):
-    def nosetests(self, *args, daemon=True, python=None):
+    def nosetests(self, *args, daemon=True, python=None, other_environment=False):
         env = dict(os.environ, PYTHONPATH=PLUGIN, HOME=self.project.outer,
                    SNIFFER_SOCKET=self.project.outer + "/s")
         server = None
@@ -360,7 +362,14 @@ class ByHandTest(NoseCase):
             version = subprocess.check_output(
                 [PYTHON, "-c", "import sys; print('%d.%d.%d %s' % (*sys.version_info[:3], "
                  "sys.executable))"]).decode().strip()
-            server = FakeDaemon(self.project.outer + "/s", python or version)
+            environment = json.loads(subprocess.check_output(
+                [PYTHON, "-B", "-c", "import json, os, sys, nose; sys.path[0] = os.getcwd()\n"
+                 "from sniffer_plugin.host import environment\n"
+                 "print(json.dumps(environment([], [], 'nose ' + nose.__version__)))"],
+                cwd=self.project.root, env=env))
+            if other_environment:
+                environment[0][1] += " -O"
+            server = FakeDaemon(self.project.outer + "/s", python or version, environment)
             server.start()
         done = subprocess.run([PYTHON, "-B", "-m", "nose", *args], cwd=self.project.root, env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -386,13 +395,16 @@ class ByHandTest(NoseCase):
                           for f in told["files"]},
                          {"test_a.py": [("test_a", "success")],
                           "test_b.py": [("test_b", "failure")]})
-        for file in told["files"]:
-            looks = {(one["kind"], one["path"]) for one in file["looks"]}
-            for pair in (("code", "helper.py"), ("code", "test_a.py"), ("content", "data.txt"), ("presence", "setup.cfg"), ("search", "optparse"),
-                         ("search", "helper")):
-                self.assertIn(pair, looks)
-            self.assertIn("out.txt", file["wrote"])
-            self.assertNotIn(("content", "out.txt"), looks)
+        looks = {(one["kind"], one["path"]) for one in told["looks"]}
+        for pair in (("code", "helper.py"), ("code", "test_a.py"), ("content", "data.txt"),
+                     ("presence", "setup.cfg"), ("search", "optparse"), ("search", "helper")):
+            self.assertIn(pair, looks)
+        self.assertIn("out.txt", told["wrote"])
+        self.assertNotIn(("content", "out.txt"), looks)
+
+    def test_another_environment_is_not_recorded(self):
+        _, asked = self.nosetests("--with-sniffer", other_environment=True)
+        self.assertNotIn("record.end", asked)
 
     def test_single_tests_are_not_told(self):
         _, asked = self.nosetests("--with-sniffer", "test_a.py:test_a")

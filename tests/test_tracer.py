@@ -150,6 +150,10 @@ PYTHON_CASES = {
     "two dir_fds of one number": (
         "for f in ('sub', 'sub/deep'):\n d = os.open(f, 0); os.access('far.txt', 0, dir_fd=d); os.close(d)",
         [("absent", "sub/far.txt"), ("exists", "sub/deep/far.txt")]),
+    "one name below two dir_fds": (
+        "for f in ('sub', 'sub/deep'): os.access('none', 0, dir_fd=os.open(f, 0))",
+        [("absent", "sub/none"), ("absent", "sub/deep/none")]),
+    "up behind nothing": ("os.path.exists('nope/../data.txt')", [("absent", "nope")]),
     "chdir and relative": ("os.chdir('sub'); open('inner.txt')",
                            [("exists", "sub"), ("read", "sub/inner.txt")]),
     "one name from two folders": (
@@ -184,7 +188,6 @@ PYTHON_CASES = {
     "read and write": ("open('data.txt', 'r+')", [("read", "data.txt"), ("wrote", "data.txt")]),
     "make exclusively": ("open('out', 'x')", [("absent", "out"), ("wrote", "out")]),
     "fail to make exclusively": ("try: open('link', 'x')\nexcept OSError: pass", [("link", "link")]),
-    "mkstemp": ("import tempfile; tempfile.mkdtemp(dir='.')", [("made", "")][:0]),
     "rename": ("os.rename('data.txt', 'new')", [("from", "data.txt"), ("to", "new")]),
     "replace": ("os.replace('data.txt', 'other.txt')", [("from", "data.txt"), ("to", "other.txt")]),
     "remove": ("os.remove('data.txt')", [("removed", "data.txt")]),
@@ -255,10 +258,14 @@ PYTHON_CASES = {
     "the shell finds it": ("os.environ['PATH'] = os.getcwd() + ':/usr/bin:/bin'; os.execvp('script', ['script'])",
                            [("exec", "script"), ("read", "data.txt")]),
     "a link that is turned": (
-        "open('way/inner.txt'); os.remove('way'); os.symlink('sub/deep', 'way'); open('way/far.txt')\n"
-        "os.path.exists('way/inner.txt')",
-        [("read", "sub/inner.txt"), ("wrote", "way"), ("read", "sub/deep/far.txt"),
-         ("absent", "sub/deep/inner.txt")]),
+        "os.access('way/none', 0); os.remove('way'); os.symlink('sub/deep', 'way'); os.access('way/none', 0)",
+        [("absent", "sub/none"), ("wrote", "way"), ("absent", "sub/deep/none")]),
+    "a link that is moved": (
+        "os.symlink('sub/deep', 'new'); os.access('way/none', 0); os.rename('new', 'way'); os.access('way/none', 0)",
+        [("absent", "sub/none"), ("to", "way"), ("absent", "sub/deep/none")]),
+    "a link that becomes a folder": (
+        "os.access('way/none', 0); os.remove('way'); os.mkdir('way'); os.access('way/none', 0)",
+        [("absent", "sub/none"), ("made", "way"), ("absent", "way/none")]),
     "a folder that is moved": (
         "os.stat('sub/deep/far.txt'); os.rename('sub/deep', 'sub/new'); os.mkdir('sub/deep')\n"
         "os.path.exists('sub/deep/far.txt')", [("from", "sub/deep"), ("absent", "sub/deep/far.txt")]),
@@ -268,7 +275,6 @@ PYTHON_CASES = {
                        " c.open(p, 0); c.stat(p, None); c.access(p, 0); c.unlink(p); c.rename(p, p)\n"
                        " c.execve(p, None, None); c.chmod(p, 0); c.open(p, 0o100, 0); c.readlink(p, None, 0)", []),
 }
-del PYTHON_CASES["mkstemp"]
 
 
 class PythonLooks(Traced):
@@ -287,6 +293,13 @@ class PythonLooks(Traced):
         told = [(r.kind, r.path) for r in self.log.records]
         self.assertEqual(len(told), len(set(told)))
         self.assertEqual(sorted(self.order("data.txt")), ["found", "read"])
+
+    def test_who_sees_only_what_was_told_adds_nothing(self):
+        code = "os.stat('data.txt'); open('link'); os.listdir('sub'); os.access('nope', 0)"
+        self.python(code)
+        head = self.log.head
+        self.python(code)
+        self.assertEqual((self.log.head, self.log.attached), (head, 2))
 
     def test_order_tells_outputs_from_inputs(self):
         self.python("open('out', 'w').write('x'); open('out').read(); open('data.txt').read(); open('data.txt', 'w')")
@@ -460,8 +473,11 @@ class Programs(Traced):
         self.assertFalse(self.log.whole)
 
     def test_a_program_that_cannot_be_started_is_not_missed(self):
-        self.python("for f in ('nope', 'data.txt'):\n try: os.execv(f, [f])\n except OSError: pass\n"
-                    "try: os.posix_spawn('nope', ['nope'], {})\nexcept OSError: pass")
+        shutil.copyfile("/bin/cat", self.root + "/cat")  # a program, but it may not be run
+        self.python("for f in ('nope', './data.txt', './cat'):\n"
+                    " try: os.execv(f, [f])\n except OSError: pass\n"
+                    " try: os.posix_spawn(f, [f], {})\n except OSError: pass")
+        self.assert_told(("exec", "cat"))
         self.assert_whole()
 
     def test_without_the_variable_nothing_happens(self):

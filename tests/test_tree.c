@@ -356,7 +356,8 @@ START_TEST(a_file_of_the_kernel_is_read_each_time)
     assert_same(state(EVIDENCE_CONTENT, "/proc/version"),
                 truth(EVIDENCE_CONTENT, "/proc/version"));
     ck_assert(!tree_recall(tree, "/proc/version", &memory));
-    struct tree *other = tree_new("/proc/self");
+    autofree char *self = xasprintf("/proc/%d", (int)getpid());
+    struct tree *other = tree_new(self);
     ck_assert_int_eq(prctl(PR_SET_NAME, "one"), 0);
     struct digest one = tree_state(other, EVIDENCE_CONTENT, "comm");
     ck_assert_int_eq(prctl(PR_SET_NAME, "two"), 0);
@@ -405,9 +406,12 @@ END_TEST
 START_TEST(presence_follows_links)
 {
     ck_assert_int_eq(symlink("target", "link"), 0);
-    assert_same(state(EVIDENCE_PRESENCE, "link"), state(EVIDENCE_PRESENCE, "absent"));
+    struct digest before = state(EVIDENCE_PRESENCE, "link");
+    assert_differ(before, state(EVIDENCE_PRESENCE, "absent"));
     put("target", "x");
-    assert_same(state(EVIDENCE_PRESENCE, "link"), state(EVIDENCE_PRESENCE, "target"));
+    assert_differ(state(EVIDENCE_PRESENCE, "link"), before);
+    /* lstat tells it from a file: so must we. */
+    assert_differ(state(EVIDENCE_PRESENCE, "link"), state(EVIDENCE_PRESENCE, "target"));
 }
 END_TEST
 
@@ -462,7 +466,28 @@ START_TEST(no_directory_lists_like_no_other)
     assert_differ(empty, state(EVIDENCE_LISTING, "file"));
     assert_differ(state(EVIDENCE_LISTING, "file"), state(EVIDENCE_LISTING, "absent"));
     ck_assert_int_eq(symlink("empty", "link"), 0);
-    assert_same(empty, state(EVIDENCE_LISTING, "link"));
+    /* Whoever listed "link" when it was a folder did not list what it leads to now. */
+    assert_differ(empty, state(EVIDENCE_LISTING, "link"));
+}
+END_TEST
+
+START_TEST(behind_a_link_lies_another_path)
+{
+    make("real");
+    put("real/a", "x");
+    put("real/mod.py", "");
+    struct digest content = state(EVIDENCE_CONTENT, "real/a");
+    struct digest presence = state(EVIDENCE_PRESENCE, "real/a");
+    struct digest listing = state(EVIDENCE_LISTING, "real");
+    struct digest search = state(EVIDENCE_SEARCH, "real/mod");
+    ck_assert_int_eq(rename("real", "moved"), 0);
+    ck_assert_int_eq(symlink("moved", "real"), 0);
+    assert_differ(state(EVIDENCE_CONTENT, "real/a"), content);
+    assert_differ(state(EVIDENCE_PRESENCE, "real/a"), presence);
+    assert_differ(state(EVIDENCE_LISTING, "real"), listing);
+    assert_differ(state(EVIDENCE_SEARCH, "real/mod"), search);
+    ck_assert_uint_eq(tree_identity(tree, "real/a").mode, 0);
+    assert_same(state(EVIDENCE_CONTENT, "moved/a"), content);
 }
 END_TEST
 
@@ -523,9 +548,12 @@ START_TEST(a_search_sees_a_package_and_what_makes_it_one)
     ck_assert_int_eq(rename("lib/mod", "lib/elsewhere"), 0);
     assert_same(state(EVIDENCE_SEARCH, "lib/mod"), nothing);
     ck_assert_int_eq(symlink("elsewhere", "lib/mod"), 0);
-    assert_same(state(EVIDENCE_SEARCH, "lib/mod"), package);
-    ck_assert_int_eq(unlink("lib/elsewhere/__init__.py"), 0);
-    assert_same(state(EVIDENCE_SEARCH, "lib/mod"), space);
+    struct digest linked = state(EVIDENCE_SEARCH, "lib/mod");
+    assert_differ(linked, nothing);
+    ck_assert_int_eq(unlink("lib/mod"), 0);
+    make("lib/other");
+    ck_assert_int_eq(symlink("other", "lib/mod"), 0);
+    assert_differ(state(EVIDENCE_SEARCH, "lib/mod"), linked);
 }
 END_TEST
 
@@ -837,6 +865,7 @@ static void add_content_tests(Suite *suite)
     tcase_add_test(tests, a_listing_is_names_and_kinds);
     tcase_add_test(tests, a_listing_of_the_root_counts_no_passing_names);
     tcase_add_test(tests, no_directory_lists_like_no_other);
+    tcase_add_test(tests, behind_a_link_lies_another_path);
     tcase_add_test(tests, names_made_at_once_are_listed);
     tcase_add_test(tests, a_search_sees_what_could_be_that_module);
     tcase_add_test(tests, a_search_sees_a_package_and_what_makes_it_one);

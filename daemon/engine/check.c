@@ -179,12 +179,15 @@ static void apply_answer(void *owner, const char *path, int64_t is_test)
     struct engine *engine = owner;
     struct index_file file;
     bool known = index_file(engine->index, path, &file);
+    struct identity identity = tree_identity(engine->tree, path);
     if (!is_test || !tree_knows(engine->tree, path)) {
         if (known)
             pick_remove_file(engine, path);
+        if ((identity.mode & 0111) != 0)
+            strset_add(&engine->programs, path);
         return;
     }
-    struct identity identity = tree_identity(engine->tree, path);
+    strset_remove(&engine->programs, path);
     int64_t id = index_add_file(engine->index, path, identity.size);
     if (id < 0) {
         log_error("cannot add %s to the index: %s", path, strerror((int)-id));

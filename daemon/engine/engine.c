@@ -54,6 +54,7 @@ void engine_free(struct engine *engine)
     strset_finish(&engine->unsorted);
     strset_finish(&engine->asked);
     strset_finish(&engine->loaded);
+    strset_finish(&engine->programs);
     strset_finish(&engine->deferred);
     strset_finish(&engine->hostless);
     settle_finish(&engine->settle);

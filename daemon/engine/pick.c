@@ -345,8 +345,10 @@ static void judge_change(void *owner, const char *path, int64_t entry)
               : change & TREE_VANISHED ? "deleted"
                                        : "changed",
               path);
-    if (is_framework_settings(path))
-        batch->framework_settings = true;
+    bool came_or_went = (change & (TREE_APPEARED | TREE_VANISHED)) != 0;
+    bool package = strncmp(path_base(path), "__init__.", strlen("__init__.")) == 0;
+    if (is_framework_settings(path) || (package && came_or_went))
+        batch->framework_settings = true; /* what lies below a package is sought otherwise */
     if (is_project_settings(path))
         batch->project_settings = true;
     if (strset_has(&engine->loaded, path) || is_top_level_module(path, change))
@@ -356,10 +358,10 @@ static void judge_change(void *owner, const char *path, int64_t entry)
             batch->importable = path;
         sort_later(engine, path);
     }
-    bool executable = (tree_identity(engine->tree, path).mode & 0111) != 0;
-    if ((change & TREE_CHANGED) != 0 &&
-        (executable || strcmp(path_base(path), "__init__.py") == 0))
-        sort_later(engine, path); /* frameworks skip programs; packages may hold tests */
+    /* Frameworks skip programs; packages may hold tests. */
+    bool program = (tree_identity(engine->tree, path).mode & 0111) != 0;
+    if (program || package || strset_has(&engine->programs, path))
+        sort_later(engine, path);
 }
 
 static void collect_file(void *owner, const char *file)

@@ -106,6 +106,7 @@ struct engine {
     struct strset suffixes; /* of files that could be */
     struct strset unsorted; /* could be test files, not asked yet */
     struct strset asked;    /* asked just now */
+    struct strset programs;   /* no test files now, but executable: that may be why */
     int64_t question;       /* id of the last classify */
     bool asking;
     bool sorted;     /* the first answer has come: the set of test files is known */

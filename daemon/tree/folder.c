@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <uthash.h>
 
@@ -158,7 +159,9 @@ static int folder_names(struct folders *folders, const char *absolute,
 {
     struct folder *folder = folder_make(folders, absolute);
     struct identity now;
-    int error = identity_ask_through(absolute, &now);
+    int error = identity_ask(absolute, &now);
+    if (error == 0 && S_ISLNK(now.mode))
+        error = -ELOOP; /* the folder that was looked into is no longer here */
     if (error == 0 && !(folder->sure && identity_equal(&folder->identity, &now))) {
         error = -EAGAIN;
         for (int i = 0; i < TRIES && error == -EAGAIN; i++)
@@ -214,14 +217,20 @@ static bool is_suffix(const char *rest)
            (rest[0] == '.' && length >= 3 && strcmp(rest + length - 3, ".so") == 0);
 }
 
-/* The search asks through links; their own kind in the directory says nothing. */
-static uint32_t kind_through(const char *folder, const struct name *name)
+/* The search asks through links: what a link leads to goes into HASH with the link's own text. */
+static uint32_t hash_offer(struct hash *hash, const char *folder, const struct name *name)
 {
-    if (!S_ISLNK(name->kind))
-        return name->kind;
-    autofree char *path = path_join(folder, name->text);
-    struct identity identity;
-    return identity_ask_through(path, &identity) == 0 ? identity.mode & S_IFMT : 0;
+    uint32_t kind = name->kind;
+    if (S_ISLNK(kind)) {
+        autofree char *path = path_join(folder, name->text);
+        char target[PATH_MAX] = {0};
+        struct identity identity;
+        kind = identity_ask_through(path, &identity) == 0 ? identity.mode & S_IFMT : 0;
+        if (readlink(path, target, sizeof target - 1) > 0)
+            hash_text(hash, target);
+    }
+    hash_name(hash, name->text, kind);
+    return kind;
 }
 
 /* The files in FOLDER that could be STEM go into HASH; *RET_PACKAGE: there is a directory
@@ -241,12 +250,10 @@ static int search_module(struct folders *folders, const char *folder, const char
         bool whole = name->text[length] == '\0';
         if (!whole && !is_suffix(name->text + length))
             continue;
-        uint32_t kind = kind_through(folder, name);
-        if (whole && !S_ISDIR(kind))
+        if (whole && S_ISREG(name->kind))
             continue;
-        if (whole)
+        if (S_ISDIR(hash_offer(hash, folder, name)) && whole)
             *ret_package = true;
-        hash_name(hash, name->text, kind);
     }
     return 0;
 }
@@ -262,7 +269,7 @@ static int search_package(struct folders *folders, const char *folder, struct ha
         const struct name *name = names->items[i];
         if (strncmp(name->text, init, sizeof init - 1) != 0)
             break;
-        hash_name(hash, name->text, kind_through(folder, name));
+        (void)hash_offer(hash, folder, name);
     }
     return 0;
 }
@@ -278,6 +285,8 @@ struct digest folder_search(struct folders *folders, const char *absolute)
         error = search_module(folders, folder, stem, &hash, &package);
     if (error == 0 && package)
         error = search_package(folders, absolute, &hash);
+    if (error == -ELOOP)
+        hash_text(&hash, "the search goes on elsewhere");
     struct digest digest = hash_end(&hash);
     /* A folder that is not there offers nothing, like one that is empty: the import
      * system does not tell them apart either. */

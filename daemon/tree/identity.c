@@ -1,8 +1,15 @@
 #include "daemon/tree/identity.h"
 
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { NS_PER_MS = 1000000 };
 static const int64_t NS_PER_SECOND = 1000000000;
@@ -27,16 +34,42 @@ static int answer(int result, const struct stat *stat, struct identity *ret)
     return 0;
 }
 
+/* The folder of ABSOLUTE, where no link leads to it: a look names the real folder, and a link that
+ * stands there now is something else, whatever it leads to. A descriptor, or -errno. */
+static int open_folder(const char *absolute)
+{
+    autofree char *folder = path_parent(absolute);
+    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_SYMLINKS};
+    long fd = syscall(SYS_openat2, AT_FDCWD, folder, &how, sizeof how);
+    if (fd >= 0)
+        return (int)fd;
+    if (errno != ENOSYS) /* before Linux 5.6 */
+        return -errno;
+    int plain = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return plain >= 0 ? plain : -errno;
+}
+
+static int ask(const char *absolute, int flags, struct identity *ret)
+{
+    struct stat told;
+    const char *base = path_base(absolute);
+    if (base[0] == '\0')
+        return answer(stat(absolute, &told), &told, ret);
+    autoclose int folder = open_folder(absolute);
+    if (folder < 0)
+        return folder;
+    return answer(fstatat(folder, base, &told, flags), &told, ret);
+}
+
 int identity_ask(const char *absolute, struct identity *ret)
 {
-    struct stat stat;
-    return answer(lstat(absolute, &stat), &stat, ret);
+    return ask(absolute, AT_SYMLINK_NOFOLLOW, ret);
 }
 
 int identity_ask_through(const char *absolute, struct identity *ret)
 {
-    struct stat told;
-    return answer(stat(absolute, &told), &told, ret);
+    return ask(absolute, 0, ret);
 }
 
 int identity_ask_open(int fd, struct identity *ret)

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 0 or -errno. */
+/* 0 or -errno. -ELOOP where a link leads to the path's folder: that is another
+ * path, and who asked for this one would be led there. */
 int identity_ask(const char *absolute, struct identity *ret);         /* lstat */
 int identity_ask_through(const char *absolute, struct identity *ret); /* stat */
 int identity_ask_open(int fd, struct identity *ret);                  /* fstat */

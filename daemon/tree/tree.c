@@ -151,9 +151,11 @@ static struct digest content_state(struct tree *tree, const char *path,
     return now.digest;
 }
 
-static struct digest presence_of_nothing(int error)
+/* LINK: whether a link stands there, which leads to nothing we may see. */
+static struct digest presence_of_nothing(int error, bool link)
 {
     struct hash hash = hash_begin("presence");
+    hash_number(&hash, link);
     hash_number(&hash, 0);
     hash_number(&hash, identity_error_is_absence(error) ? 0 : (uint64_t)-error);
     return hash_end(&hash);
@@ -161,7 +163,7 @@ static struct digest presence_of_nothing(int error)
 
 bool tree_was_absent(enum evidence_kind kind, const struct digest *state)
 {
-    struct digest absent = kind == EVIDENCE_PRESENCE ? presence_of_nothing(-ENOENT)
+    struct digest absent = kind == EVIDENCE_PRESENCE ? presence_of_nothing(-ENOENT, false)
                                                      : contents_absent();
     return digest_equal(&absent, state);
 }
@@ -174,12 +176,15 @@ static struct digest presence_state(struct tree *tree, const char *path,
     struct identity link;
     int error = identity_ask_through(absolute, &identity);
     /* A link that leads nowhere is absent to who asks, but its name is there. */
-    tell(&entry->seen->told, error == 0 || identity_ask(absolute, &link) == 0, NULL);
+    bool named = identity_ask(absolute, &link) == 0;
+    bool is_link = named && S_ISLNK(link.mode);
+    tell(&entry->seen->told, error == 0 || named, NULL);
     if (error < 0 && !identity_error_is_answer(error))
         return hash_fresh();
     if (error < 0)
-        return presence_of_nothing(error);
+        return presence_of_nothing(error, is_link);
     struct hash hash = hash_begin("presence");
+    hash_number(&hash, is_link);
     hash_number(&hash, identity.mode);
     if (S_ISREG(identity.mode)) {
         hash_number(&hash, (uint64_t)identity.size);

@@ -106,10 +106,10 @@ def _enclosing(key: str) -> Iterator[str]:
         yield key
 
 
-def _compile(source: str | bytes) -> CodeType:
+def _compile(source: str | bytes, optimize: int = -1) -> CodeType:
     with warnings.catch_warnings():  # they were shown, or will be, when the module is imported
         warnings.simplefilter("ignore")
-        return compile(source, "<blocks>", "exec", dont_inherit=True)
+        return compile(source, "<blocks>", "exec", dont_inherit=True, optimize=optimize)
 
 
 # -- from a code object to its blocks ----------------------------------------------------------
@@ -289,9 +289,9 @@ def self_test() -> str | None:
     """None, or what a fingerprint of this interpreter does not see as it should: then whole files
     are the evidence. Takes a few milliseconds."""
     try:
-        base = read(_TRIED)
+        base = read(_compile(_TRIED, 0))  # with docstrings, whatever this process does
         for before, after, expected in _TRIALS:
-            new = fingerprints(_TRIED.replace(before, after, 1))
+            new = fingerprints(_compile(_TRIED.replace(before, after, 1), 0))
             told = changed(base.digests, new, base.digests)
             # A function's docstring and signature may show in its own digest as well.
             if not set(expected) <= set(told) or bool(told) != bool(expected) or (

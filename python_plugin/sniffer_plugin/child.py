@@ -141,12 +141,28 @@ def _clean_process() -> None:
     sys.modules["__main__"] = main
 
 
-def _evict_shadowed(root: str, borrowed: frozenset[str]) -> None:
-    """Modules that only the host needed, and whose name the project has too: the project's import
-    must find its own, as it would in a process without a host."""
-    names = {name for name in {entry.partition(".")[0] for entry in posix.listdir(root)} & borrowed
-             if os.path.isfile("%s/%s.py" % (root, name))
-             or os.path.isfile("%s/%s/__init__.py" % (root, name))}
+def _searched_folders(root: str, file: str) -> list[str]:
+    """Where nose looks for modules besides the root, or may do so once there are packages."""
+    folders = [root + "/lib", root + "/src"]
+    folder = os.path.dirname(file)
+    while folder.startswith(root + "/"):
+        folders.append(folder)
+        folder = os.path.dirname(folder)
+    return folders
+
+
+def _evict_shadowed(root: str, file: str, borrowed: frozenset[str]) -> None:
+    """Modules that only the host needed, and whose name the project has too in a folder where nose
+    is going to look: the project's import must find its own, as it would without a host."""
+    names = set()
+    for folder in [root, *_searched_folders(root, file)]:
+        try:
+            entries = {entry.partition(".")[0] for entry in posix.listdir(folder)}
+        except OSError:
+            continue
+        names |= {name for name in entries & borrowed
+                  if os.path.isfile("%s/%s.py" % (folder, name))
+                  or os.path.isfile("%s/%s/__init__.py" % (folder, name))}
     for loaded in list(sys.modules):
         if loaded.partition(".")[0] in names:
             del sys.modules[loaded]
@@ -175,7 +191,7 @@ def always(scope: Scope, file: str, host_code, host_searches):  # type: ignore[n
         yield ("content" if seen(init) else "presence"), init, seen(init)
         folder = os.path.dirname(folder)
     for path in nose_runner.settings_files():
-        path = path if path.startswith("/") else scope.root + "/" + path
+        path, _ = scope.real(path if path.startswith("/") else scope.root + "/" + path)
         now = seen(path)
         yield ("content" if now else "presence"), path, now
     for path, now in host_code.items():
@@ -208,10 +224,13 @@ def run(host, order: dict) -> None:  # type: ignore[no-untyped-def, type-arg]
         report = Reporter(host.reports, number)
         tells = Looks(host.looks, number)
         _clean_process()
-        _evict_shadowed(host.scope.root, host.borrowed)
+        _evict_shadowed(host.scope.root, file, host.borrowed)
         forget_finders(host.scope.root)
         recorder = looks.Recorder(host.scope, tells.tell)
         certain = list(always(host.scope, file, host.guard.code, host.guard.searches))
+        certain += [("search", folder + "/" + name, ())
+                    for folder in _searched_folders(host.scope.root, file)
+                    for name in sorted(host.borrowed)]
         tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in certain)
         recorder._told.update((kind, path) for kind, path, _ in certain)
         real, _ = recorder.find(file)

@@ -26,6 +26,7 @@ _open = posix.open
 _read = posix.read
 _close = posix.close
 _fstat = posix.fstat
+_stat = posix.stat
 _write = posix.write
 _rename = posix.rename
 _SUM = 16
@@ -46,11 +47,16 @@ def _contents(path: str) -> tuple[bytes, os.stat_result]:
         _close(fd)
 
 
-def _is_file(path: str) -> bool:
+def _status(path: str) -> os.stat_result | None:
     try:
-        return stat.S_ISREG(posix.stat(path).st_mode)
+        return _stat(path)
     except OSError:
-        return False
+        return None
+
+
+def _is_folder(path: str) -> bool:
+    status = _status(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 class Store:
@@ -122,6 +128,7 @@ class Guard:
         self.store = Store(scope.root + "/.sniffer/bytecode")
         self.code: dict[str, tuple[int, ...] | None] = {}
         self.searches: dict[str, None] = {}
+        self._links: dict[str, tuple[str, ...]] = {}
 
     def install(self) -> None:
         """Replaces SourceLoader.get_code, for a .pyc that is older than it looks must not be
@@ -189,10 +196,9 @@ class Guard:
                 real, links = self.scope.real(self.scope.absolute(folder or "."))
             except OSError:
                 continue
-            if self.scope.owns(real):
-                if _is_file(real):  # a zip file: what it offers is its content
-                    if recorder is not None:
-                        recorder.read(real)
+            if self.scope.owns(real) or (recorder is not None and self.scope.foreign(real)):
+                if recorder is not None and not _is_folder(real):
+                    recorder.read(real)  # a zip file offers its content; what is absent may come
                 else:
                     self._search(recorder, real, links, tail)
             # The folder of the hit counts too: a package beside a module would win.
@@ -207,3 +213,20 @@ class Guard:
         else:
             recorder.links(links)
             recorder.tell("search", where, ())
+            # What a link leads to decides what is offered, and lies elsewhere.
+            for name in self._links_in(real):
+                if name.partition(".")[0] == tail:
+                    with_target = real.rstrip("/") + "/" + name
+                    recorder.asked(with_target, _status(with_target), weak=True)
+
+    def _links_in(self, folder: str) -> tuple[str, ...]:
+        """Names of links in FOLDER, looked up once a run: an import looks for many names."""
+        found = self._links.get(folder)
+        if found is None:
+            try:
+                with looks.quiet(), posix.scandir(folder) as entries:
+                    found = tuple(entry.name for entry in entries if entry.is_symlink())
+            except OSError:
+                found = ()
+            self._links[folder] = found
+        return found

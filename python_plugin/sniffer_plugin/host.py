@@ -481,6 +481,7 @@ class Host:
 def _populate() -> None:
     """Give this process its own copy of the memory that it is going to write to, while nobody
     waits: taken page by page during the run, this costs more than the fork."""
+    before = set(sys.modules)
     try:
         import ctypes
         madvise = ctypes.CDLL(None).madvise
@@ -494,6 +495,8 @@ def _populate() -> None:
                 madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _POPULATE_WRITE)
     except Exception:
         pass  # it only costs time
+    for name in set(sys.modules) - before:
+        del sys.modules[name]  # the tests' own import must search for it
 
 
 def main(argv: list[str], startup: frozenset[str]) -> int:

@@ -111,16 +111,18 @@ class Recorder:
         status = _lstat_or_none(real)
         if self.scope.owns(real):
             self._content(real, status)
-        elif status is not None and stat.S_ISREG(status.st_mode) and self.scope.foreign(real):
-            if linked or not self._passing(real, status):
-                self._content(real, status)
-        elif status is None and linked and self.scope.foreign(real):
+        elif self.scope.foreign(real) and (linked or not self._passing(real, status)):
             self._content(real, status)
 
-    def _passing(self, real: str, status: os.stat_result) -> bool:
-        """A temporary file that came to be during this run."""
-        return (real.startswith(self.scope.temporary + "/")
-                and status.st_ctime >= self._since - 0.05)
+    def _passing(self, real: str, status: os.stat_result | None) -> bool:
+        """A temporary file that came to be during this run, or is not there."""
+        if not self.scope.is_temporary(real):
+            return False
+        return status is None or status.st_ctime >= self._since
+
+    def _counts(self, real: str, status: os.stat_result | None) -> bool:
+        return self.scope.owns(real) or (self.scope.foreign(real)
+                                         and not self._passing(real, status))
 
     def _content(self, real: str, status: os.stat_result | None) -> None:
         if status is None or stat.S_ISREG(status.st_mode):
@@ -134,7 +136,7 @@ class Recorder:
         if isinstance(path, int) and not self._named(path):
             return
         real, _ = self.find(path, dir_fd, follow)
-        if not self.scope.owns(real):
+        if not self._counts(real, status):
             return
         if status is not None and stat.S_ISLNK(status.st_mode):
             self.tell("content", real, identity(status))
@@ -153,11 +155,13 @@ class Recorder:
 
     def listed(self, path: object) -> None:
         real, _ = self.find(path)
-        if self.scope.owns(real):
-            if _lstat_or_none(real) is None:
-                self.tell("presence", real, None)
-            else:
-                self.tell("listing", real, ())
+        status = _lstat_or_none(real)
+        if not self._counts(real, status):
+            return
+        if status is None:
+            self.tell("presence", real, None)
+        else:
+            self.tell("listing", real, ())
 
     # -- writes ----------------------------------------------------------------------------
 
@@ -502,6 +506,18 @@ class _Entry:
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
         return os.stat(self._entry.path, follow_symlinks=follow_symlinks)
 
+    # The listing covers the entry's own kind, but not what a link leads to.
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        if follow_symlinks and self._entry.is_symlink():
+            return genericpath.isdir(self._entry.path)
+        return self._entry.is_dir(follow_symlinks=follow_symlinks)
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+        if follow_symlinks and self._entry.is_symlink():
+            return genericpath.isfile(self._entry.path)
+        return self._entry.is_file(follow_symlinks=follow_symlinks)
+
 
 class _Entries:
     def __init__(self, entries) -> None:  # type: ignore[no-untyped-def]
@@ -530,7 +546,8 @@ class _Scandir(_Wrapped):
         if _recorder is None or isinstance(path, int):
             return entries
         try:
-            inside = _recorder.scope.owns(_recorder.find(path)[0])
+            real = _recorder.find(path)[0]
+            inside = _recorder.scope.owns(real) or _recorder.scope.foreign(real)
         except (OSError, ValueError, TypeError):
             inside = False
         return _Entries(entries) if inside else entries

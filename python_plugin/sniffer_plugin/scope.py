@@ -64,6 +64,12 @@ class Scope:
                 return False
         return not any("/%s/" % name in real for name in _PACKAGES)
 
+    def is_temporary(self, real: str) -> bool:
+        """In the folder for temporary files, and not beside a project that is in there itself."""
+        beside = os.path.dirname(self.root)
+        return _below(real, self.temporary) and (beside == self.temporary
+                                                 or not _below(real, beside))
+
     def strange(self) -> tuple[str, ...]:
         """Folders that are never evidence, but for a root inside them."""
         return self._foreign

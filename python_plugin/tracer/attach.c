@@ -99,8 +99,8 @@ static void read_maps(int fd, char *text, size_t size)
     }
 }
 
-/* From the kernel's list and not the dynamic linker's: that has locks, and this may be a forked child
- * of many threads. */
+/* From the kernel's list and not the dynamic linker's: that has locks, and this may be a forked
+ * child of many threads. */
 void attach_tell_libraries(void)
 {
     int error = errno;
@@ -126,7 +126,7 @@ __attribute__((constructor)) static void begin(void)
     int error = errno;
     find_library();
     if (log_current() != NULL) {
-        /* A program that started without our knowledge (by a raw exec) is told here at the latest. */
+        /* A program that started without our knowledge is told here at the latest. */
         if (look_before(AT_FDCWD, "/proc/self/exe", LOOK_FOLLOW, &status))
             look_used(TRACE_EXEC, AT_FDCWD, "/proc/self/exe", LOOK_FOLLOW, &status);
         dl_iterate_phdr(tell_object, NULL);

@@ -1,7 +1,7 @@
 /* What this process has told already, by the names its callers spell: the common case ends here.
  *
- * Entries are only ever added, by compare-and-swap: no locks, safe in signal handlers and in a vfork
- * child (which shares it with its parent; what either told is told). A full cache is left lying
+ * Entries are only ever added, by compare-and-swap: no locks, safe in signal handlers and in a
+ * vfork child (which shares it with its parent; what either told is told). A full cache is left lying
  * and a new, larger one begun: others may still read in the old one. The first is small, because
  * most processes are short and each page that is touched costs. */
 

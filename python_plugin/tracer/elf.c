@@ -1,4 +1,4 @@
-/* What an ELF file says about how it will be loaded. Read piece by piece: this runs on small stacks. */
+/* What an ELF file says about how it will be loaded. Read piece by piece, for small stacks. */
 
 #include "python_plugin/tracer/elf.h"
 

@@ -32,32 +32,33 @@ enum { TRACE_VERSION = 1, TRACE_ALIGN = 8 };
 /* Paths are absolute and real: the links in their folders are followed, and the last one too where
  * the call followed it; each link on the way has a TRACE_LINK of its own. */
 enum trace_kind {
-    TRACE_READ =
-        1,       /* its content was opened for reading, or is still in what was written */
-    TRACE_WROTE, /* created, truncated, opened for writing; mode, owner or times were set */
+    /* Its content was opened for reading, or is still in what was written. */
+    TRACE_READ = 1,
+    /* Created, truncated, opened for writing; mode, owner or times were set. */
+    TRACE_WROTE,
     TRACE_FOUND,   /* asked for with its time stamps (stat) */
     TRACE_EXISTS,  /* asked for, no time stamps seen (access, chdir, a folder opened) */
     TRACE_ABSENT,  /* asked for or opened, and not there */
     TRACE_LINK,    /* a symbolic link that was followed or read */
     TRACE_LISTING, /* a folder's names were listed */
-    TRACE_EXEC, /* a program that was started, a script, and the interpreter it names */
-    TRACE_LIBRARY,      /* loaded by the dynamic linker */
+    TRACE_EXEC,    /* a program that was started, a script, the interpreter it names */
+    TRACE_LIBRARY, /* loaded by the dynamic linker */
     TRACE_RENAMED_FROM, /* a name that moved away; `seen` is what it was before */
     TRACE_RENAMED_TO,
     TRACE_REMOVED,
     TRACE_MADE,   /* a folder was made: what is in it belongs to the run */
-    TRACE_UNSEEN, /* from here on something happens that the log does not tell; see below */
+    TRACE_UNSEEN, /* something happens that the log does not tell; see below */
     TRACE_KINDS
 };
 
 /* Why something is TRACE_UNSEEN: `detail` of the record. */
 enum trace_unseen {
     TRACE_STATIC = 1, /* no dynamic linker in it: nothing is preloaded */
-    TRACE_PRIVILEGED, /* set-user-ID, set-group-ID or file capabilities: nothing is preloaded */
+    TRACE_PRIVILEGED, /* set-user-ID, set-group-ID, capabilities: nothing is preloaded */
     TRACE_FOREIGN,    /* for another machine or another libc */
-    TRACE_UNREADABLE, /* may be run but not be looked into */
-    TRACE_ELSEWHERE, /* the process changed its root or its mounts: names mean something else */
-    TRACE_INSIDE, /* libc looked at files by itself, in a way that is not followed */
+    TRACE_UNREADABLE, /* may be run but not be looked into; or given no environment */
+    TRACE_ELSEWHERE,  /* the process changed its root or its mounts: names mislead */
+    TRACE_INSIDE,     /* libc looked at files by itself, in a way that is not followed */
 };
 
 struct trace_identity {
@@ -67,8 +68,8 @@ struct trace_identity {
 };
 
 struct trace_record {
-    _Atomic uint32_t
-        length;     /* of all of it, a multiple of TRACE_ALIGN; 0: not published */
+    /* Of all of it, a multiple of TRACE_ALIGN; 0: not published. */
+    _Atomic uint32_t length;
     uint8_t kind;   /* enum trace_kind; 0: somebody told the same at the same time */
     uint8_t detail; /* enum trace_unseen */
     uint16_t path_length;
@@ -76,8 +77,8 @@ struct trace_record {
     uint32_t hash;
     bool has_seen;
     uint8_t unused[7];
-    struct trace_identity
-        seen;    /* of what is at the path; zeros where has_seen is false */
+    /* Of what is at the path; zeros where has_seen is false. */
+    struct trace_identity seen;
     char path[]; /* and a zero byte */
 };
 
@@ -90,14 +91,17 @@ struct trace_log {
     uint64_t table;    /* offset of the table */
     uint64_t slots;    /* in it, a power of two */
     uint64_t unused[2];
-    /* From here on everybody writes. */
-    _Atomic uint64_t head; /* bytes of records reserved; may pass capacity */
-    _Atomic uint64_t
-        epoch; /* grows when a link or a folder changed: names may lead elsewhere */
-    _Atomic uint32_t lost; /* records that were not told */
-    _Atomic uint32_t
-        launched; /* traceable programs started; the daemon counts its own in */
-    _Atomic uint32_t attached; /* programs that found the log */
+    /* From here on everybody writes.
+     * head: bytes of records reserved; may pass capacity.
+     * epoch: grows when a link or a folder changed, since names may lead elsewhere then.
+     * lost: records that were not told.
+     * launched: traceable programs that were started; the daemon counts its own in.
+     * attached: programs that found the log. */
+    _Atomic uint64_t head;
+    _Atomic uint64_t epoch;
+    _Atomic uint32_t lost;
+    _Atomic uint32_t launched;
+    _Atomic uint32_t attached;
     uint32_t unused_too;
 };
 

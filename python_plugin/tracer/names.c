@@ -246,8 +246,8 @@ static bool more_to_go(const char *at)
     return next_name(&at, &name) != 0;
 }
 
-/* Nothing is there: what follows is only a name. With ".." in it that name would lie, and as long as
- * this much is absent the whole is. */
+/* Nothing is there: what follows is only a name. With ".." in it that name would lie, and as long
+ * as this much is absent the whole is. */
 static int put_the_rest(struct walk *walk)
 {
     const char *name = walk->at;

@@ -1,7 +1,7 @@
 /* What will run when a program is started, and will it be heard?
  *
- * The file's first bytes say it: a script names its interpreter, an ELF file its dynamic linker. Where
- * nothing can be preloaded, that is told as TRACE_UNSEEN. */
+ * The file's first bytes say it: a script names its interpreter, an ELF file its dynamic linker.
+ * Where nothing can be preloaded, that is told as TRACE_UNSEEN. */
 
 #include "python_plugin/tracer/elf.h"
 #include "python_plugin/tracer/raw.h"
@@ -13,7 +13,7 @@
 
 enum { INTERPRETERS_MAX = 5, HEAD = 256 };
 
-/* The dynamic linker drops what is preloaded where the program gets rights that its caller lacks. */
+/* The dynamic linker drops what is preloaded where the program gets rights its caller lacks. */
 static bool is_privileged(int fd, const struct stat *status)
 {
     char value[64];

@@ -1,8 +1,8 @@
 /* Programs being started.
  *
- * Whatever environment the child is given, it gets the two variables that make it heard: LD_PRELOAD,
- * ours behind what the user has there (some, as the address sanitizer's, insist on being first), and
- * the log's path. execl and its like take lists, so they are built anew from execve. */
+ * Whatever environment the child is given, it gets the two variables that make it heard:
+ * LD_PRELOAD, ours behind what the user has there (some, as the address sanitizer's, insist on being
+ * first), and the log's path. execl and its like take lists, so they are built anew from execve. */
 
 #include "python_plugin/tracer/raw.h"
 #include "python_plugin/tracer/tracer.h"
@@ -48,8 +48,8 @@ static void vector_drop(struct vector *vector)
         raw_munmap(vector->items, vector->mapped);
 }
 
-/* Small enough for a stack. Nothing in it is mapped in the usual case: a vfork child whose exec goes
- * well would leave that behind in its parent. */
+/* Small enough for a stack. Nothing in it is mapped in the usual case: a vfork child whose exec
+ * goes well would leave that behind in its parent. */
 struct environment {
     struct vector vector;
     char *preload;
@@ -239,8 +239,8 @@ static int start_execveat(void *call, char *const *environment)
     return real(exec->folder, exec->path, exec->arguments, environment, exec->flags);
 }
 
-/* What this process loaded can be asked only now. The count goes up before: the program may be there
- * before we could say so. */
+/* What this process loaded can be asked only now. The count goes up before: the program may be
+ * there before we could say so. */
 static int exec_do(start_function *start, struct exec *exec, char *const *given,
                    unsigned program)
 {

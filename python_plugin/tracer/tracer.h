@@ -55,7 +55,8 @@ struct spelled {
     bool slash; /* ended with a slash: whatever it is must be a folder */
 };
 /* PATH seen from FOLDER, absolute, without "//" and ".", into TO (SIZE bytes, a multiple of 8),
- * zeros behind it up to a multiple of 8. -ENAMETOOLONG: does not fit; other errors: no such folder. */
+ * zeros behind it up to a multiple of 8. -ENAMETOOLONG: does not fit; other errors: there is no
+ * such folder. */
 int name_spell(char *to, size_t size, int folder, const char *path,
                struct spelled *ret_spelled);
 /* The same as far as the cache needs it: not always a path, but one name for one thing. */
