@@ -70,14 +70,17 @@ static json_t *duration(double ms)
     return isfinite(ms) && ms >= 0 ? json_real(ms) : json_null();
 }
 
+/* One package a project: the root itself. */
+#define ROOT_PACKAGE "."
+
 static json_t *test_encode(const struct result_record *record, const char *report_key)
 {
-    return json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o}", "file",
+    return json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s}", "file",
                      wire_path(record->file), "test", wire_text(record->test), "outcome",
                      outcome_names[record->outcome], "current", record->current,
                      "duration_ms", duration(record->duration_ms), "exception",
                      wire_text_or_null(record->exception), report_key,
-                     wire_text_or_null(record->report));
+                     wire_text_or_null(record->report), "package", ROOT_PACKAGE);
 }
 
 json_t *result_encode(const struct result_record *record)
@@ -95,14 +98,14 @@ json_t *file_encode(const struct file_record *record)
     char last_run[32];
     iso_time(record->last_run, last_run);
     return json_pack(
-        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b}", "file", wire_path(record->file),
+        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:s}", "file", wire_path(record->file),
         "state", file_state_names[record->state], "runs", (json_int_t)record->runs,
         "outcome",
         wire_text_or_null(record->has_outcome ? outcome_names[record->outcome] : NULL),
         "duration_ms", record->has_outcome ? duration(record->duration_ms) : json_null(),
         "tests", (json_int_t)record->tests, "last_run",
         wire_text_or_null(record->last_run != 0 ? last_run : NULL), "from_cache",
-        record->from_cache, "flaky", record->flaky);
+        record->from_cache, "flaky", record->flaky, "package", ROOT_PACKAGE);
 }
 
 json_t *evidence_encode(const struct evidence_record *record)

@@ -419,16 +419,16 @@ START_TEST(a_result_survives_any_bytes)
     expect_json(result_encode(&record),
                 "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
                 "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report\":\"caf\\\\xe9\\u001B[31m\\n\"}");
+                "\"report\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\"}");
     expect_json(result_news_encode(&record),
                 "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
                 "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\"}");
+                "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\"}");
     struct result_record plain = {.file = "a.py", .test = "t", .duration_ms = NAN};
     expect_json(
         result_encode(&plain),
         "{\"file\":\"a.py\",\"test\":\"t\",\"outcome\":\"success\",\"current\":false,"
-        "\"duration_ms\":null,\"exception\":null,\"report\":null}");
+        "\"duration_ms\":null,\"exception\":null,\"report\":null,\"package\":\".\"}");
 }
 END_TEST
 
@@ -447,12 +447,12 @@ START_TEST(a_file_tells_what_it_has)
         file_encode(&record),
         "{\"file\":\"a.py\",\"state\":\"current\",\"runs\":3,\"outcome\":\"skipped\","
         "\"duration_ms\":2.5,\"tests\":4,\"last_run\":\"2026-11-23T06:26:56.123Z\","
-        "\"from_cache\":true,\"flaky\":false}");
+        "\"from_cache\":true,\"flaky\":false,\"package\":\".\"}");
     struct file_record fresh = {.file = "a.py", .state = FILE_NEVER_RUN, .flaky = true};
     expect_json(file_encode(&fresh),
                 "{\"file\":\"a.py\",\"state\":\"never_run\",\"runs\":0,\"outcome\":null,"
                 "\"duration_ms\":null,\"tests\":0,\"last_run\":null,\"from_cache\":false,"
-                "\"flaky\":true}");
+                "\"flaky\":true,\"package\":\".\"}");
 }
 END_TEST
 

@@ -91,6 +91,27 @@ void check_facts(struct engine *engine)
     check_ask(engine);
 }
 
+static void judge_shared(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    index_facts_at(engine->index, path, pick_judge, engine);
+    if (!tree_is_shared(engine->tree, path))
+        strset_remove(&engine->shared, path); /* last: PATH is the set's own */
+}
+
+void check_silent(struct engine *engine)
+{
+    if (engine->degraded != NULL) {
+        check_facts(engine);
+        return;
+    }
+    if (strset_count(&engine->shared) == 0)
+        return;
+    strset_each(&engine->shared, judge_shared, engine);
+    pick_turned(engine, NULL);
+}
+
 void check_everything(struct engine *engine)
 {
     index_each_seen(engine->index, remember, engine);

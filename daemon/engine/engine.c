@@ -55,6 +55,7 @@ void engine_free(struct engine *engine)
     strset_finish(&engine->asked);
     strset_finish(&engine->loaded);
     strset_finish(&engine->programs);
+    strset_finish(&engine->shared);
     strset_finish(&engine->deferred);
     strset_finish(&engine->hostless);
     settle_finish(&engine->settle);
@@ -112,6 +113,8 @@ void engine_changed(struct engine *engine, const char *path, bool entry, int64_t
         return;
     run_disturb(engine, path, entry);
     settle_add(&engine->settle, path, entry ? 1 : 0, now);
+    if (path[0] != '/') /* outside the root most is nobody's business */
+        engine->unsettled = true;
 }
 
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now)
@@ -157,10 +160,7 @@ void engine_degraded(struct engine *engine, const char *message)
         log_warning("%s; what is not watched is compared every %d s", message,
                     POLL_MS / 1000);
     replace(&engine->degraded, message);
-    if (message == NULL)
-        engine->poll = INT64_MAX;
-    else if (engine->poll == INT64_MAX)
-        engine->poll = 0;
+    engine->poll = 0;
     json_t *params = json_object();
     json_object_set_new(params, "degraded",
                         message != NULL ? wire_text(message) : json_null());
@@ -337,11 +337,13 @@ int64_t engine_deadline(const struct engine *engine)
 void engine_tick(struct engine *engine, int64_t now)
 {
     if (now >= engine->poll) {
-        check_facts(engine);
-        engine->poll = now + POLL_MS;
+        check_silent(engine);
+        bool silent = engine->degraded != NULL || strset_count(&engine->shared) > 0;
+        engine->poll = silent ? now + POLL_MS : INT64_MAX;
     }
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
+        engine->unsettled = false;
         settle_hold(&engine->settle,
                     false); /* a lock left behind holds up one burst, not all */
         pick_changes(engine, &paths);
@@ -350,10 +352,14 @@ void engine_tick(struct engine *engine, int64_t now)
     turn(engine, now);
 }
 
+bool engine_at_rest(const struct engine *engine)
+{
+    return engine->sorted && !engine->asking && strset_count(&engine->unsorted) == 0 &&
+           !run_some_on(engine) && sched_count_waiting(engine->sched) == 0 &&
+           strset_count(&engine->deferred) == 0;
+}
+
 bool engine_settled(const struct engine *engine)
 {
-    return settle_empty(&engine->settle) && engine->sorted && !engine->asking &&
-           strset_count(&engine->unsorted) == 0 && !run_some_on(engine) &&
-           sched_count_waiting(engine->sched) == 0 &&
-           strset_count(&engine->deferred) == 0;
+    return settle_empty(&engine->settle) && engine_at_rest(engine);
 }

@@ -75,7 +75,7 @@ enum daemon_state news_state(const struct engine *engine)
         return STATE_PAUSED;
     if (!engine->sorted)
         return STATE_CHECKING;
-    return engine_settled(engine) ? STATE_IDLE : STATE_RUNNING;
+    return engine_at_rest(engine) && !engine->unsettled ? STATE_IDLE : STATE_RUNNING;
 }
 
 const char *news_message(const struct engine *engine)

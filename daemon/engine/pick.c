@@ -36,6 +36,17 @@ void pick_judge(void *owner, const struct index_fact *fact)
     bool holds = fact_holds(engine, fact);
     if (holds != fact->holds)
         index_mark(engine->index, fact->id, holds);
+    if (fact->kind == EVIDENCE_CONTENT || fact->kind == EVIDENCE_CODE)
+        pick_shared(engine, fact->path);
+}
+
+void pick_shared(struct engine *engine, const char *path)
+{
+    if (!tree_is_shared(engine->tree, path))
+        return;
+    strset_add(&engine->shared, path);
+    if (engine->poll == INT64_MAX)
+        engine->poll = 0;
 }
 
 /* ---- wanting ---- */
@@ -292,6 +303,8 @@ static void judge_around(struct batch *batch, const char *path)
 
 static bool could_be_imported(const char *path)
 {
+    if (path[0] == '/') /* outside anything may come and go */
+        return false;
     const char *base = path_base(path);
     const char *dot = strrchr(base, '.');
     return dot == NULL || strcmp(dot, ".py") == 0 || strcmp(dot, ".so") == 0 ||

@@ -92,12 +92,14 @@ struct engine {
     struct tree *tree;
     struct sched *sched;
     struct settle settle;
+    bool unsettled; /* a path inside the root waits to be judged */
     struct engine_ports ports;
 
     char *error;    /* tests cannot be run: why, and the mend */
     char *mistaken; /* the settings are wrong: why; the last good ones are in use */
     char *degraded; /* a part of the tree is not watched: it is compared every POLL_MS */
-    int64_t poll;   /* when next; INT64_MAX: all is watched */
+    struct strset shared; /* evidence that has another name, through which it may be written */
+    int64_t poll; /* when to compare next; INT64_MAX: all is watched */
     char *framework, *python;
     bool paused;
     bool root_gone;
@@ -144,6 +146,8 @@ struct engine {
 /* check.c: look at everything; which files are test files */
 void check_everything(struct engine *engine);
 void check_facts(struct engine *engine);
+/* What may have changed without a word: all, or only files with several names. */
+void check_silent(struct engine *engine);
 /* Test files that are no longer there leave, with all that is known of them. */
 void check_removed(struct engine *engine);
 void check_environment(struct engine *engine);
@@ -154,6 +158,8 @@ void check_ask_all(struct engine *engine);
 /* pick.c: from changes to what must run */
 /* An index_visit_fact: does FACT hold now? OWNER is the engine. */
 void pick_judge(void *owner, const struct index_fact *fact);
+/* PATH is evidence: note where nobody would tell that it was written. */
+void pick_shared(struct engine *engine, const char *path);
 void pick_changes(struct engine *engine, struct strset *paths);
 /* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
  * paths to name as reason first. */
@@ -216,6 +222,9 @@ void news_of_results(struct engine *engine, const char *file);
 void news_of_change(struct engine *engine, size_t seen);
 /* Tells what changed since it was told last. */
 void news_flush(struct engine *engine);
+/* Nothing runs, waits or is being asked. */
+bool engine_at_rest(const struct engine *engine);
+/* And every change that was told has been judged. */
 bool engine_settled(const struct engine *engine);
 
 #endif

@@ -216,6 +216,8 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
                        (!item->is_volatile && moved_on(engine, look));
         item->state = tree_state(engine->tree, look->kind, look->path);
         item->holds = !item->unsure;
+        if (look->kind == EVIDENCE_CONTENT || look->kind == EVIDENCE_CODE)
+            pick_shared(engine, look->path);
     }
     for (size_t i = 0; i < engine->environment_count; i++)
         list.items[list.count++] =

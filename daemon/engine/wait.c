@@ -69,8 +69,7 @@ void wait_check(struct engine *engine, int64_t now)
     for (size_t i = 0; i < engine->waiter_count;) {
         struct waiter *waiter = &engine->waiters[i];
         if (waiter->seen < 0 && waiter->cookie == 0 && settle_empty(&engine->settle)) {
-            if (engine->degraded != NULL) /* no cookie speaks for what is not watched */
-                check_facts(engine);
+            check_silent(engine); /* no cookie speaks for what is not watched */
             waiter->seen = now;
         }
         if (waiter->seen >= 0)

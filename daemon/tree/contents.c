@@ -112,6 +112,7 @@ static int look_at_file(const char *absolute, const struct identity *identity,
                         struct contents *memory, struct digest *ret)
 {
     if (memory->sure && identity_equal(&memory->identity, identity)) {
+        memory->identity.links = identity->links;
         *ret = memory->digest;
         return 0;
     }

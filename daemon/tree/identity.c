@@ -30,6 +30,7 @@ static int answer(int result, const struct stat *stat, struct identity *ret)
         .mtime_ns = nanoseconds(stat->st_mtim),
         .ctime_ns = nanoseconds(stat->st_ctim),
         .mode = stat->st_mode,
+        .links = (uint32_t)stat->st_nlink,
     };
     return 0;
 }

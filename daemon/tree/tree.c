@@ -213,6 +213,14 @@ struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char 
     return hash_fresh();
 }
 
+bool tree_is_shared(const struct tree *tree, const char *path)
+{
+    const struct entry *entry = paths_find(&tree->paths, path);
+    return entry != NULL && entry->seen != NULL &&
+           S_ISREG(entry->seen->contents.identity.mode) &&
+           entry->seen->contents.identity.links > 1;
+}
+
 struct identity tree_identity(const struct tree *tree, const char *path)
 {
     autofree char *absolute = path_absolute(tree->root, path);

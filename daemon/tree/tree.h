@@ -33,6 +33,7 @@ struct identity {
     uint64_t device, inode;
     int64_t size, mtime_ns, ctime_ns;
     uint32_t mode;
+    uint32_t links; /* names it has; 0: not known. No part of what identity_equal compares */
 };
 
 bool identity_equal(const struct identity *a, const struct identity *b);
@@ -88,6 +89,10 @@ struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char 
 
 /* Does STATE say that a code, content or presence look found nothing there? */
 bool tree_was_absent(enum evidence_kind kind, const struct digest *state);
+
+/* Has the file that tree_state saw at PATH last another name? Nobody tells what is written through
+ * that one. */
+bool tree_is_shared(const struct tree *tree, const char *path);
 
 /* The identity PATH has now (lstat), freshly asked. Absent: mode 0. */
 struct identity tree_identity(const struct tree *tree, const char *path);

@@ -71,12 +71,12 @@ def tidy(name: str) -> str:
 
 def prune(error: object, where: types.TracebackType | None) -> None:
     """Take the frames of our own wrappers out of a traceback: they are no news to anybody."""
-    own = os.path.dirname(__file__) + "/looks.py"
+    own = tuple(os.path.dirname(__file__) + name for name in ("/looks.py", "/guard.py"))
     known = set()
     while isinstance(error, BaseException) and id(error) not in known:
         known.add(id(error))
         while where is not None and where.tb_next is not None:
-            if where.tb_next.tb_frame.f_code.co_filename == own:
+            if where.tb_next.tb_frame.f_code.co_filename in own:
                 where.tb_next = where.tb_next.tb_next
             else:
                 where = where.tb_next

@@ -77,7 +77,8 @@ class Host:
         self.process = subprocess.Popen(
             command, cwd=project.root, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             pass_fds=(orders, reports, looks), preexec_fn=before_exec,
-            env=dict(os.environ, HOME=project.outer, **(env or {})))
+            env=dict({name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+                     HOME=project.outer, **(env or {})))
         for fd in (orders, reports, looks, output):
             os.close(fd)
         self._unread = {}

@@ -225,6 +225,26 @@ class Changes(HouseTest):
                          {"tests/test_text.py"})
         self.assertEqual(set(self.house.outcomes("tests/test_text.py").values()), {"failure"})
 
+    def test_a_file_written_through_its_other_name_runs_its_user(self):
+        self.house.write("tests/test_text.py", """\
+            def test_words():
+                with open("words.txt") as file:
+                    assert file.read() == "one\\n"
+            """)
+        other = os.path.join(self.house.base, "words")
+        with open(other, "w") as file:
+            file.write("one\n")
+        os.link(other, self.house.path("words.txt"))
+        self.house.wait(code=0)
+        with open(other, "w") as file:
+            file.write("two\n")
+        self.house.wait(code=1)
+        self.house.ctl("restart", code=0)
+        self.house.wait(code=1)
+        with open(other, "w") as file:
+            file.write("one\n")
+        self.house.wait(code=0)
+
     def test_a_module_that_shadows_another_runs_its_user(self):
         self.house.write("tests/test_text.py", """\
             import colorsys
