@@ -295,16 +295,15 @@ static int with_index(const struct options *options, const char *root, const cha
         index_close(index);
         return EXIT_NO_START;
     }
-    error = loop_run(&(struct loop_settings){.root = root,
-                                             .state = state,
-                                             .plugin = plugin,
-                                             .socket = socket,
-                                             .index = index,
-                                             .config = config,
-                                             .jobs = options->jobs,
-                                             .python = options->python,
-                                             .started = started,
-                                             .owner = birth});
+    error = loop_run(&(struct house_settings){.root = root,
+                                              .state = state,
+                                              .plugin = plugin,
+                                              .socket = socket,
+                                              .index = index,
+                                              .config = config,
+                                              .jobs = options->jobs,
+                                              .python = options->python},
+                     started, birth);
     index_close(index);
     return error < 0 ? fail("watch", root, error) : EXIT_SUCCESS;
 }

@@ -1,0 +1,247 @@
+#include "daemon/house.h"
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/joints.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* ---- settings ---- */
+
+static struct pool *make_or_change_pool(struct house *house)
+{
+    const struct config *config = &house->config;
+    size_t count = 0;
+    size_t capacity = 0;
+    const char **argv = NULL;
+    autofree char *python = house->settings.python != NULL
+                                ? xstrdup(house->settings.python)
+                                : config_python(config, house->settings.root);
+    autofree char *host = path_join(house->settings.plugin, "sniffer_host.py");
+    struct {
+        char **items;
+        size_t count, capacity;
+    } owned = {0};
+    const char *const fixed[] = {
+        python, "-B", host, "--root", house->settings.root, "--framework", "nose"};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        argv = xgrow(argv, count, &capacity, sizeof *argv);
+        argv[count++] = fixed[i];
+    }
+    for (int list = 0; list < 2; list++) {
+        char **items = list == 0 ? config->args : config->env;
+        for (size_t i = 0; items != NULL && items[i] != NULL; i++) {
+            owned.items =
+                xgrow(owned.items, owned.count, &owned.capacity, sizeof *owned.items);
+            char *text = xasprintf(list == 0 ? "--arg=%s" : "--env=%s", items[i]);
+            owned.items[owned.count++] = text;
+            argv = xgrow(argv, count, &capacity, sizeof *argv);
+            argv[count++] = text;
+        }
+    }
+    argv = xgrow(argv, count, &capacity, sizeof *argv);
+    argv[count] = NULL;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int jobs = house->settings.jobs != 0 ? house->settings.jobs : config->jobs;
+    struct pool_settings settings = {
+        .argv = argv,
+        .directory = house->settings.root,
+        .jobs = jobs != 0 ? jobs : (processors > 0 ? (int)processors : 1),
+        .timeout_ms = config->timeout_ms};
+    struct pool *pool = house->pool;
+    if (pool != NULL)
+        pool_reconfigure(pool, &settings, house->clock.now());
+    else
+        pool = pool_new(&settings, house->poller, &house->pool_sink);
+    for (size_t i = 0; i < owned.count; i++)
+        free(owned.items[i]);
+    free(owned.items);
+    free(argv);
+    return pool;
+}
+
+static void set_ignore(struct house *house)
+{
+    char **patterns = house->config.ignore;
+    size_t count = 0;
+    while (patterns != NULL && patterns[count] != NULL)
+        count++;
+    ignore_set(house->ignore, (const char *const *)patterns, count);
+}
+
+static void reload(struct house *house)
+{
+    struct config fresh;
+    char *message = NULL;
+    if (config_load(house->settings.root, &fresh, &message) < 0) {
+        engine_configured(house->engine, message, house->clock.now());
+        free(message);
+        return;
+    }
+    bool same = config_equal(&fresh, &house->config);
+    bool same_ignore = config_list_equal(fresh.ignore, house->config.ignore);
+    config_finish(&house->config);
+    house->config = fresh;
+    set_ignore(house);
+    if (!same_ignore)
+        sinks_note(&house->lost, "the ignore setting is another one");
+    engine_configured(house->engine, NULL, house->clock.now());
+    if (same)
+        return;
+    log_info("new settings");
+    make_or_change_pool(house);
+    pool_warm(house->pool, house->clock.now());
+}
+
+/* ---- between two waits ---- */
+
+static bool do_pending(struct house *house)
+{
+    bool any = false;
+    if (house->reload) {
+        house->reload = false;
+        reload(house);
+        any = true;
+    }
+    if (sinks_tell_unfit(house))
+        any = true;
+    if (house->root_changed) {
+        house->root_changed = false;
+        engine_root(house->engine, house->root_there, house->clock.now());
+        any = true;
+    }
+    if (house->lost != NULL) {
+        autofree char *why = house->lost;
+        house->lost = NULL;
+        engine_lost(house->engine, why, house->clock.now());
+        any = true;
+    }
+    if (house->room) {
+        house->room = false;
+        engine_room(house->engine, house->clock.now());
+        any = true;
+    }
+    return any;
+}
+
+void house_catch_up(struct house *house)
+{
+    while (do_pending(house))
+        ;
+}
+
+void house_tick(struct house *house)
+{
+    int64_t now = house->clock.now();
+    if (engine_deadline(house->engine) <= now)
+        engine_tick(house->engine, now);
+    if (pool_deadline(house->pool) <= now)
+        pool_tick(house->pool, now);
+    if (server_deadline(house->server) <= now)
+        server_tick(house->server, now);
+}
+
+int64_t house_deadline(const struct house *house)
+{
+    int64_t deadline = engine_deadline(house->engine);
+    int64_t other = pool_deadline(house->pool);
+    if (other < deadline)
+        deadline = other;
+    other = server_deadline(house->server);
+    return other < deadline ? other : deadline;
+}
+
+void house_reload(struct house *house)
+{
+    house->reload = true;
+}
+
+void house_stop(struct house *house)
+{
+    house->stop = true;
+}
+
+bool house_stopping(const struct house *house)
+{
+    return house->stop;
+}
+
+/* ---- life ---- */
+
+static int open_server(struct house *house)
+{
+    int64_t epoch = 0;
+    int64_t seq = 0;
+    struct index *index = house->settings.index;
+    int error = index_number(index, "epoch", 0, &epoch);
+    if (error < 0)
+        return error;
+    if (epoch == 0) {
+        uint32_t random = 0;
+        if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+            return -EIO;
+        epoch = 1 + (int64_t)random;
+        error = index_set_number(index, "epoch", epoch);
+    }
+    if (error == 0)
+        error = index_number(index, "seq", 0, &seq);
+    if (error < 0)
+        return error;
+    house->server = server_new(&(struct server_settings){.fd = house->settings.socket,
+                                                         .root = house->settings.root,
+                                                         .epoch = epoch,
+                                                         .seq = seq},
+                               house->poller, &house->server_sink);
+    ports_reserve_seq(house);
+    return 0;
+}
+
+int house_open(struct house **ret, const struct house_settings *settings,
+               struct poller *poller, const struct house_clock *clock)
+{
+    struct house *house = xcalloc(1, sizeof *house);
+    *ret = house;
+    house->settings = *settings;
+    house->config = settings->config;
+    house->clock = *clock;
+    house->poller = poller;
+    house->reserved = INT64_MIN;
+    sinks_fill(house);
+    house->ignore = ignore_new(NULL, 0);
+    set_ignore(house);
+    int error = watcher_open(&house->watcher, settings->root, settings->state,
+                             house->ignore, poller, &house->watcher_sink);
+    if (error < 0)
+        return error;
+    struct engine_ports ports = ports_of(house);
+    house->engine = engine_new(settings->root, watcher_backend(house->watcher),
+                               settings->index, &ports);
+    house->pool = make_or_change_pool(house);
+    return open_server(house);
+}
+
+void house_begin(struct house *house)
+{
+    engine_begin(house->engine, house->clock.now());
+}
+
+void house_close(struct house *house)
+{
+    if (house == NULL)
+        return;
+    if (house->server != NULL)
+        index_set_number(house->settings.index, "seq", server_seq(house->server));
+    server_free(house->server, "stop");
+    pool_free(house->pool);
+    watcher_close(house->watcher);
+    engine_free(house->engine);
+    ignore_free(house->ignore);
+    free(house->unfit);
+    free(house->lost);
+    config_finish(&house->config);
+    free(house);
+}

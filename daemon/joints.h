@@ -1,0 +1,43 @@
+#ifndef DAEMON_JOINTS_H
+#define DAEMON_JOINTS_H
+
+/* What house.c, ports.c and sinks.c share and nobody else sees. */
+
+#include "daemon/engine/engine.h"
+#include "daemon/house.h"
+#include "daemon/index/index.h"
+#include "daemon/serve/server.h"
+#include "daemon/watch/watcher.h"
+#include "daemon/worker/pool.h"
+
+struct house {
+    struct house_settings settings;
+    struct house_clock clock;
+    struct poller *poller;
+    struct config config;
+    struct ignore *ignore;
+    struct watcher *watcher;
+    struct pool *pool;
+    struct server *server;
+    struct engine *engine;
+    int64_t reserved; /* sequence numbers up to here are marked as used in the index */
+    struct watcher_sink watcher_sink;
+    struct pool_sink pool_sink;
+    struct server_sink server_sink;
+
+    /* What a room told while another one was being called. */
+    char *unfit, *lost;
+    bool room, root_changed, root_there, reload, stop;
+};
+
+/* ports.c: what the engine asks of the other rooms */
+struct engine_ports ports_of(struct house *house);
+void ports_reserve_seq(struct house *house);
+
+/* sinks.c: what the other rooms tell */
+void sinks_fill(struct house *house);
+/* Passes on what was noted of workers that cannot be had; true where there was something. */
+bool sinks_tell_unfit(struct house *house);
+void sinks_note(char **text, const char *what);
+
+#endif

@@ -1,0 +1,153 @@
+/* What the engine asks of the other rooms. */
+
+#include "daemon/base/log.h"
+#include "daemon/joints.h"
+
+#include <string.h>
+
+/* After a crash numbers go on from a reserved one: no number is ever given out twice. */
+enum { SEQ_RESERVE = 4096 };
+
+static int port_start(void *owner, int64_t run, const char *file)
+{
+    struct house *house = owner;
+    return pool_start(house->pool, run, file, house->clock.now());
+}
+
+static void port_cancel(void *owner, int64_t run)
+{
+    struct house *house = owner;
+    pool_cancel(house->pool, run, house->clock.now());
+}
+
+static int port_classify(void *owner, int64_t id, const char *const *paths, size_t count)
+{
+    struct house *house = owner;
+    return pool_classify(house->pool, id, paths, count);
+}
+
+static void port_warm(void *owner)
+{
+    struct house *house = owner;
+    pool_warm(house->pool, house->clock.now());
+}
+
+static void port_refresh(void *owner)
+{
+    struct house *house = owner;
+    pool_refresh(house->pool, house->clock.now());
+}
+
+static void port_sync(void *owner, uint64_t cookie)
+{
+    struct house *house = owner;
+    watcher_sync(house->watcher, cookie);
+}
+
+static int port_crawl(void *owner, void (*found)(void *, const char *, bool),
+                      void *engine)
+{
+    struct house *house = owner;
+    return watcher_crawl(house->watcher, found, engine);
+}
+
+static void port_follow(void *owner, const char *folder)
+{
+    struct house *house = owner;
+    watcher_follow(house->watcher, folder);
+}
+
+/* Reserved in blocks: the index is written once in many numbers. */
+void ports_reserve_seq(struct house *house)
+{
+    if (server_seq(house->server) < house->reserved)
+        return;
+    house->reserved = server_seq(house->server) + SEQ_RESERVE;
+    int error = index_set_number(house->settings.index, "seq", house->reserved);
+    if (error < 0)
+        log_error("cannot store the sequence number: %s", strerror(-error));
+}
+
+static bool port_ignored(void *owner, const char *path)
+{
+    const struct house *house = owner;
+    return ignore_matches(house->ignore, path, false);
+}
+
+static void port_publish(void *owner, enum topic topic, json_t *params)
+{
+    struct house *house = owner;
+    server_publish(house->server, topic, params);
+    ports_reserve_seq(house);
+}
+
+static bool port_listened(void *owner, enum topic topic)
+{
+    const struct house *house = owner;
+    return server_listened(house->server, topic);
+}
+
+static void port_resnapshot(void *owner, const char *why)
+{
+    struct house *house = owner;
+    server_resnapshot(house->server, why);
+}
+
+static void port_reply(void *owner, uint64_t ticket, json_t *result)
+{
+    struct house *house = owner;
+    server_reply(house->server, ticket, result);
+}
+
+static void port_refuse(void *owner, uint64_t ticket, const struct fault *fault)
+{
+    struct house *house = owner;
+    server_refuse(house->server, ticket, fault);
+}
+
+static int64_t port_seq(void *owner)
+{
+    const struct house *house = owner;
+    return server_seq(house->server);
+}
+
+static void port_settings(void *owner)
+{
+    struct house *house = owner;
+    house->reload = true;
+}
+
+static void port_stop(void *owner)
+{
+    struct house *house = owner;
+    house->stop = true;
+}
+
+static int64_t port_wall(void *owner)
+{
+    const struct house *house = owner;
+    return house->clock.wall();
+}
+
+struct engine_ports ports_of(struct house *house)
+{
+    return (struct engine_ports){.owner = house,
+                                 .start = port_start,
+                                 .cancel = port_cancel,
+                                 .classify = port_classify,
+                                 .warm = port_warm,
+                                 .refresh = port_refresh,
+                                 .sync = port_sync,
+                                 .crawl = port_crawl,
+                                 .follow = port_follow,
+                                 .ignored = port_ignored,
+                                 .publish = port_publish,
+                                 .listened = port_listened,
+                                 .resnapshot = port_resnapshot,
+                                 .reply = port_reply,
+                                 .refuse = port_refuse,
+                                 .seq = port_seq,
+                                 .settings = port_settings,
+                                 .stop = port_stop,
+                                 .wall = port_wall};
+}

@@ -1,0 +1,161 @@
+/* What the watcher, the workers and the clients tell. */
+
+#include "daemon/base/log.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/joints.h"
+
+void sinks_note(char **text, const char *what)
+{
+    free(*text);
+    *text = xstrdup(what);
+}
+
+static void on_changed(void *owner, const char *path, enum watcher_change change)
+{
+    struct house *house = owner;
+    engine_changed(house->engine, path, change == WATCHER_ENTRY, house->clock.now());
+}
+
+static void on_synced(void *owner, uint64_t cookie)
+{
+    struct house *house = owner;
+    engine_synced(house->engine, cookie, house->clock.now());
+}
+
+static void on_lost(void *owner, const char *why)
+{
+    struct house *house = owner;
+    sinks_note(&house->lost, why);
+}
+
+static void on_degraded(void *owner, const char *message)
+{
+    struct house *house = owner;
+    engine_degraded(house->engine, message);
+}
+
+static void on_root(void *owner, bool there)
+{
+    struct house *house = owner;
+    house->root_changed = true;
+    house->root_there = there;
+}
+
+static void on_ready(void *owner, const struct report *report)
+{
+    struct house *house = owner;
+    engine_ready(house->engine, report, house->clock.now());
+}
+
+static void on_unfit(void *owner, const char *message)
+{
+    struct house *house = owner;
+    sinks_note(&house->unfit, message);
+}
+
+static void on_classified(void *owner, const struct report *report)
+{
+    struct house *house = owner;
+    engine_classified(house->engine, report, house->clock.now());
+}
+
+static void on_report(void *owner, const struct report *report)
+{
+    struct house *house = owner;
+    engine_report(house->engine, report, house->clock.now());
+}
+
+static void on_output(void *owner, int64_t run, const char *bytes, size_t length)
+{
+    struct house *house = owner;
+    engine_output(house->engine, run, bytes, length);
+}
+
+bool sinks_tell_unfit(struct house *house)
+{
+    if (house->unfit == NULL)
+        return false;
+    autofree char *message = house->unfit;
+    house->unfit = NULL;
+    engine_unfit(house->engine, message, house->clock.now());
+    return true;
+}
+
+static enum engine_end end_of(enum pool_end end)
+{
+    switch (end) {
+    case POOL_EXITED:
+        return ENGINE_EXITED;
+    case POOL_TIMEOUT:
+        return ENGINE_TIMEOUT;
+    case POOL_CANCELLED:
+    case POOL_UNSTARTED: /* wanted again once there is a worker */
+        return ENGINE_CANCELLED;
+    case POOL_HOST_DIED:
+        break;
+    }
+    return ENGINE_HOST_DIED;
+}
+
+static void on_finished(void *owner, const struct pool_finished *finished)
+{
+    struct house *house = owner;
+    if (finished->end == POOL_UNSTARTED)
+        sinks_tell_unfit(house); /* first why, or it would be started again at once */
+    engine_finished(house->engine,
+                    &(struct engine_finished){.run = finished->run,
+                                              .end = end_of(finished->end),
+                                              .done = finished->done,
+                                              .lost = finished->lost,
+                                              .status = finished->status,
+                                              .signal = finished->signal,
+                                              .test = finished->test,
+                                              .output = finished->output,
+                                              .output_total = finished->output_total,
+                                              .timeout_ms = house->config.timeout_ms},
+                    house->clock.now());
+}
+
+static void on_room(void *owner)
+{
+    struct house *house = owner;
+    house->room = true;
+}
+
+static void on_request(void *owner, uint64_t ticket, const struct request *request)
+{
+    struct house *house = owner;
+    engine_request(house->engine, ticket, request, house->clock.now());
+}
+
+static json_t *on_snapshot(void *owner)
+{
+    struct house *house = owner;
+    return engine_snapshot(house->engine);
+}
+
+static void on_log(void *owner, const char *why)
+{
+    (void)owner;
+    log_info("%s", why);
+}
+
+void sinks_fill(struct house *house)
+{
+    house->watcher_sink = (struct watcher_sink){.owner = house,
+                                                .changed = on_changed,
+                                                .synced = on_synced,
+                                                .lost = on_lost,
+                                                .degraded = on_degraded,
+                                                .root = on_root};
+    house->pool_sink = (struct pool_sink){.owner = house,
+                                          .ready = on_ready,
+                                          .unfit = on_unfit,
+                                          .classified = on_classified,
+                                          .report = on_report,
+                                          .output = on_output,
+                                          .finished = on_finished,
+                                          .room = on_room};
+    house->server_sink = (struct server_sink){
+        .owner = house, .request = on_request, .snapshot = on_snapshot, .log = on_log};
+}
