@@ -77,6 +77,7 @@ def in_two(house, path, text):
 
 
 def database(path, value):
+    os.makedirs(os.path.dirname(path), exist_ok=True)  # an earlier edit may have taken its folder
     connection = sqlite3.connect(path)
     with connection:
         connection.execute("CREATE TABLE IF NOT EXISTS t (a)")
@@ -86,6 +87,7 @@ def database(path, value):
 
 
 def archive(path, value):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with zipfile.ZipFile(path + "~", "w") as file:
         file.writestr("packed.py", "VALUE = %d\n" % value)
     os.rename(path + "~", path)
