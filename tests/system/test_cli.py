@@ -493,6 +493,7 @@ class Questions(SharedTest):
         self.assertRegex(self.house.ctl("deps", "tests/test_price.py", code=0).stdout,
                          r"(?m)^holds +tests/test_price\.py +code +shop/price\.py")
 
+    @unittest.skipUnless(os.path.exists("/dev/pts/ptmx"), "no pseudo-terminals here")
     def test_escapes_only_on_a_terminal_and_never_with_no_color(self):
         def on_terminal(arguments, **environment):
             main_end, terminal = pty.openpty()
