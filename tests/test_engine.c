@@ -322,6 +322,56 @@ START_TEST(another_environment_makes_everything_stale_and_the_old_one_back_nothi
 }
 END_TEST
 
+START_TEST(a_run_that_began_in_another_environment_proves_nothing_of_the_new_one)
+{
+    begin_green();
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    scene_ready("3.12.0 python3"); /* other settings; the run goes on in the old worker */
+    scene_answer();
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
+    ck_assert(!scene_file("test_a.py").current);
+    ck_assert_int_eq(to_be_run(), 2);
+}
+END_TEST
+
+START_TEST(what_is_added_to_a_folder_while_others_write_there_is_a_change)
+{
+    scene_write("d/one", "");
+    scene_write("test_a.py", "");
+    scene_write("test_b.py", "#\n");
+    begin();
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_LISTING, "d");
+    scene_wrote(run, "d/out");
+    scene_end(run);
+    run = scene_run_of("test_b.py");
+    scene_wrote(run, "d/other");
+    scene_save("d/other", "");
+    scene_save("d/users", "");
+    scene_settle();
+    scene_end(run);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+}
+END_TEST
+
+START_TEST(git_is_nobodys_business_but_of_who_looked_at_it)
+{
+    scene_write(".git/HEAD", "1\n");
+    begin_green();
+    scene_save(".git/HEAD", "2\n");
+    ck_assert_str_eq(state(), "idle");
+    scene_save("a.py", "a = 2\n");
+    scene_settle();
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CONTENT, ".git/HEAD");
+    scene_end(run);
+    scene_save(".git/HEAD", "3\n");
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 3);
+}
+END_TEST
+
 START_TEST(wait_is_answered_when_all_earlier_changes_are_judged_and_nothing_is_left)
 {
     begin_green();
@@ -433,6 +483,10 @@ int main(void)
     tcase_add_test(story, without_a_worker_wait_tries_once_more_and_then_says_why);
     tcase_add_test(story, changes_that_were_lost_are_found_by_comparing);
     tcase_add_test(story, a_run_during_which_changes_were_lost_proves_nothing);
+    tcase_add_test(story,
+                   a_run_that_began_in_another_environment_proves_nothing_of_the_new_one);
+    tcase_add_test(story, what_is_added_to_a_folder_while_others_write_there_is_a_change);
+    tcase_add_test(story, git_is_nobodys_business_but_of_who_looked_at_it);
     suite_add_tcase(suite, story);
     return suite_run(suite);
 }

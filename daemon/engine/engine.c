@@ -97,21 +97,30 @@ void engine_begin(struct engine *engine, int64_t now)
     turn(engine, now);
 }
 
-/* While git holds its lock, what it writes is one change, however long it trickles. */
+static void find_one(void *owner, const struct index_fact *fact)
+{
+    (void)fact;
+    *(bool *)owner = true;
+}
+
+/* What git writes for itself is nobody's business, but for tests that look at the history. */
 static bool is_git_business(struct engine *engine, const char *path)
 {
     if (!path_below(path, GIT))
         return false;
-    if (strcmp(path, GIT "/index.lock") == 0)
-        settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
-    return true;
+    bool evidence = false;
+    index_facts_below(engine->index, GIT, find_one, &evidence);
+    return !evidence;
 }
 
 void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now)
 {
+    run_disturb(engine, path, entry);
+    /* While git holds its lock, what it writes is one change, however long it trickles. */
+    if (strcmp(path, GIT "/index.lock") == 0)
+        settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
     if (is_git_business(engine, path))
         return;
-    run_disturb(engine, path, entry);
     settle_add(&engine->settle, path, entry ? 1 : 0, now);
     if (path[0] != '/') /* outside the root most is nobody's business */
         engine->unsettled = true;
@@ -191,6 +200,7 @@ static bool take_environment(struct engine *engine, const struct report *report)
     if (same)
         return false;
     forget_environment(engine);
+    engine->environments++;
     engine->environment_count = count;
     engine->environment = xcalloc(count, sizeof *engine->environment);
     for (size_t i = 0; i < count; i++)
@@ -263,6 +273,7 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         strset_add(&run->wrote, report->path);
         break;
     case REPORT_STARTED:
+        run->environment = engine->environments;
         run->started =
             now; /* a worker that had to be started first is not the test's time */
         break;

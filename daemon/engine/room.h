@@ -57,6 +57,7 @@ struct run {
     int64_t id;
     char *file;
     int64_t began;   /* number of the last change told before it began */
+    int64_t environment; /* which it ran in; see engine.environments */
     bool blind;      /* changes were lost meanwhile: nothing it saw is sure */
     bool manual;     /* run by hand, outside the workers */
     int64_t started; /* monotonic ms */
@@ -116,6 +117,7 @@ struct engine {
 
     struct variable *environment; /* NULL: no worker told yet */
     size_t environment_count;
+    int64_t environments; /* how many there have been: a run belongs to the one it began in */
     struct strset loaded; /* project files that every host holds */
 
     /* Runs. */

@@ -25,6 +25,7 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now)
     run->id = ++engine->last_run;
     run->file = xstrdup(file);
     run->began = engine->number;
+    run->environment = engine->environments;
     run->started = now;
     run->started_wall = engine->ports.wall(engine->ports.owner);
     HASH_ADD(hh, engine->runs, id, sizeof run->id, run);

@@ -203,6 +203,8 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
     struct disturbed disturbed = {0};
     struct own_writes own = {0};
     collect(engine, run, &disturbed);
+    /* A worker of other settings may end its run after one of the new settings is ready. */
+    bool blind = run->blind || run->environment != engine->environments;
     strset_each(&run->wrote, add_write, &own);
     struct evidence_list list = {0};
     list.items = xcalloc(run->look_count + engine->environment_count, sizeof *list.items);
@@ -212,7 +214,7 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
         *item =
             (struct index_evidence){.kind = look->kind, .path = look->path, .detail = look->unseen ? DETAIL_UNSEEN : ""};
         item->is_volatile = wrote_it_later(&own, look);
-        item->unsure = run->blind || is_disturbed(&disturbed, look) ||
+        item->unsure = blind || is_disturbed(&disturbed, look) ||
                        (!item->is_volatile && moved_on(engine, look));
         item->state = tree_state(engine->tree, look->kind, look->path);
         item->holds = !item->unsure;
@@ -269,24 +271,34 @@ static void remember(struct engine *engine, const struct evidence_list *list)
     }
 }
 
-/* Files that rewrite PATH themselves, too, do not go stale by this run's writing it. */
+struct rebasing {
+    struct engine *engine;
+    struct disturbed disturbed;
+};
+
+/* Files that rewrite PATH themselves, too, do not go stale by this run's writing it; but where
+ * somebody else had a hand in it meanwhile, they do. */
 static void rebase(void *owner, const char *path, int64_t value)
 {
     (void)value;
-    struct engine *engine = owner;
+    const struct rebasing *rebasing = owner;
+    struct engine *engine = rebasing->engine;
+    const struct disturbed *disturbed = &rebasing->disturbed;
     autofree char *folder = path_parent(path);
     autofree char *stem = path_stem(path);
     const struct {
         enum evidence_kind kind;
         const char *path;
-    } touched[] = {{EVIDENCE_CONTENT, path},
-                   {EVIDENCE_CODE, path},
-                   {EVIDENCE_PRESENCE, path},
-                   {EVIDENCE_LISTING, folder},
-                   {EVIDENCE_SEARCH, stem}};
+        bool others;
+    } touched[] = {{EVIDENCE_CONTENT, path, false},
+                   {EVIDENCE_CODE, path, false},
+                   {EVIDENCE_PRESENCE, path, false},
+                   {EVIDENCE_LISTING, folder, strset_has(&disturbed->folders, folder)},
+                   {EVIDENCE_SEARCH, stem, strset_has(&disturbed->stems, stem)}};
     for (size_t i = 0; i < sizeof touched / sizeof *touched; i++)
-        index_rebase(engine->index, touched[i].kind, touched[i].path,
-                     tree_state(engine->tree, touched[i].kind, touched[i].path));
+        if (!touched[i].others)
+            index_rebase(engine->index, touched[i].kind, touched[i].path,
+                         tree_state(engine->tree, touched[i].kind, touched[i].path));
 }
 
 static int record(struct engine *engine, const struct run *run)
@@ -367,7 +379,10 @@ void verdict_conclude(struct engine *engine, struct run *run)
         /* The test file itself is evidence, whatever the child could tell. */
         run_look(run, EVIDENCE_CONTENT, run->file, NULL, false);
         error = record(engine, run);
-        strset_each(&run->wrote, rebase, engine);
+        struct rebasing rebasing = {.engine = engine};
+        collect(engine, run, &rebasing.disturbed);
+        strset_each(&run->wrote, rebase, &rebasing);
+        disturbed_finish(&rebasing.disturbed);
         if (error < 0)
             log_error("cannot store the verdict of %s: %s", run->file, strerror(-error));
         log_debug("%s ran in %.0f ms because of %s", run->file, run->duration_ms,
