@@ -55,6 +55,7 @@ void engine_free(struct engine *engine)
     strset_finish(&engine->asked);
     strset_finish(&engine->loaded);
     strset_finish(&engine->programs);
+    strset_finish(&engine->installed);
     strset_finish(&engine->shared);
     strset_finish(&engine->deferred);
     strset_finish(&engine->hostless);
@@ -97,6 +98,18 @@ void engine_begin(struct engine *engine, int64_t now)
     turn(engine, now);
 }
 
+/* The packages are part of the environment, which only a new worker can tell. */
+static bool is_package_business(struct engine *engine, const char *path, bool entry)
+{
+    autofree char *folder = path_parent(path);
+    if (!entry || !strset_has(&engine->installed, folder))
+        return false;
+    const char *dot = strrchr(path_base(path), '.');
+    static const char *const records[] = {".dist-info", ".egg-info", ".egg-link",
+                                          ".pth",       ".egg",      NULL};
+    return dot != NULL && word_find(records, dot) >= 0;
+}
+
 static void find_one(void *owner, const struct index_fact *fact)
 {
     (void)fact;
@@ -121,6 +134,10 @@ void engine_changed(struct engine *engine, const char *path, bool entry, int64_t
         settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
     if (is_git_business(engine, path))
         return;
+    if (is_package_business(engine, path, entry)) {
+        engine->renew = true;
+        engine->unsettled = true;
+    }
     settle_add(&engine->settle, path, entry ? 1 : 0, now);
     if (path[0] != '/') /* outside the root most is nobody's business */
         engine->unsettled = true;
@@ -210,8 +227,32 @@ static bool take_environment(struct engine *engine, const struct report *report)
     return true;
 }
 
+/* Where packages are installed, names come and go when one is upgraded. */
+static void follow_packages(struct engine *engine)
+{
+    strset_finish(&engine->installed);
+    for (size_t i = 0; i < engine->environment_count; i++) {
+        if (strcmp(engine->environment[i].name, "sys.path") != 0)
+            continue;
+        json_t *folders = json_loads(engine->environment[i].value, 0, NULL);
+        size_t at = 0;
+        const json_t *item = NULL;
+        json_array_foreach(folders, at, item)
+        {
+            const char *folder = json_string_value(item);
+            if (folder == NULL || strstr(folder, "-packages") == NULL)
+                continue;
+            autofree char *path = path_in_root(engine->root, engine->root, folder);
+            strset_add(&engine->installed, path);
+            engine->ports.follow(engine->ports.owner, path);
+        }
+        json_decref(folders);
+    }
+}
+
 void engine_ready(struct engine *engine, const struct report *report, int64_t now)
 {
+    engine->renewing = false;
     bool new_environment = take_environment(engine, report);
     autofree char *framework =
         xasprintf("%s %s", report->framework, report->framework_version);
@@ -231,8 +272,10 @@ void engine_ready(struct engine *engine, const struct report *report, int64_t no
     engine->news_state = true;
     if (other)
         log_info("tests run with %s on %s", framework, report->python);
-    if (new_environment)
+    if (new_environment) {
         check_environment(engine);
+        follow_packages(engine);
+    }
     if (other || was_broken || !engine->sorted)
         check_ask_all(engine);
     else
@@ -246,6 +289,7 @@ void engine_unfit(struct engine *engine, const char *message, int64_t now)
         log_error("%s", message);
     replace(&engine->error, message);
     engine->asking = false;
+    engine->renewing = false;
     engine->news_state = true;
     wait_refuse(engine, message);
     turn(engine, now);
@@ -356,7 +400,13 @@ void engine_tick(struct engine *engine, int64_t now)
         struct strset paths = settle_take(&engine->settle);
         engine->unsettled = false;
         settle_hold(&engine->settle,
-                    false); /* a lock left behind holds up one burst, not all */
+                    false);  /* a lock left behind holds up one burst, not all */
+        if (engine->renew) { /* once the installer is through */
+            engine->renew = false;
+            engine->renewing = true;
+            engine->ports.refresh(engine->ports.owner);
+            engine->ports.warm(engine->ports.owner);
+        }
         pick_changes(engine, &paths);
         strset_finish(&paths);
     }
@@ -365,8 +415,9 @@ void engine_tick(struct engine *engine, int64_t now)
 
 bool engine_at_rest(const struct engine *engine)
 {
-    return engine->sorted && !engine->asking && strset_count(&engine->unsorted) == 0 &&
-           !run_some_on(engine) && sched_count_waiting(engine->sched) == 0 &&
+    return engine->sorted && !engine->asking && !engine->renewing &&
+           strset_count(&engine->unsorted) == 0 && !run_some_on(engine) &&
+           sched_count_waiting(engine->sched) == 0 &&
            strset_count(&engine->deferred) == 0;
 }
 

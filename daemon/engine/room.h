@@ -118,6 +118,9 @@ struct engine {
     struct variable *environment; /* NULL: no worker told yet */
     size_t environment_count;
     int64_t environments; /* how many there have been: a run belongs to the one it began in */
+    struct strset installed;  /* folders of installed packages that workers told of */
+    bool renew;               /* packages came or went, and the burst is not over */
+    bool renewing;            /* packages came or went: a worker must tell the environment anew */
     struct strset loaded; /* project files that every host holds */
 
     /* Runs. */

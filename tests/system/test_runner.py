@@ -307,6 +307,30 @@ class Ignore(HouseTest):
         self.house.wait(code=0)
 
 
+class Packages(HouseTest):
+    FILES = {"test_it.py": "import dist\n\ndef test_it():\n    assert dist.VALUE == 1\n"}
+
+    def install(self, version):
+        folder = os.path.join(self.house.base, "site-packages")
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):
+            if name.endswith(".dist-info"):
+                os.rmdir(os.path.join(folder, name))
+        with open(os.path.join(folder, "dist.py"), "w") as file:
+            file.write("VALUE = %d\n" % version)
+        os.mkdir(os.path.join(folder, "dist-%d.dist-info" % version))
+        return folder
+
+    def test_an_upgrade_is_seen_without_a_restart(self):
+        self.house.environment["PYTHONPATH"] = self.install(1)
+        self.start()
+        self.house.wait(code=0)
+        self.install(22)
+        self.house.wait(code=1)
+        self.install(1)
+        self.house.wait(code=0)
+
+
 class Git(HouseTest):
     FILES = dict(PROJECT, **{".git/HEAD": "ref: refs/heads/main\n"})
 
