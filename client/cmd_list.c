@@ -29,8 +29,10 @@ static void file_row(struct table *table, const json_t *record)
     table_add(table, colour_of(outcome),
               text_format("%s", outcome[0] != '\0' ? outcome : "-"));
     add(table, record, "file", COLOUR_PLAIN);
-    table_add(table, strcmp(state, "current") == 0 ? COLOUR_DIM : COLOUR_YELLOW,
-              text_format("%s", state));
+    bool unseen = json_is_true(json_object_get(record, "unseen"));
+    bool plain = strcmp(state, "current") == 0 && !unseen;
+    table_add(table, plain ? COLOUR_DIM : COLOUR_YELLOW,
+              text_format(unseen ? "%s, partly unseen" : "%s", state));
     table_add(table, COLOUR_PLAIN,
               text_format("%s test%s", tests, strcmp(tests, "1") == 0 ? "" : "s"));
     table_add(table, COLOUR_DIM, text_format("%s", duration));

@@ -12,6 +12,19 @@
 
 /* ---- settings ---- */
 
+/* The tracer lies beside the folder of the Python half; NULL where it was not built. */
+static char *find_tracer(const char *plugin)
+{
+    const char *given = getenv("SNIFFER_TRACE_LIBRARY");
+    autofree char *folder = path_parent(plugin);
+    char *library =
+        given != NULL ? xstrdup(given) : path_join(folder, "libsniffer_trace.so");
+    if (access(library, R_OK) == 0)
+        return library;
+    free(library);
+    return NULL;
+}
+
 static struct pool *make_or_change_pool(struct house *house)
 {
     const struct config *config = &house->config;
@@ -21,13 +34,21 @@ static struct pool *make_or_change_pool(struct house *house)
     autofree char *python = house->settings.python != NULL
                                 ? xstrdup(house->settings.python)
                                 : config_python(config, house->settings.root);
+    autofree char *tracer = find_tracer(house->settings.plugin);
     autofree char *host = path_join(house->settings.plugin, "sniffer_host.py");
     struct {
         char **items;
         size_t count, capacity;
     } owned = {0};
-    const char *const fixed[] = {
-        python, "-B", host, "--root", house->settings.root, "--framework", "nose"};
+    const char *const fixed[] = {python,
+                                 "-B",
+                                 host,
+                                 "--root",
+                                 house->settings.root,
+                                 "--framework",
+                                 "nose",
+                                 "--precision",
+                                 config->whole_files ? "file" : "block"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv = xgrow(argv, count, &capacity, sizeof *argv);
         argv[count++] = fixed[i];
@@ -50,6 +71,7 @@ static struct pool *make_or_change_pool(struct house *house)
     struct pool_settings settings = {
         .argv = argv,
         .directory = house->settings.root,
+        .preload = tracer,
         .jobs = jobs != 0 ? jobs : (processors > 0 ? (int)processors : 1),
         .timeout_ms = config->timeout_ms};
     struct pool *pool = house->pool;

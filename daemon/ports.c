@@ -26,6 +26,12 @@ static int port_classify(void *owner, int64_t id, const char *const *paths, size
     return pool_classify(house->pool, id, paths, count);
 }
 
+static int port_blocks(void *owner, int64_t id, const char *const *paths, size_t count)
+{
+    struct house *house = owner;
+    return pool_ask_blocks(house->pool, id, paths, count);
+}
+
 static void port_warm(void *owner)
 {
     struct house *house = owner;
@@ -42,6 +48,14 @@ static void port_sync(void *owner, uint64_t cookie)
 {
     struct house *house = owner;
     watcher_sync(house->watcher, cookie);
+}
+
+static void port_listen_opens(void *owner, bool listen)
+{
+    struct house *house = owner;
+    int error = watcher_listen(house->watcher, listen);
+    if (error < 0)
+        log_debug("cannot hear which files are opened: %s", strerror(-error));
 }
 
 static int port_crawl(void *owner, void (*found)(void *, const char *, bool),
@@ -135,6 +149,8 @@ struct engine_ports ports_of(struct house *house)
                                  .start = port_start,
                                  .cancel = port_cancel,
                                  .classify = port_classify,
+                                 .blocks = port_blocks,
+                                 .listen_opens = port_listen_opens,
                                  .warm = port_warm,
                                  .refresh = port_refresh,
                                  .sync = port_sync,

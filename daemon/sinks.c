@@ -34,6 +34,18 @@ static void on_degraded(void *owner, const char *message)
     engine_degraded(house->engine, message);
 }
 
+static void on_opened(void *owner, const char *path)
+{
+    struct house *house = owner;
+    engine_opened(house->engine, path);
+}
+
+static void on_opens_lost(void *owner, const char *why)
+{
+    struct house *house = owner;
+    engine_opens_lost(house->engine, why);
+}
+
 static void on_root(void *owner, bool there)
 {
     struct house *house = owner;
@@ -57,6 +69,12 @@ static void on_classified(void *owner, const struct report *report)
 {
     struct house *house = owner;
     engine_classified(house->engine, report, house->clock.now());
+}
+
+static void on_blocks(void *owner, const struct report *report)
+{
+    struct house *house = owner;
+    engine_blocks(house->engine, report, house->clock.now());
 }
 
 static void on_report(void *owner, const struct report *report)
@@ -147,11 +165,14 @@ void sinks_fill(struct house *house)
                                                 .synced = on_synced,
                                                 .lost = on_lost,
                                                 .degraded = on_degraded,
+                                                .opened = on_opened,
+                                                .opens_lost = on_opens_lost,
                                                 .root = on_root};
     house->pool_sink = (struct pool_sink){.owner = house,
                                           .ready = on_ready,
                                           .unfit = on_unfit,
                                           .classified = on_classified,
+                                          .blocks = on_blocks,
                                           .report = on_report,
                                           .output = on_output,
                                           .finished = on_finished,

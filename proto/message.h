@@ -171,6 +171,7 @@ struct file_record {
     int64_t tests;
     int64_t last_run; /* ms since the epoch; 0: null */
     bool from_cache, flaky;
+    bool unseen; /* its verdict rests on more than is known */
 };
 json_t *file_encode(const struct file_record *record);
 

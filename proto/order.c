@@ -37,6 +37,12 @@ char *order_encode_run(int64_t run, const char *file)
                                    (json_int_t)run, "file", wire_path(file)));
 }
 
+char *order_encode_blocks(int64_t id, const char *const *paths, size_t count)
+{
+    return dump_and_free(json_pack("{s:s, s:I, s:o}", "order", "blocks", "id",
+                                   (json_int_t)id, "paths", path_array(paths, count)));
+}
+
 /* ---- reports ---- */
 
 /* A report being read. The first thing found wrong stays; what is taken after it does
@@ -223,16 +229,35 @@ static void take_environment(struct reading *reading, struct report *report)
     }
 }
 
-static void take_seen(struct reading *reading, struct report *report)
+static void take_distributions(struct reading *reading, struct report *report)
 {
-    report->unseen = json_is_true(json_object_get(reading->json, "unseen"));
-    const json_t *seen = json_object_get(reading->json, "seen");
-    if (reading->error != 0 || seen == NULL)
+    static const char why[] = "\"distributions\" is not an object of texts";
+    json_t *object = json_object_get(reading->json, "distributions");
+    if (reading->error != 0 || object == NULL)
         return;
-    report->has_seen = true;
-    if (json_is_null(seen))
+    report->distributions =
+        calloc(json_object_size(object) + 1, sizeof *report->distributions);
+    if (report->distributions == NULL) {
+        run_out(reading);
         return;
-    struct report_identity *identity = &report->seen;
+    }
+    if (!json_is_object(object))
+        refuse(reading, why);
+    const char *name = NULL;
+    const json_t *value = NULL;
+    json_object_foreach(object, name, value)
+    {
+        struct report_environment *one =
+            &report->distributions[report->distribution_count++];
+        *one = (struct report_environment){.name = name, .value = plain_text(value)};
+        if (one->value == NULL)
+            refuse(reading, why);
+    }
+}
+
+static void take_identity(struct reading *reading, const json_t *seen,
+                          struct report_identity *identity)
+{
     int64_t *const parts[] = {&identity->device,   &identity->inode,    &identity->size,
                               &identity->mtime_ns, &identity->ctime_ns, &identity->mode};
     const size_t count = sizeof parts / sizeof *parts;
@@ -242,8 +267,19 @@ static void take_seen(struct reading *reading, struct report *report)
         whole = json_is_integer(part);
         *parts[i] = json_integer_value(part);
     }
-    if (!whole)
+    if (!whole && reading->error == 0)
         refuse(reading, "\"seen\" is neither null nor six numbers");
+}
+
+static void take_seen(struct reading *reading, struct report *report)
+{
+    report->unseen = json_is_true(json_object_get(reading->json, "unseen"));
+    const json_t *seen = json_object_get(reading->json, "seen");
+    if (reading->error != 0 || seen == NULL)
+        return;
+    report->has_seen = true;
+    if (!json_is_null(seen))
+        take_identity(reading, seen, &report->seen);
 }
 
 static void take_run(struct reading *reading, struct report *report)
@@ -266,6 +302,14 @@ static void read_ready(struct reading *reading, struct report *report)
     take_text(reading, "python", "\"python\" is not a text", &report->python);
     take_suffixes(reading, report);
     take_environment(reading, report);
+    take_distributions(reading, report);
+    const char *precision = NULL;
+    take_text_or_null(reading, "precision", "\"precision\" is not a text", &precision);
+    take_text_or_null(reading, "precision_why", "\"precision_why\" is not a text",
+                      &report->precision_why);
+    take_text_or_null(reading, "tracing_why", "\"tracing_why\" is not a text",
+                      &report->tracing_why);
+    report->whole_files = precision == NULL || strcmp(precision, "block") != 0;
 }
 
 static void read_unfit(struct reading *reading, struct report *report)
@@ -319,6 +363,7 @@ static void read_look(struct reading *reading, struct report *report)
               &kind);
     take_path(reading, report);
     take_seen(reading, report);
+    take_text_or_null(reading, "ran", "\"ran\" is not a text", &report->ran);
     report->evidence = (enum evidence_kind)kind;
 }
 
@@ -326,6 +371,75 @@ static void read_wrote(struct reading *reading, struct report *report)
 {
     take_run(reading, report);
     take_path(reading, report);
+}
+
+/* Hexadecimal TEXT of exactly SIZE bytes, into TO. */
+static bool read_hex(const char *text, unsigned char *to, size_t size)
+{
+    if (strlen(text) != 2 * size || strspn(text, "0123456789abcdef") != 2 * size)
+        return false;
+    for (size_t i = 0; i < 2 * size; i++) {
+        char digit = text[i];
+        int value = digit <= '9' ? digit - '0' : digit - 'a' + 10;
+        to[i / 2] = (unsigned char)(to[i / 2] << 4 | value);
+    }
+    return true;
+}
+
+static void take_keys(struct reading *reading, const json_t *json,
+                      struct report_source *source)
+{
+    const json_t *keys = json_object_get(json, "keys");
+    const char *digests = plain_text(json_object_get(json, "digests"));
+    source->count = json_array_size(keys);
+    source->keys = calloc(source->count + 1, sizeof *source->keys);
+    source->digests = calloc(source->count + 1, REPORT_DIGEST);
+    if (source->keys == NULL || source->digests == NULL) {
+        run_out(reading);
+        return;
+    }
+    for (size_t i = 0; i < source->count; i++) {
+        source->keys[i] = plain_text(json_array_get(keys, i));
+        if (source->keys[i] == NULL)
+            refuse(reading, "\"keys\" is not a list of texts");
+    }
+    if (digests == NULL ||
+        !read_hex(digests, source->digests, source->count * REPORT_DIGEST))
+        refuse(reading, "\"digests\" are not those of the keys");
+}
+
+static void take_source(struct reading *reading, const json_t *json,
+                        struct report_source *source)
+{
+    source->path =
+        path_of(reading, json_object_get(json, "path"), "\"path\" is not a path");
+    const json_t *seen = json_object_get(json, "seen");
+    if (!json_is_null(seen))
+        take_identity(reading, seen, &source->seen);
+    source->message = plain_text(json_object_get(json, "message"));
+    if (json_object_get(json, "keys") != NULL)
+        take_keys(reading, json, source);
+}
+
+static void read_blocks(struct reading *reading, struct report *report)
+{
+    take_integer(reading, "id", "\"id\" is not a number", &report->id);
+    const json_t *sources = json_object_get(reading->json, "sources");
+    if (reading->error != 0)
+        return;
+    if (!json_is_array(sources)) {
+        refuse(reading, "\"sources\" is not a list");
+        return;
+    }
+    size_t count = json_array_size(sources);
+    report->sources = calloc(count + 1, sizeof *report->sources);
+    if (report->sources == NULL) {
+        run_out(reading);
+        return;
+    }
+    report->source_count = count;
+    for (size_t i = 0; i < count && reading->error == 0; i++)
+        take_source(reading, json_array_get(sources, i), &report->sources[i]);
 }
 
 static const char *const report_names[] = {[REPORT_READY] = "ready",
@@ -338,6 +452,7 @@ static const char *const report_names[] = {[REPORT_READY] = "ready",
                                            [REPORT_EXITED] = "exited",
                                            [REPORT_LOOK] = "look",
                                            [REPORT_WROTE] = "wrote",
+                                           [REPORT_BLOCKS] = "blocks",
                                            NULL};
 
 typedef void read_report(struct reading *reading, struct report *report);
@@ -350,7 +465,8 @@ static read_report *const readers[] = {[REPORT_READY] = read_ready,
                                        [REPORT_DONE] = take_run,
                                        [REPORT_EXITED] = read_exited,
                                        [REPORT_LOOK] = read_look,
-                                       [REPORT_WROTE] = read_wrote};
+                                       [REPORT_WROTE] = read_wrote,
+                                       [REPORT_BLOCKS] = read_blocks};
 
 int report_decode(const char *line, size_t length, struct report *ret,
                   const char **ret_why)
@@ -388,6 +504,13 @@ void report_finish(struct report *report)
     free(report->path);
     free(report->suffixes);
     free(report->environment);
+    free(report->distributions);
+    for (size_t i = 0; i < report->source_count; i++) {
+        free(report->sources[i].path);
+        free(report->sources[i].keys);
+        free(report->sources[i].digests);
+    }
+    free(report->sources);
     json_decref(report->json);
     *report = (struct report){0};
 }

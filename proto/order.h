@@ -33,6 +33,8 @@ enum { ORDER_PROTOCOL = 1 };
  * The text is the caller's to free; NULL when out of memory. No newline. */
 char *order_encode_classify(int64_t id, const char *const *paths, size_t count);
 char *order_encode_run(int64_t run, const char *file);
+/* {"order":"blocks","id":7,"paths":[...]}: what are these sources made of now? */
+char *order_encode_blocks(int64_t id, const char *const *paths, size_t count);
 
 /* ---- reports ---- */
 
@@ -46,8 +48,9 @@ enum report_type {
     REPORT_DONE,       /* the framework is through with the file: all results were told */
     REPORT_EXITED,     /* the child and everything below it is gone */
     REPORT_LOOK,       /* on the looks stream */
-    REPORT_WROTE, /* on the looks stream: the run wrote, created, removed or renamed PATH
+    REPORT_WROTE,  /* on the looks stream: the run wrote, created, removed or renamed PATH
                    */
+    REPORT_BLOCKS, /* what sources are made of: answer to blocks, or told unasked (id 0) */
 };
 
 /* What stat said when the child first looked; mode 0: the path was absent. Device and
@@ -63,6 +66,18 @@ struct report_environment {
     const char *name, *value;
 };
 
+/* What a Python source is made of: a block for each function, the module's first. Equal
+ * digests of the blocks that ran mean that the source would run the same way. */
+enum { REPORT_DIGEST = 8 };
+struct report_source {
+    char *path;                  /* owned */
+    struct report_identity seen; /* of the bytes that were read; all zeros: absent */
+    const char **keys;      /* owned array; NULL: it has no blocks, MESSAGE says why */
+    unsigned char *digests; /* owned: REPORT_DIGEST bytes a key */
+    size_t count;
+    const char *message;
+};
+
 struct report {
     enum report_type type;
     int64_t run, id;
@@ -76,6 +91,11 @@ struct report {
     size_t environment_count;
     const char **suffixes; /* files that could be test files, ".py"; owned array */
     size_t suffix_count;
+    struct report_environment *distributions; /* owned: what a run may rest on of these */
+    size_t distribution_count;
+    /* Where evidence is coarser than it could be, why: NULL where it is not. */
+    const char *precision_why, *tracing_why;
+    bool whole_files; /* code is told by files and not by blocks */
     /* unfit: KIND is "framework_missing", "settings" or "broken" */
     const char *kind, *message;
     /* classified; MESSAGE set where a framework's settings could not be read */
@@ -97,6 +117,10 @@ struct report {
     bool has_seen;
     bool unseen; /* what this program does from here on is not told */
     struct report_identity seen;
+    const char *ran; /* code: the blocks that ran, see PROTOCOL.md; NULL: all */
+    /* blocks */
+    struct report_source *sources; /* owned */
+    size_t source_count;
 };
 
 /* 0; -EINVAL: not JSON, or a report that lacks something; -ENOMEM. *RET_WHY, static text,

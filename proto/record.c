@@ -98,21 +98,28 @@ json_t *file_encode(const struct file_record *record)
     char last_run[32];
     iso_time(record->last_run, last_run);
     return json_pack(
-        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:s}", "file", wire_path(record->file),
-        "state", file_state_names[record->state], "runs", (json_int_t)record->runs,
-        "outcome",
+        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:s}", "file",
+        wire_path(record->file), "state", file_state_names[record->state], "runs",
+        (json_int_t)record->runs, "outcome",
         wire_text_or_null(record->has_outcome ? outcome_names[record->outcome] : NULL),
         "duration_ms", record->has_outcome ? duration(record->duration_ms) : json_null(),
         "tests", (json_int_t)record->tests, "last_run",
         wire_text_or_null(record->last_run != 0 ? last_run : NULL), "from_cache",
-        record->from_cache, "flaky", record->flaky, "package", ROOT_PACKAGE);
+        record->from_cache, "flaky", record->flaky, "unseen", record->unseen, "package",
+        ROOT_PACKAGE);
+}
+
+/* Existence is what the other side of the wire calls presence: only what was seen of it differs. */
+static const char *shown_kind(enum evidence_kind kind)
+{
+    return evidence_names[kind == EVIDENCE_EXISTENCE ? EVIDENCE_PRESENCE : kind];
 }
 
 json_t *evidence_encode(const struct evidence_record *record)
 {
     return json_pack("{s:o, s:o, s:s, s:o, s:b, s:b, s:b}", "file",
                      wire_path(record->file), "path", wire_path(record->path), "kind",
-                     evidence_names[record->kind], "detail",
+                     shown_kind(record->kind), "detail",
                      wire_text_or_null(record->detail), "holds", record->holds,
                      "volatile", record->is_volatile, "unseen", record->unseen);
 }

@@ -20,10 +20,13 @@ enum evidence_kind {
     EVIDENCE_LISTING,  /* listed a directory */
     EVIDENCE_PRESENCE, /* asked for a path without opening it */
     EVIDENCE_SEARCH, /* looked for a module there: path is folder/name, without suffix */
-    EVIDENCE_ENVIRONMENT, /* interpreter, framework, settings, variables: path is a name */
+    EVIDENCE_ENVIRONMENT, /* interpreter, framework, settings, variables, installed
+                             distributions: path is a name */
+    EVIDENCE_EXISTENCE, /* asked whether a path is there, and of what kind; clients are told
+                           "presence" */
 };
 static const char *const evidence_names[] = {
-    "code", "content", "listing", "presence", "search", "environment", NULL};
+    "code", "content", "listing", "presence", "search", "environment", "existence", NULL};
 
 /* Where a test file stands. */
 enum file_state { FILE_CURRENT, FILE_STALE, FILE_RUNNING, FILE_NEVER_RUN };

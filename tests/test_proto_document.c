@@ -165,8 +165,11 @@ static bool try_order(const char *line, size_t length)
                (paths[count] = wire_path_bytes(json_array_get(list, count))) != NULL)
             count++;
         free(written);
-        written = order_encode_classify(json_integer_value(json_object_get(json, "id")),
-                                        (const char *const *)paths, count);
+        const char *order = json_string_value(json_object_get(json, "order"));
+        int64_t id = json_integer_value(json_object_get(json, "id"));
+        bool blocks = order != NULL && strcmp(order, "blocks") == 0;
+        written = (blocks ? order_encode_blocks
+                          : order_encode_classify)(id, (const char *const *)paths, count);
         while (count > 0)
             free(paths[--count]);
     }
@@ -206,10 +209,10 @@ END_TEST
 START_TEST(every_message_has_an_example)
 {
     static const char *const others[] = {"hello", "snapshot", "bookmark", NULL};
-    static const char *const orders[] = {"classify", "run", NULL};
+    static const char *const orders[] = {"classify", "run", "blocks", NULL};
     static const char *const reports[] = {"ready", "unfit",  "classified", "started",
                                           "test",  "result", "done",       "exited",
-                                          "look",  "wrote",  NULL};
+                                          "look",  "wrote",  "blocks",     NULL};
     static const struct {
         const char *fence, *key;
         const char *const *names;

@@ -447,24 +447,24 @@ START_TEST(a_file_tells_what_it_has)
         file_encode(&record),
         "{\"file\":\"a.py\",\"state\":\"current\",\"runs\":3,\"outcome\":\"skipped\","
         "\"duration_ms\":2.5,\"tests\":4,\"last_run\":\"2026-11-23T06:26:56.123Z\","
-        "\"from_cache\":true,\"flaky\":false,\"package\":\".\"}");
+        "\"from_cache\":true,\"flaky\":false,\"unseen\":false,\"package\":\".\"}");
     struct file_record fresh = {.file = "a.py", .state = FILE_NEVER_RUN, .flaky = true};
     expect_json(file_encode(&fresh),
                 "{\"file\":\"a.py\",\"state\":\"never_run\",\"runs\":0,\"outcome\":null,"
                 "\"duration_ms\":null,\"tests\":0,\"last_run\":null,\"from_cache\":false,"
-                "\"flaky\":true,\"package\":\".\"}");
+                "\"flaky\":true,\"unseen\":false,\"package\":\".\"}");
 }
 END_TEST
 
 START_TEST(evidence_and_reasons_name_their_path)
 {
-    struct evidence_record evidence = {"a.py", "data/\xff", EVIDENCE_CONTENT,
-                                       "",     true,        true,
-                                       true};
+    struct evidence_record evidence = {"a.py", "data/\xff", EVIDENCE_CONTENT, "", true,
+                                       true,   true};
     expect_json(evidence_encode(&evidence),
                 "{\"file\":\"a.py\",\"path\":{\"b64\":\"ZGF0YS//\"},\"kind\":\"content\","
                 "\"detail\":\"\",\"holds\":true,\"volatile\":true,\"unseen\":true}");
-    evidence = (struct evidence_record){"a.py", "m", EVIDENCE_SEARCH, NULL, false, false, false};
+    evidence =
+        (struct evidence_record){"a.py", "m", EVIDENCE_SEARCH, NULL, false, false, false};
     expect_json(evidence_encode(&evidence),
                 "{\"file\":\"a.py\",\"path\":\"m\",\"kind\":\"search\",\"detail\":null,"
                 "\"holds\":false,\"volatile\":false,\"unseen\":false}");

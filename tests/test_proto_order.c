@@ -88,6 +88,62 @@ START_TEST(classified_names_the_test_files)
 }
 END_TEST
 
+START_TEST(sources_are_told_block_by_block)
+{
+    struct report report = decode(
+        "{\"report\":\"blocks\",\"id\":7,\"sources\":["
+        "{\"path\":\"a.py\",\"seen\":[1,2,3,4,5,6],\"keys\":[\"<module>\",\"f\"],"
+        "\"digests\":\"00112233445566778899aabbccddeeff\"},"
+        "{\"path\":\"b.py\",\"seen\":null,\"message\":\"there is no such file\"}]}");
+    ck_assert_int_eq(report.type, REPORT_BLOCKS);
+    ck_assert_int_eq(report.id, 7);
+    ck_assert_uint_eq(report.source_count, 2);
+    const struct report_source *source = report.sources;
+    ck_assert_str_eq(source->path, "a.py");
+    ck_assert_int_eq(source->seen.mode, 6);
+    ck_assert_uint_eq(source->count, 2);
+    ck_assert_str_eq(source->keys[1], "f");
+    ck_assert_uint_eq(source->digests[1], 0x11);
+    ck_assert_uint_eq(source->digests[REPORT_DIGEST], 0x88);
+    ck_assert_uint_eq(source->digests[2 * REPORT_DIGEST - 1], 0xff);
+    ck_assert_ptr_null(report.sources[1].keys);
+    ck_assert_int_eq(report.sources[1].seen.mode, 0);
+    ck_assert_str_eq(report.sources[1].message, "there is no such file");
+    report_finish(&report);
+
+    report = decode("{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a.py\","
+                    "\"seen\":[1,2,3,4,5,6],\"ran\":\"05\"}");
+    ck_assert_str_eq(report.ran, "05");
+    report_finish(&report);
+}
+END_TEST
+
+START_TEST(ready_says_what_is_coarse)
+{
+    static const char common[] = "\"report\":\"ready\",\"protocol\":1,\"framework\":"
+                                 "\"nose\",\"framework_version\":\"1\","
+                                 "\"python\":\"3\",\"suffixes\":[],\"environment\":[]";
+    char line[1024];
+    snprintf(line, sizeof line, "{%s}", common);
+    struct report report = decode(line);
+    ck_assert(report.whole_files);
+    ck_assert_uint_eq(report.distribution_count, 0);
+    report_finish(&report);
+    snprintf(line, sizeof line,
+             "{%s,\"precision\":\"block\",\"tracing_why\":\"no library\","
+             "\"distributions\":{\"package:yaml\":\"PyYAML 6\"}}",
+             common);
+    report = decode(line);
+    ck_assert(!report.whole_files);
+    ck_assert_ptr_null(report.precision_why);
+    ck_assert_str_eq(report.tracing_why, "no library");
+    ck_assert_uint_eq(report.distribution_count, 1);
+    ck_assert_str_eq(report.distributions[0].name, "package:yaml");
+    ck_assert_str_eq(report.distributions[0].value, "PyYAML 6");
+    report_finish(&report);
+}
+END_TEST
+
 START_TEST(a_run_is_told_step_by_step)
 {
     struct report report = decode("{\"report\":\"started\",\"run\":17,\"pid\":1234}");
@@ -217,6 +273,16 @@ static const struct {
      "report_text"},
     {"{\"report\":\"exited\",\"run\":1,\"status\":0}", "signal"},
     {"{\"report\":\"exited\",\"run\":1,\"signal\":0}", "status"},
+    {"{\"report\":\"blocks\",\"id\":1}", "sources"},
+    {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"seen\":null}]}", "path"},
+    {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":[1]}]}",
+     "seen"},
+    {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":null,"
+     "\"keys\":[\"f\"],\"digests\":\"00\"}]}",
+     "digests"},
+    {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":null,"
+     "\"keys\":[7],\"digests\":\"0011223344556677\"}]}",
+     "keys"},
     {"{\"report\":\"classified\",\"tests\":[]}", "id"},
     {"{\"report\":\"classified\",\"id\":1,\"tests\":{}}", "tests"},
     {"{\"report\":\"classified\",\"id\":1,\"tests\":[\"a\",7]}", "tests"},
@@ -273,6 +339,8 @@ int main(void)
     tcase_add_test(tests, a_ready_host_tells_what_it_is);
     tcase_add_test(tests, an_unfit_host_tells_why);
     tcase_add_test(tests, classified_names_the_test_files);
+    tcase_add_test(tests, sources_are_told_block_by_block);
+    tcase_add_test(tests, ready_says_what_is_coarse);
     tcase_add_test(tests, a_run_is_told_step_by_step);
     tcase_add_test(tests, a_nul_that_a_test_said_costs_no_result);
     tcase_add_test(tests, a_look_tells_absent_from_not_asked);

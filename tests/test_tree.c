@@ -391,6 +391,26 @@ START_TEST(presence_is_kind_mode_size_and_mtime_but_not_contents)
 }
 END_TEST
 
+START_TEST(existence_is_kind_and_mode)
+{
+    put("a", "text");
+    set_mtime("a", 1000);
+    struct digest before = state(EVIDENCE_EXISTENCE, "a");
+    put("a", "another text");
+    set_mtime("a", 1001);
+    assert_same(state(EVIDENCE_EXISTENCE, "a"), before);
+    ck_assert_int_eq(chmod("a", 0600), 0);
+    assert_differ(state(EVIDENCE_EXISTENCE, "a"), before);
+    ck_assert_int_eq(unlink("a"), 0);
+    struct digest absent = state(EVIDENCE_EXISTENCE, "a");
+    assert_differ(absent, before);
+    ck_assert(tree_was_absent(EVIDENCE_EXISTENCE, &absent));
+    make("a");
+    assert_differ(state(EVIDENCE_EXISTENCE, "a"), before);
+    assert_differ(state(EVIDENCE_EXISTENCE, "a"), absent);
+}
+END_TEST
+
 START_TEST(the_presence_of_a_directory_is_kind_and_mode)
 {
     make("d");
@@ -860,6 +880,7 @@ static void add_content_tests(Suite *suite)
     tcase_add_test(tests, contents_are_settled_when_a_later_write_must_leave_a_trace);
     tcase_add_test(tests, a_file_of_the_kernel_is_read_each_time);
     tcase_add_test(tests, presence_is_kind_mode_size_and_mtime_but_not_contents);
+    tcase_add_test(tests, existence_is_kind_and_mode);
     tcase_add_test(tests, the_presence_of_a_directory_is_kind_and_mode);
     tcase_add_test(tests, presence_follows_links);
     tcase_add_test(tests, a_listing_is_names_and_kinds);

@@ -112,6 +112,12 @@ static void on_classified(void *owner, const struct report *report)
          report->path_count > 0 ? report->paths[0] : "-");
 }
 
+static void on_blocks(void *owner, const struct report *report)
+{
+    note(owner, "blocks %d %zu %s", (int)report->id, report->source_count,
+         report->source_count > 0 ? report->sources[0].path : "-");
+}
+
 static void on_report(void *owner, const struct report *report)
 {
     struct fixture *f = owner;
@@ -180,9 +186,10 @@ static void setup_with(struct fixture *f, const char *const *argv, const char *d
     snprintf(mark, sizeof mark, "SNIFFER_TEST_MARK=%016" PRIx64, number);
     ck_assert_int_eq(putenv(mark), 0);
     poll_poller_init(&f->poller);
-    const struct pool_settings settings = {argv, directory, jobs, TIMEOUT_MS};
-    const struct pool_sink sink = {f,         on_ready,  on_unfit,    on_classified,
-                                   on_report, on_output, on_finished, on_room};
+    const struct pool_settings settings = {argv, directory, NULL, jobs, TIMEOUT_MS};
+    const struct pool_sink sink = {f,         on_ready,  on_unfit,  on_classified,
+                                   on_blocks, on_report, on_output, on_finished,
+                                   on_room};
     f->pool = pool_new(&settings, &f->poller.poller, &sink);
 }
 
@@ -842,7 +849,7 @@ START_TEST(new_settings_mend_what_was_wrong)
     pool_warm(f.pool, f.now);
     wait_for(&f, "unfit", 2);
     const char *const argv[] = {program, "host", "normal", NULL};
-    const struct pool_settings settings = {argv, "/", 2, 0};
+    const struct pool_settings settings = {argv, "/", NULL, 2, 0};
     pool_reconfigure(f.pool, &settings, f.now);
     wait_for(&f, "ready", 1);
     ck_assert_int_eq(pool_places(f.pool), 2);
@@ -868,6 +875,8 @@ START_TEST(a_question_is_asked_until_it_is_answered)
     kill(f.host, SIGKILL);
     wait_for(&f, "ready", 2);
     wait_for(&f, "classified 2 1 tests/a.py\n", 1);
+    ck_assert_int_eq(pool_ask_blocks(f.pool, 2, paths, 1), 0);
+    wait_for(&f, "blocks 2 1 tests/a.py\n", 1);
     run(&f, 1, "passes");
     wait_for(&f, "finished 1", 1);
     ck_assert_int_eq(count_text(&f, "classified"), 2);

@@ -127,6 +127,15 @@ static bool take_python(struct judging *judging, const struct setting *setting)
     return true;
 }
 
+static bool take_precision(struct judging *judging, const struct setting *setting)
+{
+    bool file = is_text(setting) && strcmp(setting->text, "file") == 0;
+    if (!file && (!is_text(setting) || strcmp(setting->text, "block") != 0))
+        return refuse(judging, setting, "\"block\" or \"file\"");
+    judging->config.whole_files = file;
+    return true;
+}
+
 static bool take_jobs(struct judging *judging, const struct setting *setting)
 {
     double value = number(setting);
@@ -180,9 +189,9 @@ static const struct known {
     const char *key;
     bool (*take)(struct judging *judging, const struct setting *setting);
 } known[] = {
-    {"args", take_args},       {"env", take_env},   {"framework", take_framework},
-    {"ignore", take_ignore},   {"jobs", take_jobs}, {"python", take_python},
-    {"timeout", take_timeout},
+    {"args", take_args},     {"env", take_env},         {"framework", take_framework},
+    {"ignore", take_ignore}, {"jobs", take_jobs},       {"precision", take_precision},
+    {"python", take_python}, {"timeout", take_timeout},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
 

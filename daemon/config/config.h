@@ -15,6 +15,7 @@ struct config {
     char **args;        /* for the framework; NULL-terminated like all lists here */
     char **ignore;      /* gitignore patterns */
     char **env;         /* variables whose values count as evidence */
+    bool whole_files;   /* precision = file: code counts by files, not by blocks */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */
     char *source; /* the file it came from, relative to the root; NULL: defaults alone */

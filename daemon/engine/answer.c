@@ -166,6 +166,12 @@ static void answer_doctor(const struct asking *asking)
               : xstrdup("not known yet: no worker has started");
     add_check(checks, "framework", engine->error == NULL && known,
               engine->error != NULL ? engine->error : framework);
+    const char *evidence = !known ? "not known yet: no worker has started"
+                           : engine->coarse != NULL ? engine->coarse
+                           : engine->whole_files
+                               ? "code counts by whole files, as the settings say"
+                               : "code counts block by block";
+    add_check(checks, "evidence", engine->coarse == NULL, evidence);
     add_check(checks, "settings", engine->mistaken == NULL,
               engine->mistaken != NULL ? engine->mistaken : "in order");
     add_check(checks, "watching", engine->degraded == NULL,

@@ -10,13 +10,13 @@
 
 #define GIT ".git"
 
-static void forget_environment(struct engine *engine)
+static void forget_variables(struct variable *variables, size_t count)
 {
-    for (size_t i = 0; i < engine->environment_count; i++) {
-        free(engine->environment[i].name);
-        free(engine->environment[i].value);
+    for (size_t i = 0; i < count; i++) {
+        free(variables[i].name);
+        free(variables[i].value);
     }
-    free(engine->environment);
+    free(variables);
 }
 
 struct engine *engine_new(const char *root, const char *backend, struct index *index,
@@ -31,6 +31,8 @@ struct engine *engine_new(const char *root, const char *backend, struct index *i
     engine->sched = sched_new();
     engine->told_state = STATE_CHECKING;
     engine->poll = INT64_MAX;
+    opened_open(engine);
+    tree_on_open(engine->tree, opened_own, engine);
     return engine;
 }
 
@@ -42,14 +44,25 @@ void engine_free(struct engine *engine)
     struct run *next = NULL;
     HASH_ITER(hh, engine->runs, run, next)
     run_forget(engine, run);
-    forget_environment(engine);
+    forget_variables(engine->environment, engine->environment_count);
+    forget_variables(engine->distributions, engine->distribution_count);
     for (size_t i = 0; i < engine->disturbance_count; i++)
         free(engine->disturbances[i].path);
     free(engine->disturbances);
     free(engine->waiters);
+    opened_close(engine);
     conflict_forget_writes(engine);
     free(engine->writes);
     strset_finish(&engine->conflicts);
+    strset_finish(&engine->unread);
+    strset_finish(&engine->unknown);
+    strset_finish(&engine->unreadable);
+    strset_finish(&engine->causes);
+    for (size_t i = 0; i < engine->reading_count; i++)
+        free(engine->readings[i].path);
+    free(engine->readings);
+    blocks_forget_comparison(engine);
+    free(engine->coarse);
     strset_finish(&engine->suffixes);
     strset_finish(&engine->unsorted);
     strset_finish(&engine->asked);
@@ -78,7 +91,9 @@ static void turn(struct engine *engine, int64_t now)
 {
     if (engine->news_state && engine_settled(engine))
         pick_stragglers(engine);
+    blocks_ask(engine);
     run_start_what_fits(engine, now);
+    opened_idle(engine, now);
     wait_check(engine, now);
     news_flush(engine);
 }
@@ -104,10 +119,7 @@ static bool is_package_business(struct engine *engine, const char *path, bool en
     autofree char *folder = path_parent(path);
     if (!entry || !strset_has(&engine->installed, folder))
         return false;
-    const char *dot = strrchr(path_base(path), '.');
-    static const char *const records[] = {".dist-info", ".egg-info", ".egg-link",
-                                          ".pth",       ".egg",      NULL};
-    return dot != NULL && word_find(records, dot) >= 0;
+    return strcmp(path_base(path), "__pycache__") != 0;
 }
 
 static void find_one(void *owner, const struct index_fact *fact)
@@ -145,6 +157,7 @@ void engine_changed(struct engine *engine, const char *path, bool entry, int64_t
 
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now)
 {
+    opened_cookie_back(engine, cookie);
     struct run *run = NULL;
     struct run *next = NULL;
     HASH_ITER(hh, engine->runs, run, next)
@@ -206,24 +219,57 @@ void engine_root(struct engine *engine, bool there, int64_t now)
         turn(engine, now);
 }
 
+static bool same_variables(const struct variable *variables, size_t count,
+                           const struct report_environment *told, size_t told_count)
+{
+    bool same = count == told_count;
+    for (size_t i = 0; same && i < count; i++)
+        same = strcmp(variables[i].name, told[i].name) == 0 &&
+               strcmp(variables[i].value, told[i].value) == 0;
+    return same;
+}
+
+static struct variable *copy_variables(const struct report_environment *told,
+                                       size_t count)
+{
+    struct variable *variables = xcalloc(count + 1, sizeof *variables);
+    for (size_t i = 0; i < count; i++)
+        variables[i] = (struct variable){.name = xstrdup(told[i].name),
+                                         .value = xstrdup(told[i].value)};
+    return variables;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct report_environment *)a)->name,
+                  ((const struct report_environment *)b)->name);
+}
+
 /* True where it is another one than before. */
 static bool take_environment(struct engine *engine, const struct report *report)
 {
-    size_t count = report->environment_count;
-    bool same = engine->environment != NULL && engine->environment_count == count;
-    for (size_t i = 0; same && i < count; i++)
-        same = strcmp(engine->environment[i].name, report->environment[i].name) == 0 &&
-               strcmp(engine->environment[i].value, report->environment[i].value) == 0;
-    if (same)
+    if (report->distribution_count > 0)
+        qsort(report->distributions, report->distribution_count,
+              sizeof *report->distributions, by_name);
+    if (engine->environment != NULL &&
+        same_variables(engine->environment, engine->environment_count,
+                       report->environment, report->environment_count) &&
+        same_variables(engine->distributions, engine->distribution_count,
+                       report->distributions, report->distribution_count))
         return false;
-    forget_environment(engine);
+    forget_variables(engine->environment, engine->environment_count);
+    forget_variables(engine->distributions, engine->distribution_count);
     engine->environments++;
-    engine->environment_count = count;
-    engine->environment = xcalloc(count, sizeof *engine->environment);
-    for (size_t i = 0; i < count; i++)
-        engine->environment[i] =
-            (struct variable){.name = xstrdup(report->environment[i].name),
-                              .value = xstrdup(report->environment[i].value)};
+    engine->environment_count = report->environment_count;
+    engine->environment = copy_variables(report->environment, report->environment_count);
+    engine->distribution_count = report->distribution_count;
+    engine->distributions =
+        copy_variables(report->distributions, report->distribution_count);
+    const char *python = pick_environment(engine, "python");
+    int error = index_blocks_maker(engine->index, python != NULL ? python : "");
+    if (error < 0)
+        log_error("cannot forget what sources are made of: %s", strerror(-error));
+    blocks_forget_comparison(engine);
     return true;
 }
 
@@ -267,6 +313,10 @@ void engine_ready(struct engine *engine, const struct report *report, int64_t no
     for (size_t i = 0; i < report->path_count; i++)
         strset_add(&engine->loaded, report->paths[i]);
 
+    engine->whole_files = report->whole_files;
+    replace(&engine->coarse,
+            report->precision_why != NULL ? report->precision_why : report->tracing_why);
+
     bool was_broken = engine->error != NULL;
     replace(&engine->error, NULL);
     engine->news_state = true;
@@ -295,6 +345,15 @@ void engine_unfit(struct engine *engine, const char *message, int64_t now)
     turn(engine, now);
 }
 
+static const char *look_detail(const struct report *report)
+{
+    if (report->unseen)
+        return DETAIL_UNSEEN;
+    bool blocks = report->evidence == EVIDENCE_CODE && report->ran != NULL &&
+                  blocks_are_bits(report->ran);
+    return blocks ? report->ran : "";
+}
+
 void engine_report(struct engine *engine, const struct report *report, int64_t now)
 {
     struct run *run = run_find(engine, report->run);
@@ -311,7 +370,7 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         break;
     case REPORT_LOOK:
         run_look(run, report->evidence, report->path,
-                 report->has_seen ? &report->seen : NULL, report->unseen);
+                 report->has_seen ? &report->seen : NULL, look_detail(report));
         break;
     case REPORT_WROTE:
         strset_add(&run->wrote, report->path);
@@ -325,6 +384,7 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
     case REPORT_READY:
     case REPORT_UNFIT:
     case REPORT_CLASSIFIED:
+    case REPORT_BLOCKS:
     case REPORT_EXITED:
         break;
     }
@@ -383,6 +443,8 @@ int64_t engine_deadline(const struct engine *engine)
     int64_t deadline = settle_deadline(&engine->settle);
     if (engine->poll < deadline)
         deadline = engine->poll;
+    if (opened_deadline(engine) < deadline)
+        deadline = opened_deadline(engine);
     for (size_t i = 0; i < engine->waiter_count; i++)
         if (engine->waiters[i].deadline < deadline)
             deadline = engine->waiters[i].deadline;
@@ -396,6 +458,7 @@ void engine_tick(struct engine *engine, int64_t now)
         bool silent = engine->degraded != NULL || strset_count(&engine->shared) > 0;
         engine->poll = silent ? now + POLL_MS : INT64_MAX;
     }
+    opened_tick(engine, now);
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
         engine->unsettled = false;
@@ -416,8 +479,8 @@ void engine_tick(struct engine *engine, int64_t now)
 bool engine_at_rest(const struct engine *engine)
 {
     return engine->sorted && !engine->asking && !engine->renewing &&
-           strset_count(&engine->unsorted) == 0 && !run_some_on(engine) &&
-           sched_count_waiting(engine->sched) == 0 &&
+           !blocks_wanted(engine) && strset_count(&engine->unsorted) == 0 &&
+           !run_some_on(engine) && sched_count_waiting(engine->sched) == 0 &&
            strset_count(&engine->deferred) == 0;
 }
 

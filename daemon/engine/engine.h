@@ -28,10 +28,13 @@ struct engine_ports {
     int (*start)(void *owner, int64_t run, const char *file);
     void (*cancel)(void *owner, int64_t run);
     int (*classify)(void *owner, int64_t id, const char *const *paths, size_t count);
+    int (*blocks)(void *owner, int64_t id, const char *const *paths, size_t count);
     void (*warm)(void *owner);    /* have a host ready; try now, whatever failed before */
     void (*refresh)(void *owner); /* hosts hold something that changed: replace them */
     /* Watcher. sync is answered by engine_synced; crawl calls FOUND before it returns. */
     void (*sync)(void *owner, uint64_t cookie);
+    /* Tell engine_opened of each open of a watched file, or no longer. */
+    void (*listen_opens)(void *owner, bool listen);
     int (*crawl)(void *owner,
                  void (*found)(void *engine, const char *path, bool is_directory),
                  void *engine);
@@ -79,6 +82,9 @@ void engine_begin(struct engine *engine, int64_t now);
 /* ---- from the watcher ---- */
 /* ENTRY: the name came or went; else contents or attributes. */
 void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now);
+/* Somebody opened PATH; or, of some opens nobody knows. */
+void engine_opened(struct engine *engine, const char *path);
+void engine_opens_lost(struct engine *engine, const char *why);
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now);
 void engine_lost(struct engine *engine, const char *why, int64_t now);
 void engine_degraded(struct engine *engine, const char *message);
@@ -88,6 +94,8 @@ void engine_root(struct engine *engine, bool there, int64_t now);
 void engine_ready(struct engine *engine, const struct report *report, int64_t now);
 void engine_unfit(struct engine *engine, const char *message, int64_t now);
 void engine_classified(struct engine *engine, const struct report *report, int64_t now);
+/* An answer to ports.blocks: what sources are made of. */
+void engine_blocks(struct engine *engine, const struct report *report, int64_t now);
 void engine_report(struct engine *engine, const struct report *report, int64_t now);
 void engine_output(struct engine *engine, int64_t run, const char *bytes, size_t length);
 void engine_finished(struct engine *engine, const struct engine_finished *finished,

@@ -155,13 +155,16 @@ static void add_evidence(void *owner, const struct index_fact *fact, bool is_vol
     struct page *page = owner;
     if (!page_takes(page))
         return;
-    autofree char *unsure = fact->unsure ? xstrdup("changed during the run") : NULL;
+    autofree char *detail = fact->unsure ? xstrdup("changed during the run")
+                            : fact->kind == EVIDENCE_CODE
+                                ? blocks_names(page->engine, fact)
+                                : xstrdup(fact->detail);
     page_add(page,
              evidence_encode(&(struct evidence_record){
                  .file = page->file->path,
                  .path = fact->path,
                  .kind = fact->kind,
-                 .detail = unsure != NULL ? unsure : fact->detail,
+                 .detail = detail,
                  .holds = fact->holds,
                  .is_volatile = is_volatile,
                  .unseen = strcmp(fact->detail, DETAIL_UNSEEN) == 0 &&

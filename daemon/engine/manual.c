@@ -82,7 +82,7 @@ static bool take_look(struct run *run, const json_t *item)
     struct report_identity identity = {0};
     if (seen != NULL && !take_identity(seen, &identity))
         return false;
-    run_look(run, (enum evidence_kind)kind, path, seen != NULL ? &identity : NULL, false);
+    run_look(run, (enum evidence_kind)kind, path, seen != NULL ? &identity : NULL, "");
     return true;
 }
 

@@ -155,6 +155,7 @@ json_t *news_file(struct engine *engine, const struct index_file *file)
         .last_run = file->last_run,
         .from_cache = file->from_cache,
         .flaky = file->flaky,
+        .unseen = file->unseen,
     });
 }
 

@@ -8,12 +8,31 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *environment_value(const struct engine *engine, const char *name)
+static int by_name(const void *key, const void *variable)
+{
+    return strcmp(key, ((const struct variable *)variable)->name);
+}
+
+/* Names of what is installed, as workers tell them; one that they do not tell is not there. */
+static bool is_of_distributions(const char *name)
+{
+    return strncmp(name, "package:", strlen("package:")) == 0 ||
+           strncmp(name, "distribution", strlen("distribution")) == 0;
+}
+
+const char *pick_environment(const struct engine *engine, const char *name)
 {
     for (size_t i = 0; i < engine->environment_count; i++)
         if (strcmp(engine->environment[i].name, name) == 0)
             return engine->environment[i].value;
-    return NULL;
+    if (!is_of_distributions(name))
+        return NULL;
+    const struct variable *found =
+        engine->distribution_count == 0
+            ? NULL
+            : bsearch(name, engine->distributions, engine->distribution_count,
+                      sizeof *engine->distributions, by_name);
+    return found != NULL ? found->value : "absent";
 }
 
 static bool fact_holds(struct engine *engine, const struct index_fact *fact)
@@ -22,12 +41,15 @@ static bool fact_holds(struct engine *engine, const struct index_fact *fact)
         return false;
     if (fact->kind == EVIDENCE_ENVIRONMENT) {
         /* Before a worker told, nothing is current anyway (check_everything). */
-        const char *value = environment_value(engine, fact->path);
+        const char *value = pick_environment(engine, fact->path);
         return engine->environment == NULL ||
                (value != NULL && strcmp(value, fact->detail) == 0);
     }
     struct digest state = tree_state(engine->tree, fact->kind, fact->path);
-    return digest_equal(&state, &fact->state);
+    if (digest_equal(&state, &fact->state))
+        return true;
+    return fact->kind == EVIDENCE_CODE && blocks_are_bits(fact->detail) &&
+           blocks_hold(engine, fact, &state);
 }
 
 void pick_judge(void *owner, const struct index_fact *fact)
@@ -96,16 +118,20 @@ static enum reason reason_of(const struct engine *engine, const struct index_fac
     return was_absent ? REASON_ADDED : REASON_CHANGED;
 }
 
-static char *detail_of(const struct engine *engine, const struct index_fact *fact)
+static char *detail_of(struct engine *engine, const struct index_fact *fact)
 {
     if (fact->unsure)
         return xstrdup("it changed while the test file ran");
     if (fact->kind == EVIDENCE_ENVIRONMENT) {
-        const char *value = environment_value(engine, fact->path);
+        const char *value = pick_environment(engine, fact->path);
         return xasprintf("was %s, is %s", fact->detail,
                          value != NULL ? value : "not known");
     }
     struct digest now = tree_state(engine->tree, fact->kind, fact->path);
+    char *blocks =
+        fact->kind == EVIDENCE_CODE ? blocks_what_changed(engine, fact, &now) : NULL;
+    if (blocks != NULL)
+        return blocks;
     return xasprintf("%s was %02x%02x%02x%02x, is %02x%02x%02x%02x",
                      evidence_names[fact->kind], fact->state.bytes[0],
                      fact->state.bytes[1], fact->state.bytes[2], fact->state.bytes[3],
@@ -192,13 +218,38 @@ static void turn_file(void *owner, const char *path, int64_t value)
     engine->news_stats = engine->news_queue = true;
 }
 
+static void add_cause(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    strset_add(owner, path);
+}
+
 void pick_turned(struct engine *engine, const struct strset *causes)
 {
+    blocks_ask(engine);
+    if (blocks_awaited(engine)) {
+        engine->turn_owed = true;
+        if (causes != NULL)
+            strset_each(causes, add_cause, &engine->causes);
+        return;
+    }
     struct strset files = {0};
     index_each_turned(engine->index, collect_turned, &files);
     struct turning turning = {.engine = engine, .causes = causes};
     strset_each(&files, turn_file, &turning);
     strset_finish(&files);
+}
+
+void pick_owed(struct engine *engine)
+{
+    blocks_ask(engine);
+    if (!engine->turn_owed || blocks_awaited(engine))
+        return;
+    struct strset causes = engine->causes;
+    engine->causes = (struct strset){0};
+    engine->turn_owed = false;
+    pick_turned(engine, &causes);
+    strset_finish(&causes);
 }
 
 static void collect_stale(void *owner, const struct index_file *file)
@@ -345,6 +396,7 @@ static void judge_change(void *owner, const char *path, int64_t entry)
     struct batch *batch = owner;
     struct engine *engine = batch->engine;
     unsigned change = tree_refresh(engine->tree, path);
+    strset_remove(&engine->unreadable, path);
     judge_at(batch, path);
     if (entry != 0 || (change & (TREE_APPEARED | TREE_VANISHED)) != 0)
         judge_around(batch, path);
@@ -361,7 +413,8 @@ static void judge_change(void *owner, const char *path, int64_t entry)
     bool came_or_went = (change & (TREE_APPEARED | TREE_VANISHED)) != 0;
     bool package = strncmp(path_base(path), "__init__.", strlen("__init__.")) == 0;
     if (is_framework_settings(path) || (package && came_or_went))
-        batch->framework_settings = true; /* what lies below a package is sought otherwise */
+        batch->framework_settings =
+            true; /* what lies below a package is sought otherwise */
     if (is_project_settings(path))
         batch->project_settings = true;
     if (strset_has(&engine->loaded, path) || is_top_level_module(path, change))

@@ -29,6 +29,19 @@ struct write {
     int64_t began, ended; /* numbers of changes */
 };
 
+/* Two states of a source, and which of the blocks of the first are others in the second. */
+struct comparison {
+    struct digest then, now;
+    bool *changed;
+    size_t count;
+};
+
+/* A source that a worker was asked to take apart, and its state at that moment. */
+struct reading {
+    char *path;
+    struct digest state;
+};
+
 /* One value of the environment that every run of these workers has. */
 struct variable {
     char *name, *value;
@@ -38,12 +51,14 @@ struct look {
     enum evidence_kind kind;
     char *path;
     bool has_seen;
-    bool unseen;
     struct identity seen;
+    char *
+        detail; /* the blocks that ran, or DETAIL_UNSEEN; "" where there is nothing to say */
 };
 
 /* The detail of evidence that stands for more than itself. */
 #define DETAIL_UNSEEN "unseen"
+#define DETAIL_OPENED "opened while it ran" /* by whom, nobody told */
 
 struct outcome_record {
     char *test;
@@ -56,11 +71,12 @@ struct run {
     UT_hash_handle hh;
     int64_t id;
     char *file;
-    int64_t began;   /* number of the last change told before it began */
+    int64_t began;       /* number of the last change told before it began */
     int64_t environment; /* which it ran in; see engine.environments */
-    bool blind;      /* changes were lost meanwhile: nothing it saw is sure */
-    bool manual;     /* run by hand, outside the workers */
-    int64_t started; /* monotonic ms */
+    bool blind;          /* changes were lost meanwhile: nothing it saw is sure */
+    int64_t span;        /* in which it began; see opened.c */
+    bool manual;         /* run by hand, outside the workers */
+    int64_t started;     /* monotonic ms */
     int64_t started_wall;
     struct counts before; /* of the verdict shown when it began */
     enum reason reason;
@@ -99,7 +115,8 @@ struct engine {
     char *error;    /* tests cannot be run: why, and the mend */
     char *mistaken; /* the settings are wrong: why; the last good ones are in use */
     char *degraded; /* a part of the tree is not watched: it is compared every POLL_MS */
-    struct strset shared; /* evidence that has another name, through which it may be written */
+    struct strset
+        shared;   /* evidence that has another name, through which it may be written */
     int64_t poll; /* when to compare next; INT64_MAX: all is watched */
     char *framework, *python;
     bool paused;
@@ -109,7 +126,7 @@ struct engine {
     struct strset suffixes; /* of files that could be */
     struct strset unsorted; /* could be test files, not asked yet */
     struct strset asked;    /* asked just now */
-    struct strset programs;   /* no test files now, but executable: that may be why */
+    struct strset programs; /* no test files now, but executable: that may be why */
     int64_t question;       /* id of the last classify */
     bool asking;
     bool sorted;     /* the first answer has come: the set of test files is known */
@@ -117,11 +134,30 @@ struct engine {
 
     struct variable *environment; /* NULL: no worker told yet */
     size_t environment_count;
-    int64_t environments; /* how many there have been: a run belongs to the one it began in */
-    struct strset installed;  /* folders of installed packages that workers told of */
-    bool renew;               /* packages came or went, and the burst is not over */
-    bool renewing;            /* packages came or went: a worker must tell the environment anew */
+    int64_t
+        environments; /* how many there have been: a run belongs to the one it began in */
+    struct variable
+        *distributions; /* by name: what a run may look at of what is installed */
+    size_t distribution_count;
+    struct strset installed; /* folders of installed packages that workers told of */
+    bool renew;              /* packages came or went, and the burst is not over */
+    bool renewing; /* packages came or went: a worker must tell the environment anew */
     struct strset loaded; /* project files that every host holds */
+
+    /* What sources are made of. */
+    struct strset
+        unread; /* changed, and must be taken apart before anything is concluded */
+    struct strset unknown;    /* rested on by a verdict, and not taken apart yet */
+    struct strset unreadable; /* no worker could say, until they change */
+    struct reading *readings; /* asked just now */
+    size_t reading_count;
+    int64_t reading_id; /* of the last question */
+    bool reading, reading_urgent;
+    struct comparison comparison;
+    bool turn_owed; /* pick_turned waits for an answer; for these causes */
+    struct strset causes;
+    bool whole_files; /* code is told by files */
+    char *coarse; /* why evidence is coarser than the settings ask for; NULL: it is not */
 
     /* Runs. */
     struct run *runs;
@@ -137,6 +173,8 @@ struct engine {
     struct strset hostless;  /* files whose worker host died under them, once */
     uint64_t cookie;
 
+    struct openings *openings;
+
     struct waiter *waiters;
     size_t waiter_count, waiter_capacity;
 
@@ -147,6 +185,26 @@ struct engine {
     char *told_message;
     bool red;
 };
+
+/* blocks.c: code evidence by blocks */
+bool blocks_are_bits(const char *text);
+/* Does FACT, of a source that is in state NOW, hold? False also where that is not known yet: then it
+ * is in engine->unread. */
+bool blocks_hold(struct engine *engine, const struct index_fact *fact,
+                 const struct digest *now);
+void blocks_forget_comparison(struct engine *engine);
+/* The blocks that FACT names; "" where it names none. What of them is another now; NULL: not known.
+ * The caller's. */
+char *blocks_names(struct engine *engine, const struct index_fact *fact);
+char *blocks_what_changed(struct engine *engine, const struct index_fact *fact,
+                          const struct digest *now);
+/* A verdict rests on PATH in STATE. */
+void blocks_want(struct engine *engine, const char *path, const struct digest *state);
+/* Asks what is to be asked, one question at a time. */
+void blocks_ask(struct engine *engine);
+/* Nothing can be concluded from changes before an answer is there. */
+bool blocks_awaited(const struct engine *engine);
+bool blocks_wanted(const struct engine *engine);
 
 /* check.c: look at everything; which files are test files */
 void check_everything(struct engine *engine);
@@ -169,6 +227,10 @@ void pick_changes(struct engine *engine, struct strset *paths);
 /* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
  * paths to name as reason first. */
 void pick_turned(struct engine *engine, const struct strset *causes);
+/* Does what pick_turned put off, once it is known which sources have really changed. */
+void pick_owed(struct engine *engine);
+/* The value of the environment's NAME now; NULL: there is none. */
+const char *pick_environment(const struct engine *engine, const char *name);
 /* Whatever is not current and not queued is wanted: at start, and as a net under all else. */
 void pick_stragglers(struct engine *engine);
 void pick_want(struct engine *engine, const char *file, enum reason reason,
@@ -187,10 +249,26 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now);
 void run_forget(struct engine *engine, struct run *run);
 void run_disturb(struct engine *engine, const char *path, bool entry);
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
-              const struct report_identity *seen, bool unseen);
+              const struct report_identity *seen, const char *detail);
 void run_result(struct run *run, const char *test, enum outcome outcome,
                 double duration_ms, const char *exception, const char *report);
+/* Did it do something that nobody told? */
+bool run_is_unseen(const struct run *run);
 void run_end(struct engine *engine, struct run *run);
+
+/* opened.c: opens that no run explains */
+void opened_open(struct engine *engine);
+void opened_close(struct engine *engine);
+/* A tree_on_open: the daemon itself, or a worker at its word, opens PATH. OWNER is the engine. */
+void opened_own(void *owner, const char *path);
+void opened_cookie_asked(struct engine *engine, uint64_t cookie);
+void opened_cookie_back(struct engine *engine, uint64_t cookie);
+void opened_run_begins(struct engine *engine, struct run *run);
+/* RUN is over and left VERDICT; 0: none. Its cookie is back. */
+void opened_run_ends(struct engine *engine, const struct run *run, int64_t verdict);
+void opened_idle(struct engine *engine, int64_t now);
+int64_t opened_deadline(const struct engine *engine);
+void opened_tick(struct engine *engine, int64_t now);
 
 /* conflict.c: test files that disturb each other */
 void conflict_note(struct engine *engine, const struct run *run);

@@ -25,6 +25,7 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now)
     run->id = ++engine->last_run;
     run->file = xstrdup(file);
     run->began = engine->number;
+    opened_run_begins(engine, run);
     run->environment = engine->environments;
     run->started = now;
     run->started_wall = engine->ports.wall(engine->ports.owner);
@@ -52,8 +53,10 @@ static void forget_disturbances(struct engine *engine)
 void run_forget(struct engine *engine, struct run *run)
 {
     HASH_DEL(engine->runs, run);
-    for (size_t i = 0; i < run->look_count; i++)
+    for (size_t i = 0; i < run->look_count; i++) {
         free(run->looks[i].path);
+        free(run->looks[i].detail);
+    }
     free(run->looks);
     for (size_t i = 0; i < run->result_count; i++) {
         free(run->results[i].test);
@@ -93,19 +96,21 @@ void run_disturb(struct engine *engine, const char *path, bool entry)
 }
 
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
-              const struct report_identity *seen, bool unseen)
+              const struct report_identity *seen, const char *detail)
 {
     /* What it wrote itself before it ever looked is its output, and no evidence. */
     if (strset_has(&run->wrote, path))
         return;
-    autofree char *key = xasprintf("%d%d%s", (int)kind, unseen, path);
+    autofree char *key = xasprintf("%d%s/%s", (int)kind, detail, path);
     if (!strset_add(&run->looked, key))
         return;
     run->looks =
         xgrow(run->looks, run->look_count, &run->look_capacity, sizeof *run->looks);
     struct look *look = &run->looks[run->look_count++];
-    *look = (struct look){
-        .kind = kind, .path = xstrdup(path), .has_seen = seen != NULL, .unseen = unseen};
+    *look = (struct look){.kind = kind,
+                          .path = xstrdup(path),
+                          .has_seen = seen != NULL,
+                          .detail = xstrdup(detail)};
     if (seen != NULL)
         look->seen = (struct identity){.device = (uint64_t)seen->device,
                                        .inode = (uint64_t)seen->inode,
@@ -113,6 +118,14 @@ void run_look(struct run *run, enum evidence_kind kind, const char *path,
                                        .mtime_ns = seen->mtime_ns,
                                        .ctime_ns = seen->ctime_ns,
                                        .mode = (uint32_t)seen->mode};
+}
+
+bool run_is_unseen(const struct run *run)
+{
+    for (size_t i = 0; i < run->look_count; i++)
+        if (strcmp(run->looks[i].detail, DETAIL_UNSEEN) == 0)
+            return true;
+    return false;
 }
 
 void run_result(struct run *run, const char *test, enum outcome outcome,
@@ -182,7 +195,7 @@ void run_start_what_fits(struct engine *engine, int64_t now)
 {
     /* While a burst is on, what a run would see is still moving. */
     if (engine->paused || engine->error != NULL || engine->root_gone || !engine->sorted ||
-        !settle_empty(&engine->settle))
+        !settle_empty(&engine->settle) || blocks_awaited(engine))
         return;
     const struct sched_job *job = NULL;
     while ((job = next_job(engine)) != NULL)
@@ -194,5 +207,6 @@ void run_end(struct engine *engine, struct run *run)
 {
     run->ended = true;
     run->cookie = ++engine->cookie;
+    opened_cookie_asked(engine, run->cookie);
     engine->ports.sync(engine->ports.owner, run->cookie);
 }

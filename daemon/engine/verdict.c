@@ -138,6 +138,7 @@ static bool is_disturbed(const struct disturbed *disturbed, const struct look *l
     case EVIDENCE_CODE:
     case EVIDENCE_CONTENT:
     case EVIDENCE_PRESENCE:
+    case EVIDENCE_EXISTENCE:
         return strset_has(&disturbed->paths, look->path);
     case EVIDENCE_ENVIRONMENT:
         break;
@@ -211,8 +212,16 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
     for (size_t i = 0; i < run->look_count; i++) {
         const struct look *look = &run->looks[i];
         struct index_evidence *item = &list.items[list.count++];
-        *item =
-            (struct index_evidence){.kind = look->kind, .path = look->path, .detail = look->unseen ? DETAIL_UNSEEN : ""};
+        *item = (struct index_evidence){
+            .kind = look->kind, .path = look->path, .detail = look->detail};
+        if (look->kind == EVIDENCE_ENVIRONMENT) {
+            item->detail = pick_environment(engine, look->path);
+            item->holds = item->detail != NULL && !blind;
+            item->unsure = !item->holds;
+            if (item->detail == NULL)
+                item->detail = "";
+            continue;
+        }
         item->is_volatile = wrote_it_later(&own, look);
         item->unsure = blind || is_disturbed(&disturbed, look) ||
                        (!item->is_volatile && moved_on(engine, look));
@@ -220,6 +229,12 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
         item->holds = !item->unsure;
         if (look->kind == EVIDENCE_CONTENT || look->kind == EVIDENCE_CODE)
             pick_shared(engine, look->path);
+        if (look->kind != EVIDENCE_CODE || look->detail[0] == '\0')
+            continue;
+        if (item->is_volatile)
+            item->detail = ""; /* what it becomes later has other blocks */
+        else if (!item->unsure)
+            blocks_want(engine, look->path, &item->state);
     }
     for (size_t i = 0; i < engine->environment_count; i++)
         list.items[list.count++] =
@@ -293,6 +308,7 @@ static void rebase(void *owner, const char *path, int64_t value)
     } touched[] = {{EVIDENCE_CONTENT, path, false},
                    {EVIDENCE_CODE, path, false},
                    {EVIDENCE_PRESENCE, path, false},
+                   {EVIDENCE_EXISTENCE, path, false},
                    {EVIDENCE_LISTING, folder, strset_has(&disturbed->folders, folder)},
                    {EVIDENCE_SEARCH, stem, strset_has(&disturbed->stems, stem)}};
     for (size_t i = 0; i < sizeof touched / sizeof *touched; i++)
@@ -321,6 +337,7 @@ static int record(struct engine *engine, const struct run *run)
                                                         .reason = run->reason,
                                                         .path = run->path,
                                                         .detail = run->detail,
+                                                        .unseen = run_is_unseen(run),
                                                         .results = results,
                                                         .result_count = run->result_count,
                                                         .evidence = list.items,
@@ -375,9 +392,10 @@ void verdict_conclude(struct engine *engine, struct run *run)
         sched_done(engine->sched, run->file);
     conflict_note(engine, run);
     int error = 0;
+    bool recorded = false;
     if (known && !run->discard) {
         /* The test file itself is evidence, whatever the child could tell. */
-        run_look(run, EVIDENCE_CONTENT, run->file, NULL, false);
+        run_look(run, EVIDENCE_CONTENT, run->file, NULL, "");
         error = record(engine, run);
         struct rebasing rebasing = {.engine = engine};
         collect(engine, run, &rebasing.disturbed);
@@ -389,7 +407,10 @@ void verdict_conclude(struct engine *engine, struct run *run)
                   run->path != NULL ? run->path : reason_names[run->reason]);
         if (error == 0 && index_file(engine->index, run->file, &file))
             tell(engine, run, &file);
+        recorded = error == 0;
     }
+    opened_run_ends(engine, run,
+                    recorded ? index_last_verdict(engine->index, run->file) : 0);
     engine->concluded = run->file;
     pick_turned(engine, NULL);
     engine->concluded = NULL;

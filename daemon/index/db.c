@@ -20,6 +20,8 @@ static int bind(sqlite3_stmt *ask, int at, const struct value *value)
             return sqlite3_bind_null(ask, at);
         return sqlite3_bind_blob64(ask, at, value->string, strlen(value->string),
                                    SQLITE_STATIC);
+    case VALUE_DATA:
+        return sqlite3_bind_blob64(ask, at, value->data, value->size, SQLITE_STATIC);
     case VALUE_DIGEST:
         return sqlite3_bind_blob(ask, at, value->digest->bytes,
                                  sizeof value->digest->bytes, SQLITE_STATIC);

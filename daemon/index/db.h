@@ -47,8 +47,17 @@ int db_errno(sqlite3 *sql, int code);
 /* ---- values, by the type that the column has ---- */
 
 struct value {
-    enum { VALUE_NUMBER, VALUE_REAL, VALUE_TEXT, VALUE_BYTES, VALUE_DIGEST } type;
+    enum {
+        VALUE_NUMBER,
+        VALUE_REAL,
+        VALUE_TEXT,
+        VALUE_BYTES,
+        VALUE_DIGEST,
+        VALUE_DATA
+    } type;
+    size_t size; /* of data */
     union {
+        const void *data;
         int64_t number;
         double real;
         const char *string; /* NULL is SQL's NULL */
@@ -75,6 +84,11 @@ static inline struct value as_bytes(const char *bytes)
 static inline struct value as_digest(const struct digest *digest)
 {
     return (struct value){.type = VALUE_DIGEST, .digest = digest};
+}
+
+static inline struct value as_data(const void *data, size_t size)
+{
+    return (struct value){.type = VALUE_DATA, .data = data, .size = size};
 }
 
 /* ---- asking ---- */

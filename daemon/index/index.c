@@ -43,6 +43,7 @@ static int load_verdicts(struct index *index)
             sqlite3_column_int64(ask, 8),
         };
         verdict->flaky = sqlite3_column_int(ask, 9) != 0;
+        verdict->unseen = sqlite3_column_int(ask, 10) != 0;
     }
     return r;
 }
@@ -66,7 +67,7 @@ static int load_facts(struct index *index)
         int64_t kind = sqlite3_column_int64(ask, 1);
         bool unsure = sqlite3_column_int(ask, 2) != 0;
         bool sound =
-            fact > 0 && fact < FACT_LIMIT && kind >= 0 && kind <= EVIDENCE_ENVIRONMENT;
+            fact > 0 && fact < FACT_LIMIT && kind >= 0 && kind <= EVIDENCE_EXISTENCE;
         if (sound)
             state_set_mark(&index->state, fact, unsure ? MARK_NEVER : MARK_UNKNOWN);
         int counted = !sound ? -EBADMSG : unsure ? count_unsure(index, fact) : 0;
@@ -85,6 +86,8 @@ static int load(struct index *index)
         r = load_verdicts(index);
     if (r == 0)
         r = load_facts(index);
+    if (r == 0)
+        r = blocks_load(index);
     if (r < 0) {
         index->db.damaged = index->db.damaged || r == -EBADMSG;
         return r;
@@ -103,6 +106,7 @@ static void finish(struct index *index)
     state_finish(&index->state);
     db_close(&index->db);
     seen_written(index);
+    blocks_forget(index);
     free(index->why_path);
     free(index->why_detail);
     free(index);

@@ -63,6 +63,8 @@ struct index_file {
     bool current;    /* the shown verdict's facts all hold */
     bool from_cache; /* not what the last run gave: an older verdict holds again */
     bool flaky;      /* two runs with the shown verdict's facts had different outcomes */
+    bool
+        unseen; /* the shown verdict rests on something unseen: it is never shown from the cache */
     double duration_ms;   /* of the shown verdict; negative: none */
     struct counts counts; /* of the shown verdict */
 };
@@ -93,7 +95,7 @@ struct index_fact {
 };
 typedef void index_visit_fact(void *owner, const struct index_fact *fact);
 
-/* VISIT may call index_mark, nothing else of the index. */
+/* VISIT may call index_mark, index_blocks and index_set_blocks, nothing else of the index. */
 void index_each_fact(struct index *index, index_visit_fact *visit, void *owner);
 /* Facts about exactly PATH. */
 void index_facts_at(struct index *index, const char *path, index_visit_fact *visit,
@@ -141,6 +143,7 @@ struct index_run {
     double duration_ms;
     enum reason reason;
     const char *path, *detail; /* what called for the run; may be NULL */
+    bool unseen;               /* a part of what it did was not told */
     const struct index_result *results;
     size_t result_count;
     const struct index_evidence *evidence;
@@ -161,6 +164,12 @@ int index_record(struct index *index, const struct index_run *run);
  * caller looks at index_facts_at. */
 int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
                  struct digest state);
+
+/* The verdict that was recorded last for FILE; 0: none. */
+int64_t index_last_verdict(const struct index *index, const char *file);
+/* VERDICT of FILE rests on EVIDENCE too, as was found out later. 0, also where it is no longer kept. */
+int index_add_evidence(struct index *index, const char *file, int64_t verdict,
+                       const struct index_evidence *evidence);
 
 /* Results of FILE's shown verdict, in the order in which they were recorded. */
 void index_results(struct index *index, const char *file,
@@ -192,6 +201,29 @@ struct index_why {
 };
 bool index_why(struct index *index, const char *file, struct index_why *ret);
 
+/* ---- what sources are made of ---- */
+
+/* The blocks of a Python source, as an interpreter told them: names, and a digest for each. A source
+ * that does not compile has none. */
+enum { INDEX_BLOCK_DIGEST = 8 };
+struct index_blocks {
+    char **keys;
+    unsigned char *digests; /* INDEX_BLOCK_DIGEST bytes a key */
+    size_t count;
+    char *data; /* owns the keys */
+};
+
+/* The blocks of the source whose state (as code evidence) is STATE. 0, or -errno. */
+int index_set_blocks(struct index *index, const struct digest *state,
+                     const char *const *keys, const unsigned char *digests, size_t count);
+bool index_has_blocks(const struct index *index, const struct digest *state);
+/* -ENOENT: nobody told yet. */
+int index_blocks(struct index *index, const struct digest *state,
+                 struct index_blocks *ret);
+void index_blocks_finish(struct index_blocks *blocks);
+/* Blocks hold for one interpreter: those told by another than MAKER are forgotten. */
+int index_blocks_maker(struct index *index, const char *maker);
+
 /* ---- what the tree remembers of contents ---- */
 
 struct index_seen {
@@ -207,7 +239,7 @@ int index_flush(struct index *index);
 void index_each_seen(struct index *index,
                      void (*visit)(void *owner, const struct index_seen *seen),
                      void *owner);
-/* Drops facts, and memories of paths, that no verdict rests on. For when there is
+/* Drops facts, blocks, and memories of paths, that no verdict rests on. For when there is
  * time. */
 int index_tidy(struct index *index);
 

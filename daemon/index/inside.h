@@ -10,14 +10,16 @@
 #include "daemon/index/state.h"
 
 struct seen_item;
+struct known_blocks;
 
 struct index {
     struct db db;
     struct state state;
-    struct seen_item *pending; /* memories that wait for the next commit, by path */
-    int64_t recorded;          /* the highest verdict.recorded */
-    bool checked;              /* as the caller said, see index_checked */
-    bool blind;                /* a read that the counters need has failed */
+    struct seen_item *pending;    /* memories that wait for the next commit, by path */
+    struct known_blocks *sources; /* states whose blocks are stored */
+    int64_t recorded;             /* the highest verdict.recorded */
+    bool checked;                 /* as the caller said, see index_checked */
+    bool blind;                   /* a read that the counters need has failed */
     char *why_path, *why_detail;
 };
 
@@ -28,6 +30,10 @@ struct index_fact fact_read(const struct index *index, sqlite3_stmt *ask);
 int fact_store(struct index *index, const struct index_evidence *evidence, int64_t *ret);
 /* Nothing is current any more: what the counters say is no longer known to be true. */
 void index_go_blind(struct index *index);
+
+/* Reads again which states have blocks; forgets it. */
+int blocks_load(struct index *index);
+void blocks_forget(struct index *index);
 
 /* Inside a transaction: writes the pending memories; seen_written when it was
  * committed. */

@@ -118,3 +118,51 @@ int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
     moves_finish(&moves);
     return r;
 }
+
+int64_t index_last_verdict(const struct index *index, const char *path)
+{
+    const struct file *file = state_file(&index->state, path);
+    return file != NULL && file->verdict_count > 0 ? file->verdicts[0]->id : 0;
+}
+
+static int write_more(struct db *db, const struct verdict *verdict, int64_t fact,
+                      struct digest *fingerprint, bool *ret_added)
+{
+    int r =
+        db_run(db, ADD_EVIDENCE, as_number(verdict->id), as_number(fact), as_number(0));
+    *ret_added = r == 0 && sqlite3_changes(db->sql) > 0;
+    if (!*ret_added)
+        return r;
+    fingerprint_add(fingerprint, fact);
+    return db_run(db, SET_FINGERPRINT, as_number(verdict->id), as_digest(fingerprint));
+}
+
+int index_add_evidence(struct index *index, const char *path, int64_t id,
+                       const struct index_evidence *evidence)
+{
+    struct state *state = &index->state;
+    struct verdict *verdict = state_verdict(state, id);
+    if (verdict == NULL || verdict->file != state_file(state, path))
+        return 0;
+    int64_t fact = 0;
+    bool added = false;
+    struct digest fingerprint = verdict->fingerprint;
+    int r = db_begin_write(&index->db);
+    if (r < 0)
+        return r;
+    r = fact_store(index, evidence, &fact);
+    if (r == 0)
+        r = write_more(&index->db, verdict, fact, &fingerprint, &added);
+    r = db_end_write(&index->db, r);
+    if (r < 0 || !added)
+        return r;
+    verdict->fingerprint = fingerprint;
+    if (state_mark(state, fact) == MARK_NONE)
+        state_set_mark(state, fact,
+                       evidence->unsure  ? MARK_NEVER
+                       : evidence->holds ? MARK_HOLDS
+                                         : MARK_BROKEN);
+    if (mark_is_broken(state_mark(state, fact)))
+        state_count_broken(state, id, 1);
+    return 0;
+}

@@ -146,7 +146,7 @@ static int write_new(struct recording *recording)
                   as_digest(&recording->looks.fingerprint), as_number(run->started),
                   as_real(run->duration_ms), as_number(counts->successes),
                   as_number(counts->failures), as_number(counts->errors),
-                  as_number(counts->skipped));
+                  as_number(counts->skipped), as_number(run->unseen));
     for (size_t i = 0; r == 0 && i < recording->looks.count; i++)
         r = db_run(db, ADD_EVIDENCE, as_number(recording->verdict),
                    as_number(recording->looks.items[i].fact),
@@ -244,6 +244,8 @@ static void keep(struct recording *recording)
     verdict->counts = recording->counts;
     verdict->duration_ms = recording->run->duration_ms;
     verdict->flaky = recording->flaky;
+    verdict->unseen = recording->run->unseen;
+    verdict->fresh = true;
     file->runs++;
     file->last_run = recording->run->started;
     state_reshow(state, file);

@@ -86,6 +86,13 @@ static const char *const steps[] = {
     " ctime_ns INTEGER NOT NULL,"
     " mode INTEGER NOT NULL,"
     " digest BLOB NOT NULL CHECK (length(digest) = 16)) STRICT;",
+
+    "CREATE TABLE source ("
+    " state BLOB PRIMARY KEY CHECK (length(state) = 16),"
+    " count INTEGER NOT NULL,"
+    " blocks BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE maker (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"
+    "ALTER TABLE verdict ADD COLUMN unseen INTEGER NOT NULL DEFAULT 0;",
 };
 
 int schema_version(void)

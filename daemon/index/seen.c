@@ -116,6 +116,8 @@ static int tidy_all(struct index *index, struct ids *gone)
     if (r == 0)
         r = tidy_facts(index, gone);
     if (r == 0)
+        r = db_run_values(&index->db, TIDY_BLOCKS, NULL, 0);
+    if (r == 0)
         r = db_run_values(&index->db, TIDY_SEEN, NULL, 0);
     if (r == 0)
         r = db_run_values(&index->db, TIDY_PATHS, NULL, 0);
@@ -133,6 +135,7 @@ int index_tidy(struct index *index)
         /* An id may be given again: what was known of it must not be. */
         for (size_t i = 0; i < gone.count; i++)
             state_set_mark(&index->state, gone.items[i], MARK_NONE);
+        r = blocks_load(index);
     }
     free(gone.items);
     return r;

@@ -227,10 +227,16 @@ void state_hide(struct state *state, struct file *file)
     file->current = false;
 }
 
+/* What rests on something unseen speaks for the moment, and proves nothing for later. */
+static bool is_proof(const struct file *file, const struct verdict *verdict)
+{
+    return !verdict->unseen || (verdict->fresh && verdict == file->verdicts[0]);
+}
+
 static struct verdict *newest_current(const struct state *state, const struct file *file)
 {
     for (size_t i = 0; state->trusted && i < file->verdict_count; i++)
-        if (file->verdicts[i]->broken == 0)
+        if (file->verdicts[i]->broken == 0 && is_proof(file, file->verdicts[i]))
             return file->verdicts[i];
     return NULL;
 }
@@ -263,6 +269,7 @@ void state_describe(const struct file *file, struct index_file *ret)
     ret->verdict = file->shown->id;
     ret->from_cache = file->shown != file->verdicts[0];
     ret->flaky = file->shown->flaky;
+    ret->unseen = file->shown->unseen;
     ret->duration_ms = file->shown->duration_ms;
     ret->counts = file->shown->counts;
 }

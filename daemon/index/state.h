@@ -32,6 +32,8 @@ struct verdict {
     double duration_ms;
     int64_t broken;
     bool flaky;
+    bool unseen; /* it rests on something that nobody saw */
+    bool fresh;  /* recorded since the index was opened */
     UT_hash_handle hh;
 };
 

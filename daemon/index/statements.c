@@ -39,12 +39,12 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
     [EACH_VERDICT] =
         "SELECT verdict.id, file.path, recorded, fingerprint, duration_ms,"
-        " successes, failures, errors, skipped, flaky"
+        " successes, failures, errors, skipped, flaky, unseen"
         " FROM verdict JOIN file ON file.id = verdict.file_id ORDER BY recorded",
     [ADD_VERDICT] =
         "INSERT INTO verdict (file_id, recorded, fingerprint, started, duration_ms,"
-        " successes, failures, errors, skipped, flaky)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0) RETURNING id",
+        " successes, failures, errors, skipped, unseen, flaky)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0) RETURNING id",
     [RENEW_VERDICT] =
         "UPDATE verdict SET recorded = ?2, started = ?3, duration_ms = ?4,"
         " successes = ?5, failures = ?6, errors = ?7, skipped = ?8, flaky = ?9"
@@ -98,6 +98,14 @@ const char *const statement_texts[STATEMENT_COUNT] = {
             " digest) SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM path WHERE name = ?1",
     [EACH_SEEN] = "SELECT name, device, inode, size, mtime_ns, ctime_ns, mode, digest"
                   " FROM seen JOIN path ON path.id = seen.path_id",
+    [SET_BLOCKS] =
+        "INSERT OR REPLACE INTO source (state, count, blocks) VALUES (?1, ?2, ?3)",
+    [GET_BLOCKS] = "SELECT count, blocks FROM source WHERE state = ?1",
+    [EACH_BLOCKS] = "SELECT state FROM source",
+    [FORGET_BLOCKS] = "DELETE FROM source WHERE NOT EXISTS"
+                      " (SELECT 1 FROM maker WHERE name = ?1)",
+    [SET_MAKER] = "INSERT OR REPLACE INTO maker (id, name) VALUES (1, ?1)",
+    [TIDY_BLOCKS] = "DELETE FROM source WHERE state NOT IN (SELECT state FROM fact)",
     [TIDY_FACTS] = "DELETE FROM fact WHERE NOT EXISTS"
                    " (SELECT 1 FROM evidence WHERE fact_id = fact.id) RETURNING id",
     [TIDY_SEEN] = "DELETE FROM seen WHERE NOT EXISTS"

@@ -57,6 +57,12 @@ enum statement {
 
     SEE,
     EACH_SEEN,
+    SET_BLOCKS,
+    GET_BLOCKS,
+    EACH_BLOCKS,
+    FORGET_BLOCKS,
+    SET_MAKER,
+    TIDY_BLOCKS,
     TIDY_FACTS,
     TIDY_SEEN,
     TIDY_PATHS,

@@ -72,7 +72,7 @@ static int64_t hash_rest(struct hash *hash, int fd, const struct identity *befor
 }
 
 /* 0; -EAGAIN: it changed meanwhile, or is no file now; -errno. */
-static int read_file(const char *absolute, struct contents *ret)
+static int read_file(const char *absolute, struct contents *ret, int *opened)
 {
     /* Taken first: a write after this moment is one that the digest may lack. */
     int64_t taken = identity_clock_ns();
@@ -80,6 +80,7 @@ static int read_file(const char *absolute, struct contents *ret)
         open(absolute, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? -EAGAIN : -errno;
+    ++*opened;
     struct identity before;
     int error = identity_ask_open(fd, &before);
     if (error < 0)
@@ -109,15 +110,16 @@ static int read_file(const char *absolute, struct contents *ret)
 }
 
 static int look_at_file(const char *absolute, const struct identity *identity,
-                        struct contents *memory, struct digest *ret)
+                        struct contents *memory, struct sight *sight)
 {
+    struct digest *ret = &sight->digest;
     if (memory->sure && identity_equal(&memory->identity, identity)) {
         memory->identity.links = identity->links;
         *ret = memory->digest;
         return 0;
     }
     struct contents now;
-    int error = read_file(absolute, &now);
+    int error = read_file(absolute, &now, &sight->opened);
     if (error == -EAGAIN)
         return error;
     *memory = error == 0 ? now : (struct contents){0};
@@ -155,7 +157,7 @@ static int look_once(const char *absolute, struct contents *memory, struct sight
     }
     sight->kind = identity.mode & S_IFMT;
     if (S_ISREG(identity.mode))
-        return look_at_file(absolute, &identity, memory, &sight->digest);
+        return look_at_file(absolute, &identity, memory, sight);
     if (S_ISLNK(identity.mode))
         return look_at_link(absolute, &sight->digest);
     sight->digest = state_of_number("kind", sight->kind);
@@ -164,7 +166,7 @@ static int look_once(const char *absolute, struct contents *memory, struct sight
 
 struct sight contents_look(const char *absolute, struct contents *memory)
 {
-    struct sight sight;
+    struct sight sight = {.opened = 0};
     for (int i = 0; i < TRIES; i++)
         if (look_once(absolute, memory, &sight) == 0)
             return sight;

@@ -28,6 +28,7 @@ struct contents {
 struct sight {
     uint32_t kind; /* S_IFMT bits; 0: there is nothing, or nothing we may see */
     struct digest digest;
+    int opened; /* how many times it was opened to find out */
 };
 
 /* What is at ABSOLUTE now. Reads a file only where MEMORY does not know it, and renews

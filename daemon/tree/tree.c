@@ -15,6 +15,8 @@ struct tree {
     char *root;
     struct paths paths;
     struct folders folders;
+    void (*opened)(void *owner, const char *path);
+    void *opened_owner;
 };
 
 struct tree *tree_new(const char *root)
@@ -33,6 +35,20 @@ void tree_free(struct tree *tree)
     paths_finish(&tree->paths);
     free(tree->root);
     free(tree);
+}
+
+void tree_on_open(struct tree *tree, void (*tell)(void *owner, const char *path),
+                  void *owner)
+{
+    tree->opened = tell;
+    tree->opened_owner = owner;
+}
+
+static void tell_opens(const struct tree *tree, const char *path,
+                       const struct sight *sight)
+{
+    for (int i = 0; tree->opened != NULL && i < sight->opened; i++)
+        tree->opened(tree->opened_owner, path);
 }
 
 /* ---- what a crawl found ---- */
@@ -124,6 +140,7 @@ unsigned tree_refresh(struct tree *tree, const char *path)
     autofree char *absolute = path_absolute(tree->root, path);
     struct entry *entry = paths_make(&tree->paths, path);
     struct sight now = look(entry, absolute);
+    tell_opens(tree, path, &now);
     unsigned change = compare(entry, &now);
     entry->known = now.kind != 0;
     entry->is_directory = S_ISDIR(now.kind);
@@ -147,6 +164,7 @@ static struct digest content_state(struct tree *tree, const char *path,
 {
     struct entry *entry = paths_make_seen(&tree->paths, path);
     struct sight now = contents_look(absolute, &entry->seen->contents);
+    tell_opens(tree, path, &now);
     tell(&entry->seen->told, now.kind != 0, &now.digest);
     return now.digest;
 }
@@ -163,13 +181,15 @@ static struct digest presence_of_nothing(int error, bool link)
 
 bool tree_was_absent(enum evidence_kind kind, const struct digest *state)
 {
-    struct digest absent = kind == EVIDENCE_PRESENCE ? presence_of_nothing(-ENOENT, false)
-                                                     : contents_absent();
+    bool asked = kind == EVIDENCE_PRESENCE || kind == EVIDENCE_EXISTENCE;
+    struct digest absent =
+        asked ? presence_of_nothing(-ENOENT, false) : contents_absent();
     return digest_equal(&absent, state);
 }
 
+/* TIMES: what a stat sees besides kind and mode counts too. */
 static struct digest presence_state(struct tree *tree, const char *path,
-                                    const char *absolute)
+                                    const char *absolute, bool times)
 {
     struct entry *entry = paths_make_seen(&tree->paths, path);
     struct identity identity;
@@ -186,7 +206,7 @@ static struct digest presence_state(struct tree *tree, const char *path,
     struct hash hash = hash_begin("presence");
     hash_number(&hash, is_link);
     hash_number(&hash, identity.mode);
-    if (S_ISREG(identity.mode)) {
+    if (times && S_ISREG(identity.mode)) {
         hash_number(&hash, (uint64_t)identity.size);
         hash_number(&hash, (uint64_t)identity.mtime_ns);
     }
@@ -204,7 +224,9 @@ struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char 
     case EVIDENCE_LISTING:
         return folder_listing(&tree->folders, absolute);
     case EVIDENCE_PRESENCE:
-        return presence_state(tree, path, absolute);
+        return presence_state(tree, path, absolute, true);
+    case EVIDENCE_EXISTENCE:
+        return presence_state(tree, path, absolute, false);
     case EVIDENCE_SEARCH:
         return folder_search(&tree->folders, absolute);
     case EVIDENCE_ENVIRONMENT:

@@ -33,7 +33,8 @@ struct identity {
     uint64_t device, inode;
     int64_t size, mtime_ns, ctime_ns;
     uint32_t mode;
-    uint32_t links; /* names it has; 0: not known. No part of what identity_equal compares */
+    uint32_t
+        links; /* names it has; 0: not known. No part of what identity_equal compares */
 };
 
 bool identity_equal(const struct identity *a, const struct identity *b);
@@ -51,6 +52,10 @@ struct tree;
 /* ROOT absolute and real, copied. */
 struct tree *tree_new(const char *root);
 void tree_free(struct tree *tree);
+
+/* TELL is called for each time the tree opens a file itself, which others may see happen. */
+void tree_on_open(struct tree *tree, void (*tell)(void *owner, const char *path),
+                  void *owner);
 
 /* A crawl found PATH. Costs no system call. */
 void tree_learn(struct tree *tree, const char *path, bool is_directory);
@@ -81,13 +86,14 @@ unsigned tree_refresh(struct tree *tree, const char *path);
  *                  own
  *   presence       absent; a file's kind, mode, size, mtime; a directory's kind and mode;
  *                  links are followed
+ *   existence      absent; kind and mode; links are followed
  *   search         what the folder offers under that name: PATH.py, PATH.<anything>.so,
  *                  PATH.pyc, PATH/ as directory, PATH/__init__.*
  *
  * EVIDENCE_ENVIRONMENT is not for the tree. */
 struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char *path);
 
-/* Does STATE say that a code, content or presence look found nothing there? */
+/* Does STATE say that a code, content, presence or existence look found nothing there? */
 bool tree_was_absent(enum evidence_kind kind, const struct digest *state);
 
 /* Has the file that tree_state saw at PATH last another name? Nobody tells what is written through

@@ -22,6 +22,7 @@ struct backend {
     int (*crawl)(void *self, watcher_found *found, void *owner);
     void (*sync)(void *self, uint64_t cookie);
     int (*follow)(void *self, const char *folder);
+    int (*listen)(void *self, bool on);
     size_t (*count)(const void *self);
 };
 

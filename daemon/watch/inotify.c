@@ -126,7 +126,9 @@ static void retry_cookies(struct inotify *inotify)
 /* Everything that was read so far has been told after this. */
 static void finish(struct inotify *inotify)
 {
+    opens_hear(&inotify->opens);
     inotify_settle(inotify);
+    inotify_tell_opens(inotify);
     tell_root(inotify);
     tell_lost(inotify);
     tell_degraded(inotify, false);
@@ -292,6 +294,7 @@ static void inotify_close(void *self)
         poller_drop(inotify->place->poller, inotify->wake);
         close(inotify->wake);
     }
+    inotify_listen(inotify, false);
     nodes_finish(&inotify->nodes);
     cookies_finish(&inotify->cookies);
     free(inotify->buffer);
@@ -304,6 +307,7 @@ static int inotify_open(void **ret, const struct place *place)
 {
     struct inotify *inotify = xcalloc(1, sizeof *inotify);
     inotify->place = place;
+    opens_init(&inotify->opens);
     inotify->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     inotify->wake = inotify->fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (inotify->wake < 0) {
@@ -392,5 +396,6 @@ const struct backend backend_inotify = {
     .crawl = inotify_crawl,
     .sync = inotify_sync,
     .follow = inotify_follow,
+    .listen = inotify_listen,
     .count = inotify_count,
 };

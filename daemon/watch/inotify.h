@@ -1,8 +1,9 @@
 #ifndef WATCH_INOTIFY_H
 #define WATCH_INOTIFY_H
 
-/* The inotify backend's two halves: inotify.c reads events and answers cookies, inotify_tree.c keeps
- * nodes and kernel watches in step with the directories that are there. Private to the room.
+/* The inotify backend's parts: inotify.c reads events and answers cookies, inotify_tree.c keeps
+ * nodes and kernel watches in step with the directories that are there, inotify_listen.c has opened
+ * files told while somebody wants to know. Private to the room.
  *
  * An event is only a doubt about a name. Doubts about directories collect in nodes.doubts and are
  * looked at once per read: asking the kernel for a watch on a path answers at the same time whether
@@ -17,6 +18,7 @@
 #include "daemon/watch/backend.h"
 #include "daemon/watch/cookies.h"
 #include "daemon/watch/nodes.h"
+#include "daemon/watch/opens.h"
 
 struct crawl {
     watcher_found *found; /* NULL: no crawl is on */
@@ -34,6 +36,7 @@ struct inotify {
     size_t skip; /* bytes of an absolute path before its part relative to the root */
     struct cookies cookies;
     struct crawl crawl;
+    struct opens opens;
     char *buffer;
 
     /* What was told last, until the end of a read: neighbours that are alike are told once. */
@@ -73,5 +76,16 @@ enum armed inotify_arm_way(struct inotify *inotify, struct node *node);
 void inotify_enter(struct inotify *inotify, struct node *node, const char *name);
 /* Looks at all doubted nodes, and at those whose doubt arises from it. */
 void inotify_settle(struct inotify *inotify);
+
+/* ---- inotify_listen.c ---- */
+
+int inotify_listen(void *self, bool on);
+/* Files opened in NODE, which is at PATH and watched, are told from now on, where that is wanted. */
+void inotify_listen_to(struct inotify *inotify, const struct node *node,
+                       const char *path);
+/* Leaves the watches for opened files to those for changes, and tells that opens are lost; false
+ * where there are none. */
+bool inotify_listen_no_more(struct inotify *inotify);
+void inotify_tell_opens(struct inotify *inotify);
 
 #endif

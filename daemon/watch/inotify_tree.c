@@ -95,6 +95,8 @@ enum armed inotify_arm(struct inotify *inotify, struct node *node, const char *p
 {
     node->tried = true;
     int number = inotify_add_watch(inotify->fd, path, mask_for(node));
+    if (number < 0 && errno == ENOSPC && inotify_listen_no_more(inotify))
+        number = inotify_add_watch(inotify->fd, path, mask_for(node));
     if (number < 0) {
         int error = errno;
         release(inotify, node);
@@ -108,6 +110,7 @@ enum armed inotify_arm(struct inotify *inotify, struct node *node, const char *p
     }
     node->there = true;
     node_set_blind(&inotify->nodes, node, false);
+    inotify_listen_to(inotify, node, path);
     if (node->watch != NULL && node->watch->number == number)
         return ARMED_SAME;
     release(inotify, node);
@@ -205,10 +208,12 @@ void inotify_enter(struct inotify *inotify, struct node *node, const char *name)
 }
 
 static void list_file(struct inotify *inotify, const struct node *node, const char *told,
-                      const char *name)
+                      const char *name, bool fresh)
 {
     if (ignore_temporary(name))
         return;
+    if (fresh)
+        opens_assume(&inotify->opens, told);
     if (inotify->crawl.found == NULL || !in_tree(node))
         inotify_tell(inotify, told, WATCHER_ENTRY);
     else if (!ignore_matches_here(inotify->place->ignore, told, false))
@@ -266,8 +271,9 @@ static int list_failed(struct inotify *inotify, struct node *node, const char *p
     return -error;
 }
 
-/* Tells all names in NODE, or gives them to the crawl, and enters its directories. */
-static int list(struct inotify *inotify, struct node *node, const char *path)
+/* Tells all names in NODE, or gives them to the crawl, and enters its directories. FRESH: nobody
+ * listened to it under this name before. */
+static int list(struct inotify *inotify, struct node *node, const char *path, bool fresh)
 {
     DIR *dir = open_directory(path, !in_tree(node));
     if (dir == NULL)
@@ -287,7 +293,7 @@ static int list(struct inotify *inotify, struct node *node, const char *path)
         if (is_directory(dir, entry))
             list_directory(inotify, node, whole, told, name);
         else
-            list_file(inotify, node, told, name);
+            list_file(inotify, node, told, name, fresh);
     }
     int error = errno;
     closedir(dir);
@@ -337,13 +343,13 @@ static void look(struct inotify *inotify, struct node *node)
     /* They are those of the directory that was here before, or were lost with it. */
     node_doubt_children(&inotify->nodes, node, armed != ARMED_SAME);
     if (in_tree(node)) {
-        int error = list(inotify, node, path);
+        int error = list(inotify, node, path, armed == ARMED_FRESH);
         if (node == inotify->root)
             inotify->crawl.error = error;
     } else if (armed == ARMED_FRESH && inotify_tells(node)) {
         if (!told_from_above(node))
             inotify_tell(inotify, inotify_told_path(inotify, node, path), WATCHER_ENTRY);
-        list(inotify, node, path);
+        list(inotify, node, path, true);
     }
 }
 

@@ -68,6 +68,11 @@ int watcher_follow(struct watcher *watcher, const char *folder)
     return watcher->backend->follow(watcher->self, folder);
 }
 
+int watcher_listen(struct watcher *watcher, bool on)
+{
+    return watcher->backend->listen(watcher->self, on);
+}
+
 size_t watcher_count(const struct watcher *watcher)
 {
     return watcher->backend->count(watcher->self);

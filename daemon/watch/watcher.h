@@ -39,12 +39,16 @@ struct watcher_sink {
     void *owner;
     /* PATH relative to the root, or absolute where it lies in a followed directory outside. */
     void (*changed)(void *owner, const char *path, enum watcher_change change);
-    /* Every change made before watcher_sync(COOKIE) was called has now been told. */
+    /* Every change and open made before watcher_sync(COOKIE) was called has now been told. */
     void (*synced)(void *owner, uint64_t cookie);
     /* Something may have been missed: compare the whole tree. */
     void (*lost)(void *owner, const char *why);
     /* From now on a part of the tree cannot be watched; MESSAGE says which, why, and the mend. NULL: mended. */
     void (*degraded)(void *owner, const char *message);
+    /* Somebody opened the file at PATH (as in changed): while watcher_listen is on. */
+    void (*opened)(void *owner, const char *path);
+    /* Since listening began files may have been opened that were not told and will not be. */
+    void (*opens_lost)(void *owner, const char *why);
     /* The root itself went away or came back. */
     void (*root)(void *owner, bool there);
 };
@@ -80,8 +84,27 @@ void watcher_sync(struct watcher *watcher, uint64_t cookie);
  * is told as an entry when it comes. 0; -EINVAL for a path with "." or ".."; -ENAMETOOLONG. */
 int watcher_follow(struct watcher *watcher, const char *folder);
 
+/* ON: from now on tells which files are opened, until it is called with false. Costs a system call
+ * for each directory, so it is for the time in which somebody wants to know. May be called from
+ * inside the sink, and for nothing where it is so already.
+ *
+ * Told is every path that changed would be told for, whoever opened it: this process too, because
+ * the kernel does not say who it was. Files in a directory that comes meanwhile are told, because
+ * they may have been opened. Not told are opens by another name (a hard link elsewhere), those of
+ * directories, and those in what sink.degraded is about.
+ *
+ * An open wakes nobody, for there are many: it is told with the next change, with the answer of a
+ * sync at the latest. The kernel keeps some sixteen thousand until then. To be called with true
+ * again every now and then takes them in, and so keeps sink.opens_lost from being called.
+ *
+ * 0; -EMFILE or -ENOSPC where the user has no inotify instance or too few watches left for it: it is
+ * off then. It also goes off, with sink.opens_lost, where a directory that comes needs a watch that
+ * it has. Called with true again it tries again. */
+int watcher_listen(struct watcher *watcher, bool on);
+
 /* Directories watched now, those on the way from "/" to the root and to followed folders
- * included; always the kernel's own number (grep -c 'inotify wd' /proc/PID/fdinfo/N). */
+ * included; always the kernel's own number (grep -c 'inotify wd' /proc/PID/fdinfo/N). What listening
+ * has is not in it. */
 size_t watcher_count(const struct watcher *watcher);
 
 #endif

@@ -44,11 +44,18 @@ static void on_unfit(struct host *host, const struct report *report)
 static void on_classified(struct host *host, const struct report *report)
 {
     struct pool *pool = host->pool;
-    if (!pool_answered(pool, host, report->id))
+    if (!pool_answered(pool, host, report))
         return;
     if (host->state == HOST_READY)
         pool_works(pool);
     pool->sink.classified(pool->sink.owner, report);
+}
+
+static void on_blocks(struct host *host, const struct report *report)
+{
+    struct pool *pool = host->pool;
+    if (report->id == 0 || pool_answered(pool, host, report))
+        pool->sink.blocks(pool->sink.owner, report);
 }
 
 static void on_started(struct host *host, const struct report *report)
@@ -112,6 +119,9 @@ static void on_report(struct host *host, const struct report *report)
         break;
     case REPORT_CLASSIFIED:
         on_classified(host, report);
+        break;
+    case REPORT_BLOCKS:
+        on_blocks(host, report);
         break;
     case REPORT_STARTED:
     case REPORT_TEST:

@@ -149,7 +149,7 @@ struct host *host_start(struct pool *pool, int *ret_error)
                                      .mute = on_mute,
                                      .exited = on_gone};
     int r = worker_start(&host->worker, (const char *const *)pool->argv, pool->directory,
-                         pool->poller, &sink);
+                         pool->preload, pool->poller, &sink);
     if (r < 0) {
         free(host);
         *ret_error = r;

@@ -44,16 +44,17 @@ struct host {
     struct tail output; /* before and between runs */
 };
 
-/* Which of these are test files? Asked until it is answered. */
+/* Asked until it is answered. ANSWER tells its kind: each kind has numbers of its own. */
 struct question {
     int64_t id;
+    enum report_type answer;
     char *order;
     struct host *host; /* who was asked; NULL: nobody yet */
 };
 
 struct pool {
     char **argv;
-    char *directory;
+    char *directory, *preload;
     int jobs;
     int64_t timeout_ms;
     struct poller *poller;
@@ -114,8 +115,9 @@ void host_output(void *owner, const char *bytes, size_t length);
 
 /* Gives questions that nobody has to a host that can answer. */
 void pool_ask(struct pool *pool);
-/* The question ID, which HOST was asked, is answered; false where it was not asked that. */
-bool pool_answered(struct pool *pool, const struct host *host, int64_t id);
+/* REPORT answers what HOST was asked; false where it was not asked that. */
+bool pool_answered(struct pool *pool, const struct host *host,
+                   const struct report *report);
 /* HOST will not answer. */
 void pool_forget_asked(struct pool *pool, const struct host *host);
 void pool_forget_questions(struct pool *pool);

@@ -1,12 +1,42 @@
 #include "daemon/worker/launch.h"
 
+#include "daemon/base/xalloc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#define PRELOAD "LD_PRELOAD"
+
+char **launch_environment(const char *library)
+{
+    size_t count = 0;
+    while (environ[count] != NULL)
+        count++;
+    char **copy = xcalloc(count + 2, sizeof *copy);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (library == NULL || strncmp(environ[i], PRELOAD "=", strlen(PRELOAD "=")) != 0)
+            copy[kept++] = xstrdup(environ[i]);
+    const char *users = getenv(PRELOAD);
+    if (library != NULL && users != NULL && users[0] != '\0')
+        copy[kept] = xasprintf(PRELOAD "=%s %s", library, users);
+    else if (library != NULL)
+        copy[kept] = xasprintf(PRELOAD "=%s", library);
+    return copy;
+}
+
+void launch_environment_free(char **environment)
+{
+    for (char **entry = environment; *entry != NULL; entry++)
+        free(*entry);
+    free(environment);
+}
 
 static noreturn void fail(int pipe, enum launch_step step, int error)
 {
@@ -77,6 +107,6 @@ noreturn void launch_exec(const struct launch *launch)
         fail(pipe, LAUNCH_ENTER, errno);
     reset_signals();
     /* execvp leaves its arguments alone; its type is older than const. */
-    execvp(launch->argv[0], (char *const *)(intptr_t)launch->argv);
+    execvpe(launch->argv[0], (char *const *)(intptr_t)launch->argv, launch->environment);
     fail(pipe, LAUNCH_EXECUTE, errno);
 }

@@ -17,9 +17,14 @@ enum { LAUNCH_ORDERS = 5, LAUNCH_REPORTS = 6, LAUNCH_LOOKS = 7 };
 struct launch {
     const char *const *argv;
     const char *directory;
+    char *const *environment;
     pid_t parent;
     int orders, reports, looks, output, failure; /* the child's ends */
 };
+
+/* Our environment, with LIBRARY (NULL: nothing) to be loaded before what the user has loaded. */
+char **launch_environment(const char *library);
+void launch_environment_free(char **environment);
 
 /* In the child, all signals blocked: becomes the host, or says why not and ends. */
 noreturn void launch_exec(const struct launch *launch);

@@ -20,6 +20,7 @@ static void settings_take(struct pool *pool, const struct pool_settings *setting
     for (size_t i = 0; i < count; i++)
         pool->argv[i] = xstrdup(settings->argv[i]);
     pool->directory = xstrdup(settings->directory);
+    pool->preload = settings->preload != NULL ? xstrdup(settings->preload) : NULL;
     pool->jobs = settings->jobs;
     pool->timeout_ms = settings->timeout_ms;
 }
@@ -30,6 +31,7 @@ static void settings_drop(struct pool *pool)
         free(*arg);
     free(pool->argv);
     free(pool->directory);
+    free(pool->preload);
 }
 
 /* ---- hosts ---- */

@@ -38,8 +38,10 @@ struct pool_settings {
     const char *const *argv; /* how to start a host, NULL at the end; the pool appends
                               * "--orders N --reports N --looks N" */
     const char *directory;   /* working directory of hosts */
-    int jobs;                /* most hosts at a time, >= 1 */
-    int64_t timeout_ms;      /* the longest a run may take; 0: no limit */
+    const char
+        *preload; /* a library to be loaded into them before all others; NULL: none */
+    int jobs;     /* most hosts at a time, >= 1 */
+    int64_t timeout_ms; /* the longest a run may take; 0: no limit */
 };
 
 enum pool_end {
@@ -75,6 +77,8 @@ struct pool_sink {
      * tells what to do. The pool tries again after a pause, and at once on pool_warm. */
     void (*unfit)(void *owner, const char *message);
     void (*classified)(void *owner, const struct report *report);
+    /* An answer to pool_ask_blocks, or told unasked: id 0. */
+    void (*blocks)(void *owner, const struct report *report);
     /* started, test, result, look, wrote; report->run tells which. */
     void (*report)(void *owner, const struct report *report);
     void (*output)(void *owner, int64_t run, const char *bytes, size_t length);
@@ -104,6 +108,9 @@ void pool_warm(struct pool *pool, int64_t now);
  * ID. -EAGAIN where no host is ready (ask again when ready is told). It is asked again by
  * the pool if the host dies meanwhile. */
 int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_t count);
+/* The same for what sources are made of; the answer comes by sink.blocks. */
+int pool_ask_blocks(struct pool *pool, int64_t id, const char *const *paths,
+                    size_t count);
 /* Runs FILE as number RUN. -EAGAIN where all places are taken; a host that is still
  * starting counts as a place and gets the run when it is ready. */
 int pool_start(struct pool *pool, int64_t run, const char *file, int64_t now);

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Which paths are test files? A question stays until it is answered, whoever was asked. */
+/* Which paths are test files, what is in sources? A question stays until it is answered, whoever was asked. */
 
 void pool_forget_asked(struct pool *pool, const struct host *host)
 {
@@ -31,11 +31,13 @@ void pool_ask(struct pool *pool)
     }
 }
 
-bool pool_answered(struct pool *pool, const struct host *host, int64_t id)
+bool pool_answered(struct pool *pool, const struct host *host,
+                   const struct report *report)
 {
     for (size_t i = 0; i < pool->question_count; i++) {
         struct question *question = &pool->questions[i];
-        if (question->id != id || question->host != host)
+        if (question->answer != report->type || question->id != report->id ||
+            question->host != host)
             continue;
         free(question->order);
         memmove(question, question + 1, (--pool->question_count - i) * sizeof *question);
@@ -44,20 +46,32 @@ bool pool_answered(struct pool *pool, const struct host *host, int64_t id)
     return false;
 }
 
-int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_t count)
+static int ask(struct pool *pool, enum report_type answer, int64_t id,
+               const char *const *paths, size_t count)
 {
     struct host *host = find_answerer(pool);
     if (host == NULL)
         return -EAGAIN;
-    char *order = order_encode_classify(id, paths, count);
+    char *order = answer == REPORT_BLOCKS ? order_encode_blocks(id, paths, count)
+                                          : order_encode_classify(id, paths, count);
     if (order == NULL)
         abort(); /* as xalloc does */
     pool->questions = xgrow(pool->questions, pool->question_count,
                             &pool->question_capacity, sizeof *pool->questions);
     struct question *question = &pool->questions[pool->question_count++];
-    *question = (struct question){.id = id, .order = order};
+    *question = (struct question){.id = id, .answer = answer, .order = order};
     host_ask(host, question);
     return 0;
+}
+
+int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_t count)
+{
+    return ask(pool, REPORT_CLASSIFIED, id, paths, count);
+}
+
+int pool_ask_blocks(struct pool *pool, int64_t id, const char *const *paths, size_t count)
+{
+    return ask(pool, REPORT_BLOCKS, id, paths, count);
 }
 
 void pool_forget_questions(struct pool *pool)

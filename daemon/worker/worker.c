@@ -317,10 +317,12 @@ static const char **whole_argv(const char *const *argv)
 }
 
 int worker_start(struct worker **ret, const char *const *argv, const char *directory,
-                 struct poller *poller, const struct worker_sink *sink)
+                 const char *preload, struct poller *poller,
+                 const struct worker_sink *sink)
 {
     autofree const char **whole = whole_argv(argv);
-    struct launch launch = {whole, directory, getpid(), -1, -1, -1, -1, -1};
+    char **environment = launch_environment(preload);
+    struct launch launch = {whole, directory, environment, getpid(), -1, -1, -1, -1, -1};
     struct worker *worker = xcalloc(1, sizeof *worker);
     *worker = (struct worker){.poller = poller,
                               .sink = *sink,
@@ -337,6 +339,7 @@ int worker_start(struct worker **ret, const char *const *argv, const char *direc
     if (r == 0)
         r = start_process(worker, &launch);
     close_ends(&launch);
+    launch_environment_free(environment);
     if (r < 0) {
         worker_free(worker);
         return r;

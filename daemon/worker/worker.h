@@ -35,11 +35,13 @@ struct worker_sink {
 
 struct worker;
 
-/* Starts ARGV with "--orders N --reports N --looks N" in DIRECTORY. Everything but POLLER
+/* Starts ARGV with "--orders N --reports N --looks N" in DIRECTORY, with the library PRELOAD
+ * (NULL: none) loaded into it. Everything but POLLER
  * is copied. 0 or -errno; that ARGV cannot be executed is told by its exit, see
  * worker_fate. */
 int worker_start(struct worker **ret, const char *const *argv, const char *directory,
-                 struct poller *poller, const struct worker_sink *sink);
+                 const char *preload, struct poller *poller,
+                 const struct worker_sink *sink);
 /* Kills the process, without sink calls, and waits for it. */
 void worker_free(struct worker *worker);
 

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SCENE_RUNS = 64 };
+enum { SCENE_RUNS = 64, SCENE_READINGS = 16 };
 
 struct scene {
     char root[64];
@@ -42,6 +42,11 @@ struct scene {
     struct fault fault;
     bool refused;
     int warmed, refreshed;
+    bool listening;  /* to opens */
+    bool no_reader;  /* no worker takes sources apart */
+    int64_t reading; /* id of the last question about sources */
+    char *readings[SCENE_READINGS];
+    size_t reading_count;
 };
 
 static struct scene scene;
@@ -74,6 +79,26 @@ static int scene_classify(void *owner, int64_t id, const char *const *paths, siz
     for (size_t i = 0; i < count; i++)
         scene.asked[scene.asked_count++] = xstrdup(paths[i]);
     return 0;
+}
+
+static int scene_blocks(void *owner, int64_t id, const char *const *paths, size_t count)
+{
+    (void)owner;
+    if (scene.no_reader)
+        return -EAGAIN;
+    scene.reading = id;
+    scene.reading_count = count < SCENE_READINGS ? count : SCENE_READINGS;
+    for (size_t i = 0; i < scene.reading_count; i++) {
+        free(scene.readings[i]);
+        scene.readings[i] = xstrdup(paths[i]);
+    }
+    return 0;
+}
+
+static void scene_listen_opens(void *owner, bool listen)
+{
+    (void)owner;
+    scene.listening = listen;
 }
 
 static void scene_warm(void *owner)
@@ -239,6 +264,8 @@ static inline void scene_open(void)
     const struct engine_ports ports = {.start = scene_start,
                                        .cancel = scene_cancel,
                                        .classify = scene_classify,
+                                       .blocks = scene_blocks,
+                                       .listen_opens = scene_listen_opens,
                                        .warm = scene_warm,
                                        .refresh = scene_refresh,
                                        .sync = scene_sync,
@@ -274,6 +301,8 @@ static inline void scene_close(void)
     json_decref(scene.reply);
     for (size_t i = 0; i < scene.asked_count; i++)
         free(scene.asked[i]);
+    for (size_t i = 0; i < SCENE_READINGS; i++)
+        free(scene.readings[i]);
     for (size_t i = 0; i < scene.started_count; i++)
         free(scene.started[i].file);
     nftw(scene.root, scene_unlink, 8, FTW_PHYS | FTW_DEPTH);

@@ -264,6 +264,12 @@ static void obey(char *line)
         say(reports,
             "{\"report\":\"classified\",\"id\":%d,\"message\":null,\"tests\":%s\n",
             number, paths + strlen("\"paths\":"));
+    else if (sscanf(line, "{\"order\":\"blocks\",\"id\":%d,\"paths\":[\"%63[^\"]",
+                    &number, file) == 2)
+        say(reports,
+            "{\"report\":\"blocks\",\"id\":%d,\"sources\":[{\"path\":\"%s\",\"seen\":"
+            "null}]}\n",
+            number, file);
     else
         _exit(98);
 }

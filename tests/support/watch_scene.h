@@ -40,6 +40,10 @@ struct scene {
     struct telling *told;
     size_t told_count, told_capacity;
     struct strset entries, modified; /* every path told so */
+    struct strset opened;
+    size_t opens_lost;
+    size_t opened_at_sync;
+    bool deaf_when_opened; /* stops listening from inside the sink */
     struct strset found;
     uint64_t synced;     /* the last cookie answered */
     size_t synced_count; /* and how many were */
@@ -79,6 +83,21 @@ static void scene_changed(void *owner, const char *path, enum watcher_change cha
     }
 }
 
+static void scene_opened(void *owner, const char *path)
+{
+    struct scene *scene = owner;
+    strset_add(&scene->opened, path);
+    if (scene->deaf_when_opened)
+        ck_assert_int_eq(watcher_listen(scene->watcher, false), 0);
+}
+
+static void scene_opens_lost(void *owner, const char *why)
+{
+    struct scene *scene = owner;
+    ck_assert_ptr_nonnull(why);
+    scene->opens_lost++;
+}
+
 static void scene_synced(void *owner, uint64_t cookie)
 {
     struct scene *scene = owner;
@@ -86,6 +105,7 @@ static void scene_synced(void *owner, uint64_t cookie)
     scene->synced_count++;
     scene->told_at_sync = scene->told_count;
     scene->lost_at_sync = scene->lost;
+    scene->opened_at_sync = strset_count(&scene->opened);
 }
 
 static void scene_lost(void *owner, const char *why)
@@ -139,6 +159,8 @@ static UNUSED_OK void scene_prepare(struct scene *scene)
                                         .synced = scene_synced,
                                         .lost = scene_lost,
                                         .degraded = scene_degraded,
+                                        .opened = scene_opened,
+                                        .opens_lost = scene_opens_lost,
                                         .root = scene_root};
 }
 
@@ -159,6 +181,7 @@ static void scene_forget(struct scene *scene)
     scene->told_count = scene->told_capacity = 0;
     strset_finish(&scene->entries);
     strset_finish(&scene->modified);
+    strset_finish(&scene->opened);
 }
 
 static int scene_remove_one(const char *path, const struct stat *status, int type,
@@ -222,12 +245,12 @@ static UNUSED_OK size_t scene_times(const struct scene *scene, const char *path,
     return times;
 }
 
-/* The watches that the kernel counts for this process's only inotify descriptor. */
-static UNUSED_OK size_t kernel_watches(void)
+/* A line of /proc for each watch that the kernel keeps for this process. */
+static UNUSED_OK void each_kernel_watch(void (*visit)(void *owner, const char *line),
+                                        void *owner)
 {
     DIR *dir = opendir("/proc/self/fd");
     ck_assert_ptr_nonnull(dir);
-    size_t count = 0;
     for (const struct dirent *entry = NULL; (entry = readdir(dir)) != NULL;) {
         char target[64] = "";
         if (readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) < 0 ||
@@ -238,10 +261,23 @@ static UNUSED_OK size_t kernel_watches(void)
         ck_assert_ptr_nonnull(file);
         char line[512];
         while (fgets(line, sizeof line, file) != NULL)
-            count += strncmp(line, "inotify wd", 10) == 0;
+            if (strncmp(line, "inotify wd", 10) == 0)
+                visit(owner, line);
         fclose(file);
     }
     closedir(dir);
+}
+
+static UNUSED_OK void count_kernel_watch(void *owner, const char *line)
+{
+    (void)line;
+    (*(size_t *)owner)++;
+}
+
+static UNUSED_OK size_t kernel_watches(void)
+{
+    size_t count = 0;
+    each_kernel_watch(count_kernel_watch, &count);
     return count;
 }
 

@@ -1,0 +1,168 @@
+/* Opens that no run's own account explains. */
+
+#include "tests/support/engine_scene.h"
+#include "tests/support/suite.h"
+
+static void begin(int places)
+{
+    scene.places = places;
+    scene_write("data", "1");
+    scene_write("test_a.py", "");
+    scene_write("test_b.py", "");
+    engine_begin(scene.engine, scene.now);
+    scene_ready("3.11");
+    scene_answer();
+}
+
+/* A run that told nothing but that it read PATH (NULL: not even that). */
+static void play(const char *file, const char *path)
+{
+    int64_t run = scene_run_of(file);
+    if (path != NULL)
+        scene_look(run, EVIDENCE_CONTENT, path);
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run);
+}
+
+static bool rests_on_data(const char *file)
+{
+    scene_save("data", "2");
+    scene_settle();
+    bool stale = !scene_file(file).current;
+    scene_save("data", "1");
+    scene_settle();
+    return stale;
+}
+
+START_TEST(an_open_that_nobody_explains_is_evidence_of_the_run_that_was_on)
+{
+    begin(1);
+    ck_assert(scene.listening);
+    engine_opened(scene.engine, "data");
+    play("test_a.py", NULL);
+    play("test_b.py", NULL);
+    ck_assert(scene_file("test_a.py").current);
+    ck_assert(rests_on_data("test_a.py"));
+    ck_assert(!rests_on_data("test_b.py"));
+}
+END_TEST
+
+START_TEST(an_open_that_a_run_explains_is_nobody_elses)
+{
+    begin(2);
+    engine_opened(scene.engine, "data");
+    play("test_a.py", NULL);
+    play("test_b.py", "data"); /* it is known now that it was this one */
+    ck_assert(rests_on_data("test_b.py"));
+    ck_assert(!rests_on_data("test_a.py"));
+}
+END_TEST
+
+START_TEST(an_open_that_nobody_explains_is_laid_at_the_door_of_all_that_were_on)
+{
+    begin(2);
+    engine_opened(scene.engine, "data");
+    play("test_a.py", NULL);
+    ck_assert(scene_file("test_a.py").current);
+    play("test_b.py", NULL);
+    ck_assert(rests_on_data("test_a.py"));
+    ck_assert(rests_on_data("test_b.py"));
+}
+END_TEST
+
+START_TEST(what_changed_after_it_was_opened_was_seen_by_nobody_knows_whom)
+{
+    begin(2);
+    engine_opened(scene.engine, "data");
+    play("test_a.py", NULL);
+    scene_save("data", "2");
+    scene_settle();
+    ck_assert(scene_file("test_a.py").current);
+    play("test_b.py", NULL);
+    ck_assert(!scene_file("test_a.py").current && !scene_file("test_b.py").current);
+}
+END_TEST
+
+START_TEST(what_the_daemon_opens_itself_is_nobodys)
+{
+    begin(1);
+    scene_write("more", "1");
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CONTENT, "data");
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run); /* the daemon has read data for it, while test_b.py is on by now */
+    engine_opened(scene.engine, "data");
+    engine_synced(scene.engine, scene.cookie, scene.now);
+    engine_opened(scene.engine, "more");
+    play("test_b.py", NULL);
+    ck_assert(!rests_on_data("test_b.py"));
+    scene_save("more", "2");
+    scene_settle();
+    ck_assert(!scene_file("test_b.py").current);
+}
+END_TEST
+
+START_TEST(outside_and_between_runs_nothing_is_anybodys)
+{
+    begin(1);
+    engine_opened(scene.engine, "/usr/lib/libc.so");
+    engine_opened(scene.engine, "env/lib/site-packages/x.py");
+    play("test_a.py", NULL);
+    play("test_b.py", NULL);
+    engine_opened(scene.engine, "data");
+    ck_assert(!rests_on_data("test_a.py") && !rests_on_data("test_b.py"));
+    ck_assert(scene.listening);
+    scene_settle();
+    scene.now += 20000;
+    engine_tick(scene.engine, scene.now);
+    ck_assert(!scene.listening);
+}
+END_TEST
+
+START_TEST(a_run_with_something_unseen_is_not_explained_by_others)
+{
+    begin(2);
+    char program[] = "tool";
+    engine_report(scene.engine,
+                  &(struct report){.type = REPORT_LOOK,
+                                   .run = scene_run_of("test_a.py"),
+                                   .evidence = EVIDENCE_CONTENT,
+                                   .path = program,
+                                   .unseen = true},
+                  scene.now);
+    engine_opened(scene.engine, "data");
+    play("test_a.py", NULL);
+    play("test_b.py", "data");
+    ck_assert(rests_on_data("test_a.py"));
+}
+END_TEST
+
+START_TEST(opens_that_were_lost_leave_something_unseen)
+{
+    begin(1);
+    engine_opens_lost(scene.engine, "too many");
+    play("test_a.py", NULL);
+    play("test_b.py", NULL);
+    ck_assert(scene_file("test_a.py").unseen);
+    ck_assert(!scene_file("test_b.py").unseen);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("engine_opened");
+    TCase *tests = tcase_create("opened");
+    tcase_add_checked_fixture(tests, scene_open, scene_close);
+    tcase_add_test(tests,
+                   an_open_that_nobody_explains_is_evidence_of_the_run_that_was_on);
+    tcase_add_test(tests, an_open_that_a_run_explains_is_nobody_elses);
+    tcase_add_test(tests,
+                   an_open_that_nobody_explains_is_laid_at_the_door_of_all_that_were_on);
+    tcase_add_test(tests, what_changed_after_it_was_opened_was_seen_by_nobody_knows_whom);
+    tcase_add_test(tests, what_the_daemon_opens_itself_is_nobodys);
+    tcase_add_test(tests, outside_and_between_runs_nothing_is_anybodys);
+    tcase_add_test(tests, a_run_with_something_unseen_is_not_explained_by_others);
+    tcase_add_test(tests, opens_that_were_lost_leave_something_unseen);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
