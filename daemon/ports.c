@@ -1,6 +1,7 @@
 /* What the engine asks of the other rooms. */
 
 #include "daemon/base/log.h"
+#include "daemon/base/path.h"
 #include "daemon/joints.h"
 
 #include <string.h>
@@ -69,6 +70,12 @@ static void port_follow(void *owner, const char *folder)
 {
     struct house *house = owner;
     watcher_follow(house->watcher, folder);
+}
+
+static void port_heed(void *owner, const char *path)
+{
+    struct house *house = owner;
+    ignore_heed(house->ignore, path_base(path));
 }
 
 /* Reserved in blocks: the index is written once in many numbers. */
@@ -156,6 +163,7 @@ struct engine_ports ports_of(struct house *house)
                                  .sync = port_sync,
                                  .crawl = port_crawl,
                                  .follow = port_follow,
+                                 .heed = port_heed,
                                  .ignored = port_ignored,
                                  .publish = port_publish,
                                  .listened = port_listened,

@@ -144,10 +144,16 @@ START_TEST(editors_temporaries_are_known_by_name)
         ".#a.py", "#a.py#",    "a.py___jb_tmp___", "a.py___jb_old___"};
     static const char *const lasting[] = {"a.py", "4914", "#",     "~",
                                           "swp",  "a#",   ".a.py", ""};
+    struct ignore *ignore = ignore_new(NULL, 0);
     for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)
-        ck_assert_msg(ignore_temporary(temporary[i]), "%s", temporary[i]);
+        ck_assert_msg(ignore_temporary(ignore, temporary[i]), "%s", temporary[i]);
     for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
-        ck_assert_msg(!ignore_temporary(lasting[i]), "%s", lasting[i]);
+        ck_assert_msg(!ignore_temporary(ignore, lasting[i]), "%s", lasting[i]);
+    ignore_heed(ignore, "a.py~");
+    ck_assert(!ignore_temporary(ignore, "a.py~"));
+    ck_assert(ignore_temporary(ignore, "b.py~"));
+    ck_assert(!ignore_matches(ignore, "x/a.py~", false));
+    ignore_free(ignore);
 }
 END_TEST
 

@@ -39,6 +39,8 @@ struct engine_ports {
                  void (*found)(void *engine, const char *path, bool is_directory),
                  void *engine);
     void (*follow)(void *owner, const char *folder);
+    void (*heed)(void *owner,
+                 const char *path); /* though it is named like a temporary file */
     bool (*ignored)(void *owner,
                     const char *path); /* is it out of the question as a test file? */
     /* Clients. PARAMS and RESULT are stolen. */

@@ -2,6 +2,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/path.h"
+#include "daemon/base/temporary.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/engine/room.h"
 
@@ -60,6 +61,13 @@ void pick_judge(void *owner, const struct index_fact *fact)
         index_mark(engine->index, fact->id, holds);
     if (fact->kind == EVIDENCE_CONTENT || fact->kind == EVIDENCE_CODE)
         pick_shared(engine, fact->path);
+    pick_heed(engine, fact->kind, fact->path);
+}
+
+void pick_heed(struct engine *engine, enum evidence_kind kind, const char *path)
+{
+    if (kind != EVIDENCE_ENVIRONMENT && name_is_temporary(path_base(path)))
+        engine->ports.heed(engine->ports.owner, path);
 }
 
 void pick_shared(struct engine *engine, const char *path)

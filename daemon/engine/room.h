@@ -223,6 +223,8 @@ void check_ask_all(struct engine *engine);
 void pick_judge(void *owner, const struct index_fact *fact);
 /* PATH is evidence: note where nobody would tell that it was written. */
 void pick_shared(struct engine *engine, const char *path);
+/* The same where its name is one that watchers do not tell. */
+void pick_heed(struct engine *engine, enum evidence_kind kind, const char *path);
 void pick_changes(struct engine *engine, struct strset *paths);
 /* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
  * paths to name as reason first. */

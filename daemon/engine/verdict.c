@@ -225,6 +225,7 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
         item->is_volatile = wrote_it_later(&own, look);
         item->unsure = blind || is_disturbed(&disturbed, look) ||
                        (!item->is_volatile && moved_on(engine, look));
+        pick_heed(engine, look->kind, look->path);
         item->state = tree_state(engine->tree, look->kind, look->path);
         item->holds = !item->unsure;
         if (look->kind == EVIDENCE_CONTENT || look->kind == EVIDENCE_CODE)

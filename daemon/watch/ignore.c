@@ -1,6 +1,7 @@
 #include "daemon/watch/ignore.h"
 
 #include "daemon/base/path.h"
+#include "daemon/base/strset.h"
 #include "daemon/base/temporary.h"
 #include "daemon/base/xalloc.h"
 
@@ -20,6 +21,7 @@ struct ignore {
     struct pattern *patterns;
     size_t count;
     bool anchored; /* one of them at least: paths must be split */
+    struct strset heeded;
 };
 
 static bool is_one_of(const char *name, const char *const *names)
@@ -46,9 +48,15 @@ static bool is_cache(const char *name)
     return (name[0] == '.' || name[0] == '_' || name[0] == 'n') && is_one_of(name, names);
 }
 
-bool ignore_temporary(const char *name)
+bool ignore_temporary(const struct ignore *ignore, const char *name)
 {
-    return name_is_temporary(name);
+    return name_is_temporary(name) && !strset_has(&ignore->heeded, name);
+}
+
+void ignore_heed(struct ignore *ignore, const char *name)
+{
+    if (name_is_temporary(name))
+        strset_add(&ignore->heeded, name);
 }
 
 bool ignore_environment(const char *absolute_directory)
@@ -120,7 +128,7 @@ static void clear(struct ignore *ignore)
         free(ignore->patterns[i].segments);
     }
     free(ignore->patterns);
-    *ignore = (struct ignore){0};
+    *ignore = (struct ignore){.heeded = ignore->heeded};
 }
 
 void ignore_set(struct ignore *ignore, const char *const *patterns, size_t count)
@@ -147,6 +155,7 @@ void ignore_free(struct ignore *ignore)
     if (ignore == NULL)
         return;
     clear(ignore);
+    strset_finish(&ignore->heeded);
     free(ignore);
 }
 
@@ -172,7 +181,7 @@ static bool match(const char *const *segments, size_t segment_count,
 bool ignore_matches_here(const struct ignore *ignore, const char *path, bool is_directory)
 {
     const char *base = path_base(path);
-    if (is_internal(base) || (!is_directory && ignore_temporary(base)))
+    if (is_internal(base) || (!is_directory && ignore_temporary(ignore, base)))
         return true;
     bool ignored = is_directory && is_cache(base);
     if (ignore->count == 0)

@@ -28,6 +28,8 @@ bool ignore_matches_here(const struct ignore *ignore, const char *path,
 bool ignore_environment(const char *absolute_directory);
 
 /* Is this last name an editor's temporary file (vim 4913, .swp, x~, .#x, #x#, ___jb_tmp___ ...)? */
-bool ignore_temporary(const char *name);
+bool ignore_temporary(const struct ignore *ignore, const char *name);
+/* From now on no file of this name counts as temporary: somebody reads one. */
+void ignore_heed(struct ignore *ignore, const char *name);
 
 #endif

@@ -173,7 +173,8 @@ static void handle_name(struct inotify *inotify, struct node *node, uint32_t mas
 {
     struct node *child = node_child(&inotify->nodes, node, name);
     bool entry = name_came_or_went(mask);
-    bool temporary = (mask & IN_ISDIR) == 0 && ignore_temporary(name);
+    bool temporary =
+        (mask & IN_ISDIR) == 0 && ignore_temporary(inotify->place->ignore, name);
     if (inotify_tells(node) && !temporary && (child == NULL || child != inotify->state))
         tell_name(inotify, node, name, entry ? WATCHER_ENTRY : WATCHER_MODIFIED);
 

@@ -210,7 +210,7 @@ void inotify_enter(struct inotify *inotify, struct node *node, const char *name)
 static void list_file(struct inotify *inotify, const struct node *node, const char *told,
                       const char *name, bool fresh)
 {
-    if (ignore_temporary(name))
+    if (ignore_temporary(inotify->place->ignore, name))
         return;
     if (fresh)
         opens_assume(&inotify->opens, told);

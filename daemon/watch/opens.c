@@ -2,7 +2,7 @@
 
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
-#include "daemon/watch/ignore.h"
+#include "daemon/base/temporary.h"
 
 #include <errno.h>
 #include <stdalign.h>
@@ -123,7 +123,8 @@ static void handle(struct opens *opens, const struct inotify_event *event)
         forget(opens, folder);
         return;
     }
-    if ((event->mask & IN_ISDIR) != 0 || event->len == 0 || ignore_temporary(event->name))
+    if ((event->mask & IN_ISDIR) != 0 || event->len == 0 ||
+        name_is_temporary(event->name))
         return;
     for (size_t i = 0; i < folder->count; i++) {
         autofree char *path = path_join(folder->names[i], event->name);

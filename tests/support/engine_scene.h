@@ -95,6 +95,12 @@ static int scene_blocks(void *owner, int64_t id, const char *const *paths, size_
     return 0;
 }
 
+static void scene_heed(void *owner, const char *path)
+{
+    (void)owner;
+    (void)path;
+}
+
 static void scene_listen_opens(void *owner, bool listen)
 {
     (void)owner;
@@ -265,6 +271,7 @@ static inline void scene_open(void)
                                        .cancel = scene_cancel,
                                        .classify = scene_classify,
                                        .blocks = scene_blocks,
+                                       .heed = scene_heed,
                                        .listen_opens = scene_listen_opens,
                                        .warm = scene_warm,
                                        .refresh = scene_refresh,
