@@ -31,10 +31,16 @@ char *order_encode_classify(int64_t id, const char *const *paths, size_t count)
                                    (json_int_t)id, "paths", path_array(paths, count)));
 }
 
-char *order_encode_run(int64_t run, const char *file)
+char *order_encode_run(int64_t run, const char *file, const char *const *first)
 {
-    return dump_and_free(json_pack("{s:s, s:I, s:o}", "order", "run", "run",
-                                   (json_int_t)run, "file", wire_path(file)));
+    json_t *order = json_pack("{s:s, s:I, s:o}", "order", "run", "run", (json_int_t)run,
+                              "file", wire_path(file));
+    json_t *tests = first != NULL && first[0] != NULL ? json_array() : NULL;
+    for (; tests != NULL && *first != NULL; first++)
+        json_array_append_new(tests, wire_text(*first));
+    if (tests != NULL)
+        json_object_set_new(order, "first", tests);
+    return dump_and_free(order);
 }
 
 char *order_encode_blocks(int64_t id, const char *const *paths, size_t count)
@@ -442,6 +448,33 @@ static void read_blocks(struct reading *reading, struct report *report)
         take_source(reading, json_array_get(sources, i), &report->sources[i]);
 }
 
+static void take_ran(struct reading *reading, const json_t *pair, struct report_ran *ran)
+{
+    ran->path = path_of(reading, json_array_get(pair, 0), "\"ran\" has no path");
+    ran->ran = plain_text(json_array_get(pair, 1));
+    if (ran->ran == NULL && reading->error == 0)
+        refuse(reading, "\"ran\" is not a list of [path, blocks]");
+}
+
+static void read_tested(struct reading *reading, struct report *report)
+{
+    take_test(reading, report);
+    const json_t *pairs = json_object_get(reading->json, "ran");
+    if (reading->error != 0)
+        return;
+    if (!json_is_array(pairs)) {
+        refuse(reading, "\"ran\" is not a list");
+        return;
+    }
+    report->rans = calloc(json_array_size(pairs) + 1, sizeof *report->rans);
+    if (report->rans == NULL) {
+        run_out(reading);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(pairs) && reading->error == 0; i++)
+        take_ran(reading, json_array_get(pairs, i), &report->rans[report->ran_count++]);
+}
+
 static const char *const report_names[] = {[REPORT_READY] = "ready",
                                            [REPORT_UNFIT] = "unfit",
                                            [REPORT_CLASSIFIED] = "classified",
@@ -452,6 +485,7 @@ static const char *const report_names[] = {[REPORT_READY] = "ready",
                                            [REPORT_EXITED] = "exited",
                                            [REPORT_LOOK] = "look",
                                            [REPORT_WROTE] = "wrote",
+                                           [REPORT_TESTED] = "tested",
                                            [REPORT_BLOCKS] = "blocks",
                                            NULL};
 
@@ -466,6 +500,7 @@ static read_report *const readers[] = {[REPORT_READY] = read_ready,
                                        [REPORT_EXITED] = read_exited,
                                        [REPORT_LOOK] = read_look,
                                        [REPORT_WROTE] = read_wrote,
+                                       [REPORT_TESTED] = read_tested,
                                        [REPORT_BLOCKS] = read_blocks};
 
 int report_decode(const char *line, size_t length, struct report *ret,
@@ -505,6 +540,9 @@ void report_finish(struct report *report)
     free(report->suffixes);
     free(report->environment);
     free(report->distributions);
+    for (size_t i = 0; i < report->ran_count; i++)
+        free(report->rans[i].path);
+    free(report->rans);
     for (size_t i = 0; i < report->source_count; i++) {
         free(report->sources[i].path);
         free(report->sources[i].keys);

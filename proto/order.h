@@ -28,11 +28,13 @@ enum { ORDER_PROTOCOL = 1 };
 /* ---- orders ---- */
 
 /* {"order":"classify","id":1,"paths":[...]}: which of these are test files?
- * {"order":"run","run":17,"file":"tests/test_a.py"}
+ * {"order":"run","run":17,"file":"tests/test_a.py"}; with "first":["TestX.test_y"]: these tests of
+ * it before its others
  * A closed pipe means: kill what runs, and leave.
+ * FIRST ends with NULL, or is NULL: none.
  * The text is the caller's to free; NULL when out of memory. No newline. */
 char *order_encode_classify(int64_t id, const char *const *paths, size_t count);
-char *order_encode_run(int64_t run, const char *file);
+char *order_encode_run(int64_t run, const char *file, const char *const *first);
 /* {"order":"blocks","id":7,"paths":[...]}: what are these sources made of now? */
 char *order_encode_blocks(int64_t id, const char *const *paths, size_t count);
 
@@ -50,6 +52,7 @@ enum report_type {
     REPORT_LOOK,       /* on the looks stream */
     REPORT_WROTE,  /* on the looks stream: the run wrote, created, removed or renamed PATH
                    */
+    REPORT_TESTED, /* which blocks one test of the run executed */
     REPORT_BLOCKS, /* what sources are made of: answer to blocks, or told unasked (id 0) */
 };
 
@@ -76,6 +79,12 @@ struct report_source {
     unsigned char *digests; /* owned: REPORT_DIGEST bytes a key */
     size_t count;
     const char *message;
+};
+
+/* The blocks RAN of the source PATH, as in a look. */
+struct report_ran {
+    char *path; /* owned */
+    const char *ran;
 };
 
 struct report {
@@ -118,6 +127,9 @@ struct report {
     bool unseen; /* what this program does from here on is not told */
     struct report_identity seen;
     const char *ran; /* code: the blocks that ran, see PROTOCOL.md; NULL: all */
+    /* tested */
+    struct report_ran *rans; /* owned */
+    size_t ran_count;
     /* blocks */
     struct report_source *sources; /* owned */
     size_t source_count;

@@ -308,6 +308,34 @@ START_TEST(what_rests_on_something_unseen_is_no_proof_for_later)
 }
 END_TEST
 
+START_TEST(tests_that_executed_what_changed_come_first)
+{
+    begin();
+    edit("<module> 1\nf 2\ng 1\n");
+    answer();
+    int64_t run = scene_run_of("test_f.py");
+    char path[] = "a.py";
+    struct report_ran rans[] = {{path, "03"}, {path, "05"}, {path, "01"}};
+    const char *const names[] = {"test_f", "test_g", "test_none"};
+    for (size_t i = 0; i < 3; i++)
+        engine_report(scene.engine,
+                      &(struct report){.type = REPORT_TESTED,
+                                       .run = run,
+                                       .test = names[i],
+                                       .rans = &rans[i],
+                                       .ran_count = 1},
+                      scene.now);
+    play("test_f.py", "07", OUTCOME_SUCCESS);
+    while (answer())
+        ;
+    scene.places = 2;
+    edit("<module> 1\nf 2\ng 2\n");
+    answer();
+    ck_assert_uint_eq(runs(), 3);
+    ck_assert_str_eq(scene.first, "<test_g>");
+}
+END_TEST
+
 /* ---- distributions ---- */
 
 static void ready_with(const char *value)
@@ -373,6 +401,7 @@ int main(void)
     tcase_add_test(tests, blocks_of_another_interpreter_are_forgotten);
     tcase_add_test(tests, a_whole_file_counts_where_the_run_does_not_say_which_blocks);
     tcase_add_test(tests, what_rests_on_something_unseen_is_no_proof_for_later);
+    tcase_add_test(tests, tests_that_executed_what_changed_come_first);
     tcase_add_test(tests, a_package_runs_who_imported_it);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

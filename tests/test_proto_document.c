@@ -155,9 +155,15 @@ static bool try_order(const char *line, size_t length)
     json_t *list = json_object_get(json, "paths");
     char *file = wire_path_bytes(json_object_get(json, "file"));
     char *written = NULL;
+    const char *first[] = {NULL, NULL};
+    first[0] = json_string_value(json_array_get(json_object_get(json, "first"), 0));
+    if (json_array_size(json_object_get(json, "first")) > 1) {
+        free(file);
+        file = NULL;
+    }
     if (file != NULL)
-        written =
-            order_encode_run(json_integer_value(json_object_get(json, "run")), file);
+        written = order_encode_run(json_integer_value(json_object_get(json, "run")), file,
+                                   first);
     if (list != NULL && json_array_size(list) <= 8) {
         char *paths[8] = {NULL};
         size_t count = 0;
@@ -210,9 +216,9 @@ START_TEST(every_message_has_an_example)
 {
     static const char *const others[] = {"hello", "snapshot", "bookmark", NULL};
     static const char *const orders[] = {"classify", "run", "blocks", NULL};
-    static const char *const reports[] = {"ready", "unfit",  "classified", "started",
-                                          "test",  "result", "done",       "exited",
-                                          "look",  "wrote",  "blocks",     NULL};
+    static const char *const reports[] = {
+        "ready",  "unfit", "classified", "started", "test",   "result", "done",
+        "exited", "look",  "wrote",      "blocks",  "tested", NULL};
     static const struct {
         const char *fence, *key;
         const char *const *names;

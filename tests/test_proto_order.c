@@ -26,7 +26,7 @@ START_TEST(orders_are_one_line_each)
     line = order_encode_classify(2, NULL, 0);
     ck_assert_str_eq(line, "{\"order\":\"classify\",\"id\":2,\"paths\":[]}");
     free(line);
-    line = order_encode_run(17, "tests/a\nb.py");
+    line = order_encode_run(17, "tests/a\nb.py", NULL);
     ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"tests/a\\nb.py\"}");
     free(line);
 }
@@ -114,6 +114,28 @@ START_TEST(sources_are_told_block_by_block)
     report = decode("{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a.py\","
                     "\"seen\":[1,2,3,4,5,6],\"ran\":\"05\"}");
     ck_assert_str_eq(report.ran, "05");
+    report_finish(&report);
+}
+END_TEST
+
+START_TEST(the_order_of_tests_is_asked_for_and_told)
+{
+    static const char *const first[] = {"T.test_b", "test_a", NULL};
+    char *line = order_encode_run(17, "a.py", first);
+    ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"a.py\","
+                           "\"first\":[\"T.test_b\",\"test_a\"]}");
+    free(line);
+    line = order_encode_run(17, "a.py", first + 2);
+    ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"a.py\"}");
+    free(line);
+    struct report report =
+        decode("{\"report\":\"tested\",\"run\":1,\"test\":\"T.test_b\","
+               "\"ran\":[[\"a.py\",\"05\"],[\"b.py\",\"01\"]]}");
+    ck_assert_int_eq(report.type, REPORT_TESTED);
+    ck_assert_str_eq(report.test, "T.test_b");
+    ck_assert_uint_eq(report.ran_count, 2);
+    ck_assert_str_eq(report.rans[1].path, "b.py");
+    ck_assert_str_eq(report.rans[1].ran, "01");
     report_finish(&report);
 }
 END_TEST
@@ -273,6 +295,8 @@ static const struct {
      "report_text"},
     {"{\"report\":\"exited\",\"run\":1,\"status\":0}", "signal"},
     {"{\"report\":\"exited\",\"run\":1,\"signal\":0}", "status"},
+    {"{\"report\":\"tested\",\"run\":1,\"test\":\"t\"}", "ran"},
+    {"{\"report\":\"tested\",\"run\":1,\"test\":\"t\",\"ran\":[[\"a.py\"]]}", "ran"},
     {"{\"report\":\"blocks\",\"id\":1}", "sources"},
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"seen\":null}]}", "path"},
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":[1]}]}",
@@ -341,6 +365,7 @@ int main(void)
     tcase_add_test(tests, classified_names_the_test_files);
     tcase_add_test(tests, sources_are_told_block_by_block);
     tcase_add_test(tests, ready_says_what_is_coarse);
+    tcase_add_test(tests, the_order_of_tests_is_asked_for_and_told);
     tcase_add_test(tests, a_run_is_told_step_by_step);
     tcase_add_test(tests, a_nul_that_a_test_said_costs_no_result);
     tcase_add_test(tests, a_look_tells_absent_from_not_asked);

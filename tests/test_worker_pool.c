@@ -87,7 +87,7 @@ static void start_next(struct fixture *f)
     if (f->chain == 0 || pool_places(f->pool) == 0)
         return;
     f->chain--;
-    ck_assert_int_eq(pool_start(f->pool, ++f->chained, "passes", f->now), 0);
+    ck_assert_int_eq(pool_start(f->pool, ++f->chained, "passes", NULL, f->now), 0);
     /* One that is taken back at once, too. */
     if (f->chain % 5 == 0)
         pool_cancel(f->pool, f->chained, f->now);
@@ -247,7 +247,7 @@ static void expect_not(const struct fixture *f, const char *text)
 
 static void run(struct fixture *f, int number, const char *file)
 {
-    ck_assert_int_eq(pool_start(f->pool, number, file, f->now), 0);
+    ck_assert_int_eq(pool_start(f->pool, number, file, NULL, f->now), 0);
 }
 
 static void pass_time(struct fixture *f, int64_t ms)
@@ -273,7 +273,7 @@ START_TEST(a_run_is_told_in_order_and_ends_once)
     ck_assert_int_eq(pool_places(f.pool), 1);
     run(&f, 1, "passes");
     ck_assert_int_eq(pool_places(f.pool), 0);
-    ck_assert_int_eq(pool_start(f.pool, 2, "passes", f.now), -EAGAIN);
+    ck_assert_int_eq(pool_start(f.pool, 2, "passes", NULL, f.now), -EAGAIN);
     wait_for(&f, "room", 1);
     /* host and child write to one pipe: "started" has no place of its own */
     expect(&f, "started 1\n");
@@ -596,7 +596,7 @@ START_TEST(a_missing_interpreter_is_told_exactly)
         "[tool.sniffer] or install it\nfinished 1 unstarted status -1 signal 0",
         1);
     ck_assert_int_eq(pool_places(f.pool), 0);
-    ck_assert_int_eq(pool_start(f.pool, 2, "passes", f.now), -EAGAIN);
+    ck_assert_int_eq(pool_start(f.pool, 2, "passes", NULL, f.now), -EAGAIN);
     teardown(&f);
 }
 END_TEST
@@ -620,7 +620,7 @@ START_TEST(no_descriptors_left_is_trouble_and_not_the_end)
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     const struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    ck_assert_int_eq(pool_start(f.pool, 1, "passes", f.now), -EAGAIN);
+    ck_assert_int_eq(pool_start(f.pool, 1, "passes", NULL, f.now), -EAGAIN);
     expect_not(&f, "unfit"); /* never from inside a call */
     pool_tick(f.pool, f.now);
     expect(&f, ": Too many open files\n");
@@ -774,7 +774,7 @@ START_TEST(hosts_are_added_when_all_are_busy)
     ck_assert_int_eq(count_text(&f, "ready"), 1);
     ck_assert_int_eq(pool_places(f.pool), 1);
     run(&f, 2, "hangs");
-    ck_assert_int_eq(pool_start(f.pool, 3, "passes", f.now), -EAGAIN);
+    ck_assert_int_eq(pool_start(f.pool, 3, "passes", NULL, f.now), -EAGAIN);
     wait_for(&f, "test 2", 1);
     pool_cancel(f.pool, 1, f.now);
     wait_for(&f, "finished 1 cancelled", 1);

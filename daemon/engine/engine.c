@@ -372,6 +372,9 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         run_look(run, report->evidence, report->path,
                  report->has_seen ? &report->seen : NULL, look_detail(report));
         break;
+    case REPORT_TESTED:
+        order_note(run, report);
+        break;
     case REPORT_WROTE:
         strset_add(&run->wrote, report->path);
         break;

@@ -25,7 +25,7 @@
 struct engine_ports {
     void *owner;
     /* Workers. start: -EAGAIN where there is no place; classify: -EAGAIN where no host is ready. */
-    int (*start)(void *owner, int64_t run, const char *file);
+    int (*start)(void *owner, int64_t run, const char *file, const char *const *first);
     void (*cancel)(void *owner, int64_t run);
     int (*classify)(void *owner, int64_t id, const char *const *paths, size_t count);
     int (*blocks)(void *owner, int64_t id, const char *const *paths, size_t count);

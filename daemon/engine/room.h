@@ -89,6 +89,8 @@ struct run {
     struct outcome_record *results;
     size_t result_count, result_capacity;
     double duration_ms;
+    struct tested *tested; /* see order.c */
+    size_t tested_count, tested_capacity;
     bool ended; /* waits for its cookie */
     uint64_t cookie;
     bool discard; /* cancelled: nothing comes of it */
@@ -257,6 +259,15 @@ void run_result(struct run *run, const char *test, enum outcome outcome,
 /* Did it do something that nobody told? */
 bool run_is_unseen(const struct run *run);
 void run_end(struct engine *engine, struct run *run);
+
+/* order.c: which tests of a file come first */
+void order_note(struct run *run, const struct report *report);
+void order_forget(struct run *run);
+/* What RUN told of its tests, for the index; the array is the caller's, the rest the run's. */
+struct index_tested *order_record(struct engine *engine, const struct run *run);
+/* The tests of FILE that executed what has changed since; for order_free. */
+char **order_first(struct engine *engine, const char *file);
+void order_free(char **list);
 
 /* opened.c: opens that no run explains */
 void opened_open(struct engine *engine);

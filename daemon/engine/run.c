@@ -64,6 +64,7 @@ void run_forget(struct engine *engine, struct run *run)
         free(run->results[i].report);
     }
     free(run->results);
+    order_forget(run);
     strset_finish(&run->looked);
     strset_finish(&run->wrote);
     free(run->file);
@@ -164,7 +165,11 @@ static bool start_one(struct engine *engine, const struct sched_job *job, int64_
     struct index_file file;
     if (index_file(engine->index, job->file, &file))
         run->before = file.counts;
-    if (engine->ports.start(engine->ports.owner, run->id, run->file) < 0) {
+    char **first = order_first(engine, run->file);
+    int error = engine->ports.start(engine->ports.owner, run->id, run->file,
+                                    (const char *const *)first);
+    order_free(first);
+    if (error < 0) {
         run_forget(engine, run);
         return false;
     }

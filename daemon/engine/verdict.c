@@ -331,19 +331,23 @@ static int record(struct engine *engine, const struct run *run)
     blame_others(engine, run, &list);
     follow(engine, &list);
     remember(engine, &list);
-    int error =
-        index_record(engine->index, &(struct index_run){.file = run->file,
-                                                        .started = run->started_wall,
-                                                        .duration_ms = run->duration_ms,
-                                                        .reason = run->reason,
-                                                        .path = run->path,
-                                                        .detail = run->detail,
-                                                        .unseen = run_is_unseen(run),
-                                                        .results = results,
-                                                        .result_count = run->result_count,
-                                                        .evidence = list.items,
-                                                        .evidence_count = list.count});
+    struct index_tested *tested = order_record(engine, run);
+    int error = index_record(engine->index,
+                             &(struct index_run){.file = run->file,
+                                                 .started = run->started_wall,
+                                                 .duration_ms = run->duration_ms,
+                                                 .reason = run->reason,
+                                                 .path = run->path,
+                                                 .detail = run->detail,
+                                                 .unseen = run_is_unseen(run),
+                                                 .results = results,
+                                                 .result_count = run->result_count,
+                                                 .evidence = list.items,
+                                                 .evidence_count = list.count,
+                                                 .tested = tested,
+                                                 .tested_count = run->tested_count});
     free(results);
+    free(tested);
     free(list.items);
     return error;
 }

@@ -137,6 +137,13 @@ struct index_evidence {
     bool holds;       /* the tree shows this state now */
 };
 
+/* What one test of a run executed, for the order of the next run; no part of what is true. */
+struct index_tested {
+    const char *test, *path;
+    struct digest state;
+    const char *blocks; /* as the detail of code evidence */
+};
+
 struct index_run {
     const char *file; /* must have been added */
     int64_t started;  /* ms since the epoch */
@@ -148,6 +155,9 @@ struct index_run {
     size_t result_count;
     const struct index_evidence *evidence;
     size_t evidence_count;
+    const struct index_tested
+        *tested; /* replaces what was known of the file, unless there is none */
+    size_t tested_count;
 };
 
 /* Verdict, results, evidence and history in one transaction. A verdict of the same
@@ -170,6 +180,10 @@ int64_t index_last_verdict(const struct index *index, const char *file);
 /* VERDICT of FILE rests on EVIDENCE too, as was found out later. 0, also where it is no longer kept. */
 int index_add_evidence(struct index *index, const char *file, int64_t verdict,
                        const struct index_evidence *evidence);
+
+void index_each_tested(struct index *index, const char *file,
+                       void (*visit)(void *owner, const struct index_tested *tested),
+                       void *owner);
 
 /* Results of FILE's shown verdict, in the order in which they were recorded. */
 void index_results(struct index *index, const char *file,

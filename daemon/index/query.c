@@ -29,6 +29,24 @@ void index_results(struct index *index, const char *file,
     }
 }
 
+void index_each_tested(struct index *index, const char *path,
+                       void (*visit)(void *owner, const struct index_tested *tested),
+                       void *owner)
+{
+    const struct file *file = state_file(&index->state, path);
+    if (file == NULL)
+        return;
+    struct db *db = &index->db;
+    sqlite3_stmt *ask = db_ask(db, TESTED_OF, as_number(file->id));
+    while (db_step(db, ask) > 0) {
+        struct index_tested tested = {.test = db_string(ask, 0),
+                                      .path = db_string(ask, 1),
+                                      .state = db_digest(ask, 2),
+                                      .blocks = db_string(ask, 3)};
+        visit(owner, &tested);
+    }
+}
+
 typedef void visit_evidence(void *owner, const struct index_fact *fact, bool is_volatile);
 
 static void each_evidence(struct index *index, const char *file, bool holding_too,

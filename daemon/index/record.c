@@ -189,6 +189,20 @@ static int write_history(struct recording *recording)
     return r;
 }
 
+static int write_tested(struct recording *recording)
+{
+    const struct index_run *run = recording->run;
+    struct db *db = &recording->index->db;
+    if (run->tested_count == 0)
+        return 0;
+    int r = db_run(db, REMOVE_TESTED, as_number(recording->file->id));
+    for (size_t i = 0; r == 0 && i < run->tested_count; i++)
+        r = db_run(db, ADD_TESTED, as_number(recording->file->id),
+                   as_text(run->tested[i].test), as_bytes(run->tested[i].path),
+                   as_digest(&run->tested[i].state), as_text(run->tested[i].blocks));
+    return r;
+}
+
 static int write_all(struct recording *recording)
 {
     int r = looks_gather(&recording->looks, recording->index, recording->run);
@@ -202,6 +216,8 @@ static int write_all(struct recording *recording)
         r = write_results(recording);
     if (r == 0)
         r = write_history(recording);
+    if (r == 0)
+        r = write_tested(recording);
     return r == 0 ? seen_write(recording->index) : r;
 }
 

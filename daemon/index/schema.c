@@ -92,7 +92,15 @@ static const char *const steps[] = {
     " count INTEGER NOT NULL,"
     " blocks BLOB NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE maker (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"
-    "ALTER TABLE verdict ADD COLUMN unseen INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE verdict ADD COLUMN unseen INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE tested ("
+    " id INTEGER PRIMARY KEY,"
+    " file_id INTEGER NOT NULL REFERENCES file ON DELETE CASCADE,"
+    " test TEXT NOT NULL,"
+    " path BLOB NOT NULL,"
+    " state BLOB NOT NULL CHECK (length(state) = 16),"
+    " blocks TEXT NOT NULL) STRICT;"
+    "CREATE INDEX tested_by_file ON tested (file_id);",
 };
 
 int schema_version(void)

@@ -98,6 +98,11 @@ const char *const statement_texts[STATEMENT_COUNT] = {
             " digest) SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM path WHERE name = ?1",
     [EACH_SEEN] = "SELECT name, device, inode, size, mtime_ns, ctime_ns, mode, digest"
                   " FROM seen JOIN path ON path.id = seen.path_id",
+    [REMOVE_TESTED] = "DELETE FROM tested WHERE file_id = ?1",
+    [ADD_TESTED] = "INSERT INTO tested (file_id, test, path, state, blocks)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [TESTED_OF] = "SELECT test, path, state, blocks FROM tested WHERE file_id = ?1"
+                  " ORDER BY id",
     [SET_BLOCKS] =
         "INSERT OR REPLACE INTO source (state, count, blocks) VALUES (?1, ?2, ?3)",
     [GET_BLOCKS] = "SELECT count, blocks FROM source WHERE state = ?1",

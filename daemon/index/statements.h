@@ -57,6 +57,9 @@ enum statement {
 
     SEE,
     EACH_SEEN,
+    REMOVE_TESTED,
+    ADD_TESTED,
+    TESTED_OF,
     SET_BLOCKS,
     GET_BLOCKS,
     EACH_BLOCKS,

@@ -1,8 +1,8 @@
 #include "daemon/watch/opens.h"
 
 #include "daemon/base/path.h"
-#include "daemon/base/xalloc.h"
 #include "daemon/base/temporary.h"
+#include "daemon/base/xalloc.h"
 
 #include <errno.h>
 #include <stdalign.h>

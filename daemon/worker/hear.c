@@ -126,6 +126,7 @@ static void on_report(struct host *host, const struct report *report)
     case REPORT_STARTED:
     case REPORT_TEST:
     case REPORT_RESULT:
+    case REPORT_TESTED:
     case REPORT_DONE:
     case REPORT_EXITED:
     case REPORT_LOOK:

@@ -15,11 +15,13 @@ enum {
 
 /* ---- runs ---- */
 
-struct run *run_new(int64_t number, const char *file)
+struct run *run_new(int64_t number, const char *file, const char *const *first)
 {
     struct run *run = xcalloc(1, sizeof *run);
     run->number = number;
-    run->file = xstrdup(file);
+    run->order = order_encode_run(number, file, first);
+    if (run->order == NULL)
+        abort(); /* as xalloc does */
     run->status = -1;
     return run;
 }
@@ -29,7 +31,7 @@ void run_free(struct run *run)
     if (run == NULL)
         return;
     tail_finish(&run->output);
-    free(run->file);
+    free(run->order);
     free(run->test);
     free(run);
 }
@@ -44,10 +46,7 @@ void host_give(struct host *host, const int64_t *now)
         due_at(&run->due, *now + limit);
     else if (limit > 0)
         due_in(&run->due, limit);
-    autofree char *order = order_encode_run(run->number, run->file);
-    if (order == NULL)
-        abort(); /* as xalloc does */
-    worker_order(host->worker, order);
+    worker_order(host->worker, run->order);
 }
 
 void host_stop_run(struct host *host, enum pool_end end, int64_t now)

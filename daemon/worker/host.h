@@ -18,7 +18,7 @@
 
 struct run {
     int64_t number;
-    char *file;
+    char *order;   /* in which it is given */
     char *test;    /* the one that runs now, or NULL */
     int64_t child; /* 0: not known yet */
     bool given;    /* the host has the order */
@@ -103,7 +103,7 @@ void host_gone(struct host *host);
 /* Its run is over: tells so, and frees it. */
 void host_run_ends(struct host *host);
 
-struct run *run_new(int64_t number, const char *file);
+struct run *run_new(int64_t number, const char *file, const char *const *first);
 void run_free(struct run *run);
 
 /* ---- hear.c, called by the worker ---- */

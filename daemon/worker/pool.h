@@ -111,9 +111,10 @@ int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_
 /* The same for what sources are made of; the answer comes by sink.blocks. */
 int pool_ask_blocks(struct pool *pool, int64_t id, const char *const *paths,
                     size_t count);
-/* Runs FILE as number RUN. -EAGAIN where all places are taken; a host that is still
+/* Runs FILE as number RUN, the tests FIRST (NULL at the end; or NULL) before its others. -EAGAIN where all places are taken; a host that is still
  * starting counts as a place and gets the run when it is ready. */
-int pool_start(struct pool *pool, int64_t run, const char *file, int64_t now);
+int pool_start(struct pool *pool, int64_t run, const char *file, const char *const *first,
+               int64_t now);
 /* TERM, after a second KILL, to all processes of the run; sink.finished follows. */
 void pool_cancel(struct pool *pool, int64_t run, int64_t now);
 

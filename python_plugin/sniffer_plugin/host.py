@@ -34,7 +34,7 @@ class Usage(Exception):
 
 class Settings:
     def __init__(self, argv: list[str]) -> None:
-        self.root = self.framework = self.precision = ""
+        self.root = self.framework = self.precision = self.order = ""
         self.args: list[str] = []
         self.env: list[str] = []
         self.fds = {"orders": -1, "reports": -1, "looks": -1}
@@ -55,7 +55,7 @@ class Settings:
             self.args.append(value)
         elif name == "--env":
             self.env.append(value)
-        elif name in ("--root", "--framework", "--pending", "--precision"):
+        elif name in ("--root", "--framework", "--pending", "--precision", "--order"):
             setattr(self, name[2:], value)
         elif name[2:] in self.fds:
             self.fds[name[2:]] = int(value)

@@ -42,6 +42,7 @@ struct scene {
     struct fault fault;
     bool refused;
     int warmed, refreshed;
+    char first[256]; /* the tests that were to come first, where there were any */
     bool listening;  /* to opens */
     bool no_reader;  /* no worker takes sources apart */
     int64_t reading; /* id of the last question about sources */
@@ -51,9 +52,16 @@ struct scene {
 
 static struct scene scene;
 
-static int scene_start(void *owner, int64_t run, const char *file)
+static int scene_start(void *owner, int64_t run, const char *file,
+                       const char *const *first)
 {
     (void)owner;
+    if (first != NULL && *first != NULL)
+        scene.first[0] = '\0';
+    for (; first != NULL && *first != NULL; first++) {
+        size_t length = strlen(scene.first);
+        snprintf(scene.first + length, sizeof scene.first - length, "<%s>", *first);
+    }
     if (scene.places == 0)
         return -EAGAIN;
     ck_assert_uint_lt(scene.started_count, SCENE_RUNS);
