@@ -5,75 +5,18 @@ import os
 import shutil
 import signal
 import stat
-import struct
 import subprocess
 import sys
 import tempfile
 import textwrap
 import unittest
 
-BUILD = os.environ.get("SNIFFER_BUILD", "")
-LIBRARY = os.environ.get("SNIFFER_TRACE_LIBRARY", os.path.join(BUILD, "libsniffer_trace.so"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from trace_log import HEADER, HIDDEN, KINDS, LIBRARY, MAGIC, PRIVILEGED, STATIC, Log  # noqa: E402
+
 CC = shutil.which("cc")
 # The interpreter itself: a launcher script before it would be traced as well.
 PYTHON = os.path.realpath(sys.executable)
-
-KINDS = ("", "read", "wrote", "found", "exists", "absent", "link", "listing", "exec", "library",
-         "from", "to", "removed", "made", "unseen")
-STATIC, PRIVILEGED, FOREIGN, UNREADABLE, ELSEWHERE, INSIDE = range(1, 7)
-HIDDEN = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/var",
-          os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)]
-
-HEADER = struct.Struct("<QIIQQQQ16xQQIII4x")  # struct trace_log
-RECORD = struct.Struct("<IBBHII?7x6Q")        # struct trace_record
-MAGIC = 0x676F6C6666696E73
-
-
-class Record:
-    def __init__(self, kind, detail, pid, path, seen):
-        self.kind, self.detail, self.pid, self.path, self.seen = kind, detail, pid, path, seen
-
-    def __repr__(self):
-        return "%s %s" % (self.kind, self.path)
-
-
-class Log:
-    """A log as the daemon makes and reads it."""
-
-    def __init__(self, path, root, size=4 << 20, hidden=HIDDEN):
-        self.path = path
-        filters = b"".join(os.fsencode(text) + b"\0" for text in
-                           ["+" + root] + ["-" + folder for folder in hidden])
-        records = (HEADER.size + len(filters) + 7) // 8 * 8
-        slots = 64
-        while slots * 2 * 64 <= size:
-            slots *= 2
-        table = size - 8 * slots
-        with open(path, "wb") as file:
-            file.write(HEADER.pack(MAGIC, 1, len(filters), records, table - records, table, slots,
-                                   0, 0, 0, 1, 0))
-            file.write(filters)
-            file.truncate(size)
-
-    def read(self):
-        with open(self.path, "rb") as file:
-            data = file.read()
-        (_, _, _, self.at, capacity, _, _, self.head, self.epoch, self.lost, self.launched,
-         self.attached) = HEADER.unpack_from(data)
-        self.records, at, end = [], 0, min(self.head, capacity)
-        while at + RECORD.size <= end:
-            length, kind, detail, path_length, pid, _, has_seen, *seen = RECORD.unpack_from(
-                data, self.at + at)
-            if length == 0:
-                break
-            start = self.at + at + RECORD.size
-            if kind:
-                self.records.append(Record(KINDS[kind], detail, pid,
-                                           os.fsdecode(data[start:start + path_length]),
-                                           tuple(seen) if has_seen else None))
-            at += length
-        self.whole = at == self.head and self.lost == 0 and self.launched <= self.attached
-        return self.records
 
 
 @unittest.skipUnless(os.path.exists(LIBRARY), "no tracer was built")

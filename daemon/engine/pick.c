@@ -17,8 +17,11 @@ static int by_name(const void *key, const void *variable)
 /* Names of what is installed, as workers tell them; one that they do not tell is not there. */
 static bool is_of_distributions(const char *name)
 {
-    return strncmp(name, "package:", strlen("package:")) == 0 ||
-           strncmp(name, "distribution", strlen("distribution")) == 0;
+    static const char *const kinds[] = {"package:", "distribution", "entry points:"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
+            return true;
+    return false;
 }
 
 const char *pick_environment(const struct engine *engine, const char *name)

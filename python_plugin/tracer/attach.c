@@ -125,6 +125,7 @@ __attribute__((constructor)) static void begin(void)
     struct stat status;
     int error = errno;
     find_library();
+    channel_open();
     if (log_current() != NULL) {
         /* A program that started without our knowledge is told here at the latest. */
         if (look_before(AT_FDCWD, "/proc/self/exe", LOOK_FOLLOW, &status))

@@ -120,3 +120,11 @@ void cache_add(uint64_t mark, const char *text, size_t length)
     }
     begin_anew(cache);
 }
+
+/* The large ones are left lying. */
+void cache_forget(void)
+{
+    atomic_store(&current, &small);
+    memset(small_table, 0, sizeof small_table);
+    atomic_store(&small.used, 0);
+}

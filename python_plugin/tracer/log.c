@@ -41,23 +41,29 @@ static struct trace_log *map(const char *path, uint64_t *ret_size)
     return memory;
 }
 
+/* NULL: there is no log at PATH. */
+static struct trace_log *map_valid(const char *path, uint64_t *ret_size)
+{
+    struct trace_log *mapped = NULL;
+    if (path != NULL && path[0] == '/' && strlen(path) < PATH_MAX)
+        mapped = map(path, ret_size);
+    if (mapped != NULL && !trace_log_valid(mapped, *ret_size)) {
+        raw_munmap(mapped, *ret_size);
+        mapped = NULL;
+    }
+    if (mapped != NULL)
+        memcpy(variable + sizeof VARIABLE - 1, path, strlen(path) + 1);
+    return mapped;
+}
+
 /* Threads may come here together (constructors start some): each maps, the first one wins. */
 void log_attach(void)
 {
     if (atomic_load(&current) != NULL)
         return;
-    struct trace_log *mapped = NULL;
     struct trace_log *before = NULL;
     uint64_t size = 0;
-    const char *path = environment_names();
-    if (path != NULL && path[0] == '/' && strlen(path) < PATH_MAX)
-        mapped = map(path, &size);
-    if (mapped != NULL && !trace_log_valid(mapped, size)) {
-        raw_munmap(mapped, size);
-        mapped = NULL;
-    }
-    if (mapped != NULL)
-        memcpy(variable + sizeof VARIABLE - 1, path, strlen(path) + 1);
+    struct trace_log *mapped = map_valid(environment_names(), &size);
     if (!atomic_compare_exchange_strong(&current, &before, mapped ? mapped : &nothing)) {
         if (mapped != NULL)
             raw_munmap(mapped, size);
@@ -65,6 +71,22 @@ void log_attach(void)
     }
     if (mapped != NULL)
         atomic_fetch_add(&mapped->attached, 1);
+}
+
+/* An earlier log stays mapped: another thread may be writing in it. */
+void log_begin(const char *path)
+{
+    uint64_t size = 0;
+    struct trace_log *mapped = map_valid(path, &size);
+    cache_forget();
+    atomic_store(&current, mapped != NULL ? mapped : &nothing);
+    if (mapped != NULL)
+        atomic_fetch_add(&mapped->attached, 1);
+}
+
+void log_end(void)
+{
+    atomic_store(&current, &nothing);
 }
 
 struct trace_log *log_current(void)
@@ -96,21 +118,27 @@ static bool lies_in(const char *path, size_t length, const char *folder,
            (path[folder_length] == '\0' || path[folder_length] == '/');
 }
 
-static bool wanted(const struct trace_log *log, const char *path, size_t length)
+/* The sign of the filter that decides, or 0. */
+static char sign_of(const struct trace_log *log, const char *path, size_t length)
 {
     const char *at = trace_log_filters(log);
     const char *end = at + log->filters;
     size_t longest = 0;
-    bool result = true;
+    char sign = 0;
     while (at < end) {
         size_t filter_length = strnlen(at, (size_t)(end - at));
         if (filter_length > longest && lies_in(path, length, at + 1, filter_length - 1)) {
             longest = filter_length;
-            result = at[0] == '+';
+            sign = at[0];
         }
         at += filter_length + 1;
     }
-    return result;
+    return sign;
+}
+
+bool log_counts(const struct trace_log *log, const char *path, size_t length)
+{
+    return sign_of(log, path, length) == '+';
 }
 
 /* ---- each kind and path once ---- */
@@ -164,56 +192,67 @@ static bool known(struct trace_log *log, const struct trace_record *record,
 
 /* ---- appending ---- */
 
-static void identify(struct trace_record *record, const struct stat *seen)
+static struct trace_identity identity_of(const struct stat *status)
 {
-    record->has_seen = true;
-    record->seen.device = (uint64_t)seen->st_dev;
-    record->seen.inode = (uint64_t)seen->st_ino;
-    record->seen.size = (uint64_t)seen->st_size;
-    record->seen.mtime_ns =
-        (int64_t)seen->st_mtim.tv_sec * 1000000000 + seen->st_mtim.tv_nsec;
-    record->seen.ctime_ns =
-        (int64_t)seen->st_ctim.tv_sec * 1000000000 + seen->st_ctim.tv_nsec;
-    record->seen.mode = seen->st_mode;
+    return (struct trace_identity){
+        .device = (uint64_t)status->st_dev,
+        .inode = (uint64_t)status->st_ino,
+        .size = (uint64_t)status->st_size,
+        .mtime_ns =
+            (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec,
+        .ctime_ns =
+            (int64_t)status->st_ctim.tv_sec * 1000000000 + status->st_ctim.tv_nsec,
+        .mode = status->st_mode,
+    };
 }
 
-static struct trace_record *reserve(struct trace_log *log, uint32_t length,
-                                    uint64_t *ret_at)
+static uint32_t length_of(const struct trace_record *head)
 {
+    return (uint32_t)(sizeof *head + head->path_length + 1 + TRACE_ALIGN - 1) /
+           TRACE_ALIGN * TRACE_ALIGN;
+}
+
+/* Room for HEAD, a record without its path; NULL: there is none left. */
+static struct trace_record *reserve(struct trace_log *log,
+                                    const struct trace_record *head, uint64_t *ret_at)
+{
+    uint32_t length = length_of(head);
     *ret_at = atomic_fetch_add_explicit(&log->head, length, memory_order_relaxed);
     if (*ret_at > log->capacity || length > log->capacity - *ret_at) {
         log_lose(log);
         return NULL;
     }
-    return (struct trace_record *)(void *)((char *)log + log->records + *ret_at);
+    struct trace_record *record = (void *)((char *)log + log->records + *ret_at);
+    memcpy((char *)record + sizeof record->length,
+           (const char *)head + sizeof head->length,
+           offsetof(struct trace_record, path) - sizeof head->length);
+    return record;
 }
 
-/* HEAD is a record without its path. */
+/* Its path is in it. */
+static void publish(struct trace_record *record)
+{
+    record->path[record->path_length] = '\0';
+    atomic_store_explicit(&record->length, length_of(record), memory_order_release);
+}
+
 static void append(struct trace_log *log, const struct trace_record *head,
                    const char *path)
 {
     uint64_t at = 0;
-    uint32_t length = (uint32_t)(sizeof *head + head->path_length + 1 + TRACE_ALIGN - 1) /
-                      TRACE_ALIGN * TRACE_ALIGN;
-    struct trace_record *record = reserve(log, length, &at);
+    struct trace_record *record = reserve(log, head, &at);
     if (record == NULL)
         return;
-    memcpy((char *)record + sizeof record->length,
-           (const char *)head + sizeof head->length,
-           offsetof(struct trace_record, path) - sizeof head->length);
     memcpy(record->path, path, head->path_length);
-    record->path[head->path_length] = '\0';
-    atomic_store_explicit(&record->length, length, memory_order_release);
+    publish(record);
     if (known(log, head, path, (uint64_t)head->hash << 32 | (at / TRACE_ALIGN + 1)))
         record->kind = 0; /* another process was quicker: its record is the one */
 }
 
-void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
-                const char *path, size_t length, const struct stat *seen)
+void log_tell(struct trace_log *log, unsigned kind, unsigned detail, const char *path,
+              size_t length, const struct trace_identity *seen)
 {
-    if (kind != TRACE_UNSEEN && !wanted(log, path, length))
-        return;
-    if (length >= PATH_MAX) {
+    if (length > UINT16_MAX) {
         log_lose(log);
         return;
     }
@@ -224,7 +263,44 @@ void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
     if (known(log, &head, path, 0))
         return;
     head.pid = raw_getpid();
-    if (seen != NULL)
-        identify(&head, seen);
+    if (seen != NULL) {
+        head.has_seen = true;
+        head.seen = *seen;
+    }
     append(log, &head, path);
+}
+
+void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
+                const char *path, size_t length, const struct stat *status)
+{
+    struct trace_identity seen = {0};
+    if (kind != TRACE_UNSEEN && sign_of(log, path, length) == '-')
+        return;
+    if (status != NULL)
+        seen = identity_of(status);
+    log_tell(log, kind, detail, path, length, status != NULL ? &seen : NULL);
+}
+
+/* Past the table: whoever asks for it again in a later generation wants to hear it again. */
+void log_code(struct trace_log *log, const char *file, size_t file_length,
+              const char *name, size_t name_length, uint64_t line)
+{
+    uint64_t at = 0;
+    size_t length = file_length + 1 + name_length;
+    if (length > UINT16_MAX) {
+        log_lose(log);
+        return;
+    }
+    struct trace_record head = {.kind = TRACE_CODE,
+                                .path_length = (uint16_t)length,
+                                .pid = raw_getpid(),
+                                .has_seen = true,
+                                .seen.size = line};
+    struct trace_record *record = reserve(log, &head, &at);
+    if (record == NULL)
+        return;
+    memcpy(record->path, file, file_length);
+    record->path[file_length] = '\0';
+    memcpy(record->path + file_length + 1, name, name_length);
+    publish(record);
 }

@@ -16,6 +16,9 @@
  * an input. Each pair of kind and path is told once for the whole tree of processes: the table
  * remembers where.
  *
+ * A process that is forked from a Python interpreter may attach itself by name instead, without an
+ * exec (channel.c); it counts in `attached` like a program that was started.
+ *
  * When may a verdict rest on it? When trace_log_whole() says so: nothing was lost for want of room,
  * no writer died in the middle of a record, and every traceable program that was started
  * attached itself. A TRACE_UNSEEN record says that something ran which cannot be traced. */
@@ -29,8 +32,8 @@
 #define TRACE_MAGIC UINT64_C(0x676f6c6666696e73) /* "snifflog" in the file */
 enum { TRACE_VERSION = 1, TRACE_ALIGN = 8 };
 
-/* Paths are absolute and real: the links in their folders are followed, and the last one too where
- * the call followed it; each link on the way has a TRACE_LINK of its own. */
+/* Up to TRACE_UNSEEN paths are absolute and real: the links in their folders are followed, and the
+ * last one too where the call followed it; each link on the way has a TRACE_LINK of its own. */
 enum trace_kind {
     /* Its content was opened for reading, or is still in what was written. */
     TRACE_READ = 1,
@@ -48,6 +51,16 @@ enum trace_kind {
     TRACE_REMOVED,
     TRACE_MADE,   /* a folder was made: what is in it belongs to the run */
     TRACE_UNSEEN, /* something happens that the log does not tell; see below */
+    /* A code object of Python began or went on: its file as it was compiled, a zero byte, its
+     * qualified name (before 3.11 its name); seen.size is its first line. Told once by a process,
+     * and once more in each generation. */
+    TRACE_CODE,
+    /* Told by the Python half; a zero byte parts what is in their paths. */
+    TRACE_SOURCE,  /* a module was made of this source */
+    TRACE_SEARCH,  /* a module was looked for */
+    TRACE_PACKAGE, /* a distribution that was imported from */
+    TRACE_TEST,    /* a test begins or ends */
+    TRACE_WHOLE,   /* TRACE_CODE is not all that ran; see below */
     TRACE_KINDS
 };
 
@@ -61,6 +74,13 @@ enum trace_unseen {
     TRACE_INSIDE,     /* libc looked at files by itself, in a way that is not followed */
 };
 
+/* Why there is TRACE_WHOLE: what ran is not known, and each source counts as a whole. */
+enum trace_whole {
+    TRACE_INTERPRETERS = 1, /* a second interpreter runs in the process */
+    TRACE_DEEP,             /* recursion that left no room to look at it */
+    TRACE_TAKEN,            /* somebody switched the tracer off, or took its place */
+};
+
 struct trace_identity {
     uint64_t device, inode, size;
     int64_t mtime_ns, ctime_ns;
@@ -71,7 +91,7 @@ struct trace_record {
     /* Of all of it, a multiple of TRACE_ALIGN; 0: not published. */
     _Atomic uint32_t length;
     uint8_t kind;   /* enum trace_kind; 0: somebody told the same at the same time */
-    uint8_t detail; /* enum trace_unseen */
+    uint8_t detail; /* enum trace_unseen, enum trace_whole */
     uint16_t path_length;
     uint32_t pid;
     uint32_t hash;
@@ -111,7 +131,7 @@ _Static_assert(offsetof(struct trace_record, path) == 72,
 
 /* Filters: strings one behind the other, each ended by a zero byte: '+' or '-' and a real folder
  * without a slash at its end ("/" itself is just the sign). The longest that a path is in
- * decides; a path in none is told. The first is the project's root: "+/home/me/project". */
+ * decides; a path in none is told, but not as TRACE_CODE. The first is the project's root: "+/home/me/project". */
 static inline const char *trace_log_filters(const struct trace_log *log)
 {
     return (const char *)(log + 1);

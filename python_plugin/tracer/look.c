@@ -29,6 +29,8 @@ enum {
 };
 _Static_assert((KEY_FLAGS & (KEY_FOLDER | KEY_OPENED | KEY_MAKES)) == 0, "keys differ");
 
+_Thread_local struct look_depths look_depths;
+
 static uint64_t mark_of(const struct trace_log *log, unsigned key)
 {
     return key | atomic_load_explicit(&log->epoch, memory_order_acquire) << 32;
@@ -170,10 +172,17 @@ static bool tell_slowly(struct trace_log *log, struct look *look)
     return result == 0 && !passing;
 }
 
+/* What is started or loaded tells its own looks, and is evidence whoever asked for it. */
+static bool is_hushed(const struct look *look)
+{
+    return look_depths.quiet > 0 && look->kinds[0] != TRACE_EXEC &&
+           look->kinds[0] != TRACE_LIBRARY;
+}
+
 static void look_do(struct look *look)
 {
     struct trace_log *log = log_current();
-    if (log == NULL || look->path == NULL)
+    if (log == NULL || look->path == NULL || is_hushed(look))
         return;
     int error = errno;
     _Alignas(8) char text[256];
@@ -258,6 +267,8 @@ void look_asked(int folder, const char *path, unsigned how, long result,
     }
     if (path == NULL || path[0] == '\0') /* of a descriptor */
         return;
+    if (look_depths.weak > 0)
+        how |= LOOK_WEAK;
     struct look look = {
         .folder = folder, .path = path, .how = how, .fd = -1, .status = status};
     look.kinds[0] = (how & LOOK_WEAK) != 0 ? TRACE_EXISTS : TRACE_FOUND;

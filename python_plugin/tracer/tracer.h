@@ -11,6 +11,12 @@
  *   program.c  what will run when a program is started; elf.c reads its headers
  *   attach.c   before main and at the end
  *
+ * In a Python interpreter it also sees which code runs:
+ *
+ *   python.c   the interpreter's functions, found by name
+ *   channel.c  what is said to us, and overheard, through its audit hook
+ *   blocks*.c  the code objects that ran: blocks.h
+ *
  * It runs in other people's programs: in signal handlers, between vfork and exec, on small stacks,
  * in threads, before main. So it takes no lock, allocates nothing by malloc, uses little stack,
  * makes raw system calls only, and leaves errno as the real function left it. */
@@ -29,16 +35,31 @@
 struct trace_log *log_current(void);
 /* Attaches to the log that the environment names. Once; later calls are free. */
 void log_attach(void);
+/* Attaches this process to the log at PATH and to no other; where there is none, to none. Not in
+ * the middle of a look: for a child that was just forked. */
+void log_begin(const char *path);
+/* From here on nothing is told. */
+void log_end(void);
 /* The variable that names the log, as it stands in an environment. */
 const char *log_variable(void);
 void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
                 const char *path, size_t length, const struct stat *seen);
+/* The same of anything, unfiltered: PATH may have zero bytes in it. */
+void log_tell(struct trace_log *log, unsigned kind, unsigned detail, const char *path,
+              size_t length, const struct trace_identity *seen);
+/* TRACE_CODE, each time anew. */
+void log_code(struct trace_log *log, const char *file, size_t file_length,
+              const char *name, size_t name_length, uint64_t line);
+/* Does the filter that decides on PATH say '+'? */
+bool log_counts(const struct trace_log *log, const char *path, size_t length);
 void log_lose(struct trace_log *log);
 
 /* ---- cache.c ---- */
 /* What is asked for: TEXT with zero bytes up to the next multiple of 8. */
 bool cache_has(uint64_t mark, const char *text, size_t length);
 void cache_add(uint64_t mark, const char *text, size_t length);
+/* There is another log now. Not while another thread looks at something. */
+void cache_forget(void);
 
 /* ---- names.c ---- */
 /* Buffers to work in, none of them on the stack: a signal handler may have only 8 KiB of it. */
@@ -78,6 +99,13 @@ enum {
     LOOK_FOLLOW = 1, /* a link at the end is followed */
     LOOK_WEAK = 2,   /* the caller sees no time stamps */
 };
+/* What this thread is in the middle of, as depths. */
+struct look_depths {
+    int quiet; /* above 0: its looks are not told, but for programs and libraries */
+    int weak;  /* above 0: who asks sees kind and mode only, though stat is asked */
+};
+extern _Thread_local struct look_depths look_depths
+    __attribute__((tls_model("initial-exec")));
 /* After the call: RESULT is what it returned, errno what it left. */
 void look_asked(int folder, const char *path, unsigned how, long result,
                 const struct stat *status);
@@ -120,6 +148,10 @@ void attach_libraries_changed(void);
 void attach_tell_libraries(void);
 /* This object, absolute; "" where it is not known. */
 const char *attach_library(void);
+
+/* ---- channel.c ---- */
+/* Before an interpreter begins in this process. */
+void channel_open(void);
 
 /* ---- the next definition of a function ---- */
 /* Looked up when first used: most programs use few of them. */
