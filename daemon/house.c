@@ -3,6 +3,8 @@
 #include "daemon/base/log.h"
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
+#include "daemon/config/framework.h"
+#include "daemon/config/interpreter.h"
 #include "daemon/joints.h"
 
 #include <errno.h>
@@ -25,28 +27,49 @@ static char *find_tracer(const char *plugin)
     return NULL;
 }
 
+/* Which interpreter and framework; true where it is another choice than before. */
+static bool choose(struct house *house)
+{
+    const struct config *config = &house->config;
+    const char *root = house->settings.root;
+    char *why_python = NULL;
+    char *why_framework = NULL;
+    char *python = house->settings.python != NULL
+                       ? xstrdup(house->settings.python)
+                       : config_interpreter(config, root, &why_python);
+    const char *framework = config_framework(config, root, python, &why_framework);
+    if (why_python == NULL)
+        why_python = xasprintf("%s, because --python says so", python);
+    bool other = house->python == NULL || strcmp(house->python, python) != 0 ||
+                 strcmp(house->framework, framework) != 0;
+    free(house->python);
+    house->python = python;
+    house->framework = framework;
+    engine_chosen(house->engine, why_python, why_framework);
+    free(why_python);
+    free(why_framework);
+    return other;
+}
+
 static struct pool *make_or_change_pool(struct house *house)
 {
     const struct config *config = &house->config;
     size_t count = 0;
     size_t capacity = 0;
     const char **argv = NULL;
-    autofree char *python = house->settings.python != NULL
-                                ? xstrdup(house->settings.python)
-                                : config_python(config, house->settings.root);
     autofree char *tracer = find_tracer(house->settings.plugin);
     autofree char *host = path_join(house->settings.plugin, "sniffer_host.py");
     struct {
         char **items;
         size_t count, capacity;
     } owned = {0};
-    const char *const fixed[] = {python,
+    const char *const fixed[] = {house->python,
                                  "-B",
                                  host,
                                  "--root",
                                  house->settings.root,
                                  "--framework",
-                                 "nose",
+                                 house->framework,
                                  "--precision",
                                  config->whole_files ? "file" : "block",
                                  "--order",
@@ -114,7 +137,7 @@ static void reload(struct house *house)
     if (!same_ignore)
         sinks_note(&house->lost, "the ignore setting is another one");
     engine_configured(house->engine, NULL, house->clock.now());
-    if (same)
+    if (!choose(house) && same)
         return;
     log_info("new settings");
     make_or_change_pool(house);
@@ -244,6 +267,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
     struct engine_ports ports = ports_of(house);
     house->engine = engine_new(settings->root, watcher_backend(house->watcher),
                                settings->index, &ports);
+    choose(house);
     house->pool = make_or_change_pool(house);
     return open_server(house);
 }
@@ -261,6 +285,7 @@ void house_close(struct house *house)
         index_set_number(house->settings.index, "seq", server_seq(house->server));
     server_free(house->server, "stop");
     pool_free(house->pool);
+    free(house->python);
     watcher_close(house->watcher);
     engine_free(house->engine);
     ignore_free(house->ignore);

@@ -15,6 +15,8 @@ struct house {
     struct house_clock clock;
     struct poller *poller;
     struct config config;
+    char *python;          /* that runs the tests */
+    const char *framework; /* "pytest", "nose" or "unittest" */
     struct ignore *ignore;
     struct watcher *watcher;
     struct pool *pool;

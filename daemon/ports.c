@@ -2,6 +2,8 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/path.h"
+#include "daemon/config/framework.h"
+#include "daemon/config/interpreter.h"
 #include "daemon/joints.h"
 
 #include <string.h>
@@ -133,6 +135,13 @@ static int64_t port_seq(void *owner)
     return server_seq(house->server);
 }
 
+static bool port_decides(void *owner, const char *path)
+{
+    (void)owner;
+    return config_is_source(path) || config_decides_framework(path) ||
+           config_decides_interpreter(path);
+}
+
 static void port_settings(void *owner)
 {
     struct house *house = owner;
@@ -172,6 +181,7 @@ struct engine_ports ports_of(struct house *house)
                                  .reply = port_reply,
                                  .refuse = port_refuse,
                                  .seq = port_seq,
+                                 .decides = port_decides,
                                  .settings = port_settings,
                                  .stop = port_stop,
                                  .wall = port_wall};

@@ -190,7 +190,8 @@ static const struct {
     {"pyproject.toml", "[tool.sniffer]\nenv = [\"A=B\"]\n",
      "pyproject.toml:2: env must be names of environment variables, not \"A=B\""},
     {"pyproject.toml", "[tool.sniffer]\nframework = [\"nose\"]\n",
-     "pyproject.toml:2: framework must be \"auto\" or \"nose\", not a list"},
+     "pyproject.toml:2: framework must be \"auto\", \"pytest\", \"nose\" or "
+     "\"unittest\", not a list"},
     {"pyproject.toml", "[tool.sniffer]\npython = \"\"\n",
      "pyproject.toml:2: python must be the name or path of a Python interpreter, not "
      "\"\""},
@@ -199,7 +200,8 @@ static const struct {
      "text with "
      "a NUL byte"},
     {"pyproject.toml", "[tool.sniffer]\nframework = \"a\\nb\"\n",
-     "pyproject.toml:2: framework must be \"auto\" or \"nose\", not \"a b\""},
+     "pyproject.toml:2: framework must be \"auto\", \"pytest\", \"nose\" or "
+     "\"unittest\", not \"a b\""},
     {"pyproject.toml", "[tool.sniffer]\nwork = 1\nabc = 2\n",
      "pyproject.toml:2: work is no setting; there are: args, env, framework, ignore, "
      "jobs, "
@@ -276,46 +278,6 @@ START_TEST(only_the_roots_own_files_are_sources)
 }
 END_TEST
 
-static void expect_python(const char *configured, const char *expected)
-{
-    autofree char *python = xstrdup(configured != NULL ? configured : "");
-    struct config config = {.python = configured != NULL ? python : NULL};
-    autofree char *found = config_python(&config, root);
-    ck_assert_str_eq(found, expected);
-}
-
-static void make_interpreter(const char *folder)
-{
-    autofree char *command =
-        xasprintf("mkdir -p '%s/%s/bin' && cp /bin/true '%s/%s/bin/python'", root, folder,
-                  root, folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
-START_TEST(the_interpreter_is_the_nearest_that_fits)
-{
-    unsetenv("VIRTUAL_ENV");
-    expect_python(NULL, "python3");
-    make_interpreter("venv");
-    autofree char *plain = path_join(root, "venv/bin/python");
-    expect_python(NULL, plain);
-    make_interpreter(".venv");
-    autofree char *hidden = path_join(root, ".venv/bin/python");
-    expect_python(NULL, hidden);
-    make_interpreter("active");
-    autofree char *active = path_join(root, "active");
-    autofree char *python = path_join(active, "bin/python");
-    setenv("VIRTUAL_ENV", active, 1);
-    expect_python(NULL, python);
-    setenv("VIRTUAL_ENV", "/nowhere", 1);
-    expect_python(NULL, hidden);
-    expect_python("python3.9", "python3.9");
-    expect_python("/usr/bin/python3", "/usr/bin/python3");
-    autofree char *own = path_join(root, "env/bin/python");
-    expect_python("env/bin/python", own);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("config");
@@ -332,7 +294,6 @@ int main(void)
     tcase_add_test(tests, a_long_list_on_one_line_is_read_whole);
     tcase_add_test(tests, a_line_over_the_limit_is_told);
     tcase_add_test(tests, only_the_roots_own_files_are_sources);
-    tcase_add_test(tests, the_interpreter_is_the_nearest_that_fits);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

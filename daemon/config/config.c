@@ -1,23 +1,21 @@
 #include "daemon/config/config.h"
 
-#include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
+#include "daemon/config/files.h"
 #include "daemon/config/setting.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { JOBS_MAX = 256, FILE_MAX = 4 << 20 };
+enum { JOBS_MAX = 256 };
 
 static const char *const sources[] = {"pyproject.toml", "setup.cfg", "tox.ini"};
 enum { SOURCE_COUNT = sizeof sources / sizeof sources[0] };
 
-static const char *const frameworks[] = {"auto", "nose"};
+static const char *const frameworks[] = {"auto", "pytest", "nose", "unittest"};
 
 /* ---- what each setting takes ---- */
 
@@ -115,7 +113,7 @@ static bool take_framework(struct judging *judging, const struct setting *settin
         judging->config.framework = xstrdup(setting->text);
         return true;
     }
-    return refuse(judging, setting, "\"auto\" or \"nose\"");
+    return refuse(judging, setting, "\"auto\", \"pytest\", \"nose\" or \"unittest\"");
 }
 
 static bool take_python(struct judging *judging, const struct setting *setting)
@@ -232,46 +230,11 @@ static bool take(void *owner, const struct setting *setting)
 
 /* ---- files ---- */
 
-/* The text of ROOT/NAME, NUL at its end. 0, -ENOENT where there is none, other -errno. */
-static int read_file(const char *root, const char *name, char **ret, size_t *ret_length)
-{
-    autofree char *path = path_join(root, name);
-    /* NONBLOCK: a FIFO of that name must not hold the daemon up. */
-    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return errno == ENOTDIR ? -ENOENT : -errno;
-    struct stat stat;
-    if (fstat(fd, &stat) < 0)
-        return -errno;
-    if (!S_ISREG(stat.st_mode))
-        return -ENOENT;
-    if (stat.st_size > FILE_MAX)
-        return -EFBIG;
-    /* Read to its end, not to its size: it may be written right now. */
-    autofree char *text = xmalloc(FILE_MAX + 1);
-    size_t length = 0;
-    for (;;) {
-        ssize_t got = read(fd, text + length, FILE_MAX - length);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        length += (size_t)got;
-    }
-    text[length] = '\0';
-    *ret = xrealloc(text, length + 1);
-    text = NULL;
-    *ret_length = length;
-    return 0;
-}
-
 static enum setting_found read_source(struct judging *judging, const char *root)
 {
     autofree char *text = NULL;
     size_t length = 0;
-    int r = read_file(root, judging->source, &text, &length);
+    int r = files_read(root, judging->source, &text, &length);
     if (r == -ENOENT)
         return SETTINGS_NONE;
     if (r < 0) {
@@ -338,34 +301,4 @@ bool config_is_source(const char *path)
         if (strcmp(path, sources[i]) == 0)
             return true;
     return false;
-}
-
-/* ---- the interpreter ---- */
-
-/* FOLDER/bin/python where it can be run, else NULL. */
-static char *python_of(char *folder)
-{
-    autofree char *owned = folder;
-    char *python = path_join(owned, "bin/python");
-    if (access(python, X_OK) == 0)
-        return python;
-    free(python);
-    return NULL;
-}
-
-char *config_python(const struct config *config, const char *root)
-{
-    if (config->python != NULL && strchr(config->python, '/') != NULL)
-        return path_absolute(root, config->python);
-    if (config->python != NULL)
-        return xstrdup(config->python);
-    const char *active = getenv("VIRTUAL_ENV");
-    char *python = NULL;
-    if (active != NULL && active[0] == '/')
-        python = python_of(xstrdup(active));
-    if (python == NULL)
-        python = python_of(path_join(root, ".venv"));
-    if (python == NULL)
-        python = python_of(path_join(root, "venv"));
-    return python != NULL ? python : xstrdup("python3");
 }

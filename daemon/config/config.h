@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct config {
-    char *framework; /* "auto", "nose" */
+    char *framework; /* "auto", "pytest", "nose", "unittest": see framework.h */
     char *python;    /* NULL: find it */
     char **args;     /* for the framework; NULL-terminated like all lists here */
     char **ignore;   /* gitignore patterns */
@@ -35,10 +35,5 @@ bool config_list_equal(char *const *a, char *const *b);
 
 /* Is PATH (relative to the root) a file that settings come from? */
 bool config_is_source(const char *path);
-
-/* The project's interpreter, an absolute path or a name for $PATH: config->python
- * (relative to the root where it has a slash), else $VIRTUAL_ENV, ROOT/.venv, ROOT/venv,
- * else "python3". The caller's to free. */
-char *config_python(const struct config *config, const char *root);
 
 #endif

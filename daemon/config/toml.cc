@@ -1,6 +1,7 @@
 /* The only C++ in the house: toml++ behind a C function. No exception leaves this file.
  */
 
+#include "daemon/config/toml.h"
 #include "daemon/config/setting.h"
 
 #include <algorithm>
@@ -100,7 +101,36 @@ setting_found read_settings(const char *text, size_t length, setting_visit *visi
     return SETTINGS_FOUND;
 }
 
+void tell_each(const toml::node &node, const std::string &path, toml_visit *visit,
+               void *owner)
+{
+    if (const auto *table = node.as_table()) {
+        if (!path.empty())
+            visit(owner, path.c_str(), nullptr);
+        for (auto it = table->cbegin(); it != table->cend(); ++it) {
+            const std::string key(it->first.str());
+            tell_each(it->second, path.empty() ? key : path + "." + key, visit, owner);
+        }
+    } else if (const auto *array = node.as_array()) {
+        for (const auto &item : *array)
+            tell_each(item, path, visit, owner);
+    } else {
+        const auto *text = node.as_string();
+        visit(owner, path.c_str(), text != nullptr ? text->get().c_str() : nullptr);
+    }
+}
+
 } // namespace
+
+extern "C" bool toml_each(const char *text, toml_visit *visit, void *owner)
+{
+    try {
+        tell_each(toml::parse(std::string_view(text)), "", visit, owner);
+        return true;
+    } catch (const std::exception &) { /* toml::parse_error is one */
+        return false;
+    }
+}
 
 extern "C" enum setting_found toml_settings(const char *text, size_t length,
                                             setting_visit *visit, void *owner,

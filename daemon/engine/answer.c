@@ -166,6 +166,10 @@ static void answer_doctor(const struct asking *asking)
               : xstrdup("not known yet: no worker has started");
     add_check(checks, "framework", engine->error == NULL && known,
               engine->error != NULL ? engine->error : framework);
+    if (engine->chosen_framework != NULL) {
+        add_check(checks, "framework chosen", true, engine->chosen_framework);
+        add_check(checks, "interpreter chosen", true, engine->chosen_python);
+    }
     const char *evidence = !known ? "not known yet: no worker has started"
                            : engine->coarse != NULL ? engine->coarse
                            : engine->whole_files

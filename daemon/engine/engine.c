@@ -63,6 +63,8 @@ void engine_free(struct engine *engine)
     free(engine->readings);
     blocks_forget_comparison(engine);
     free(engine->coarse);
+    free(engine->chosen_python);
+    free(engine->chosen_framework);
     strset_finish(&engine->suffixes);
     strset_finish(&engine->unsorted);
     strset_finish(&engine->asked);
@@ -439,6 +441,12 @@ void engine_configured(struct engine *engine, const char *message, int64_t now)
     replace(&engine->mistaken, message);
     engine->news_state = true;
     turn(engine, now);
+}
+
+void engine_chosen(struct engine *engine, const char *python, const char *framework)
+{
+    replace(&engine->chosen_python, python);
+    replace(&engine->chosen_framework, framework);
 }
 
 int64_t engine_deadline(const struct engine *engine)

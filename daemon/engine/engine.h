@@ -51,6 +51,8 @@ struct engine_ports {
     void (*refuse)(void *owner, uint64_t ticket, const struct fault *fault);
     int64_t (*seq)(void *owner);
     /* The house. */
+    /* Can a change of PATH change the settings, or what follows from them? */
+    bool (*decides)(void *owner, const char *path);
     void (*settings)(
         void *owner); /* a settings file changed: load it, call engine_configured */
     void (*stop)(void *owner);    /* a client asked the daemon to leave */
@@ -114,6 +116,9 @@ json_t *engine_snapshot(struct engine *engine);
 /* ---- from the house ---- */
 /* Settings were loaded (MESSAGE NULL) or are wrong (the last good ones stay). */
 void engine_configured(struct engine *engine, const char *message, int64_t now);
+
+/* Which interpreter and framework were chosen for the project, and why, each a sentence. */
+void engine_chosen(struct engine *engine, const char *python, const char *framework);
 
 int64_t engine_deadline(const struct engine *engine);
 void engine_tick(struct engine *engine, int64_t now);

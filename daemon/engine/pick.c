@@ -381,12 +381,6 @@ static bool is_framework_settings(const char *path)
     return word_find(names, path_base(path)) >= 0;
 }
 
-static bool is_project_settings(const char *path)
-{
-    return strcmp(path, "pyproject.toml") == 0 || strcmp(path, "setup.cfg") == 0 ||
-           strcmp(path, "tox.ini") == 0;
-}
-
 /* Does the name, at the top of the root, stand for a module that hosts may hold, or fail to see? */
 static bool is_top_level_module(const char *path, unsigned change)
 {
@@ -426,7 +420,7 @@ static void judge_change(void *owner, const char *path, int64_t entry)
     if (is_framework_settings(path) || (package && came_or_went))
         batch->framework_settings =
             true; /* what lies below a package is sought otherwise */
-    if (is_project_settings(path))
+    if (path[0] != '/' && engine->ports.decides(engine->ports.owner, path))
         batch->project_settings = true;
     if (strset_has(&engine->loaded, path) || is_top_level_module(path, change))
         batch->hosts = true;

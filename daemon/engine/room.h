@@ -121,6 +121,7 @@ struct engine {
         shared;   /* evidence that has another name, through which it may be written */
     int64_t poll; /* when to compare next; INT64_MAX: all is watched */
     char *framework, *python;
+    char *chosen_framework, *chosen_python; /* why these, each a sentence */
     bool paused;
     bool root_gone;
 

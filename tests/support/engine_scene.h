@@ -103,6 +103,12 @@ static int scene_blocks(void *owner, int64_t id, const char *const *paths, size_
     return 0;
 }
 
+static bool scene_decides(void *owner, const char *path)
+{
+    (void)owner;
+    return strcmp(path, "pyproject.toml") == 0;
+}
+
 static void scene_heed(void *owner, const char *path)
 {
     (void)owner;
@@ -293,6 +299,7 @@ static inline void scene_open(void)
                                        .reply = scene_reply,
                                        .refuse = scene_refuse,
                                        .seq = scene_seq,
+                                       .decides = scene_decides,
                                        .settings = scene_nothing,
                                        .stop = scene_nothing,
                                        .wall = scene_wall};
