@@ -17,8 +17,10 @@ class HostTest(unittest.TestCase):
         self.project = Project()
         self.addCleanup(self.project.remove)
 
+    PRELOAD = True
+
     def host(self, *args, **kwargs):
-        host = Host(self.project, PYTHON, args, **kwargs).ready()
+        host = Host(self.project, PYTHON, args, **dict({"preload": self.PRELOAD}, **kwargs)).ready()
         self.addCleanup(host.close)
         return host
 
@@ -246,7 +248,7 @@ class HostTest(unittest.TestCase):
                 open('pid', 'w').write(str(os.getpid()))
                 time.sleep(600)
             """)
-        host = Host(self.project, PYTHON).ready()
+        host = Host(self.project, PYTHON, preload=self.PRELOAD).ready()
         host.order(order="run", run=1, file="test_it.py")
         host.until("test")
         os.close(host.orders)
@@ -258,6 +260,12 @@ class HostTest(unittest.TestCase):
             with open(self.project.path("pid")) as file:
                 pid = file.read()
         self.assertFalse(pid and os.path.exists("/proc/" + pid))
+
+
+class WithoutLibraryTest(HostTest):
+    """The same, for want of the preloaded library."""
+
+    PRELOAD = False
 
 
 def _finished_run(host):

@@ -9,33 +9,47 @@ import unittest
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
-from host_process import PLUGIN, Host, Project, other_pythons, python_with_nose  # noqa: E402
+from host_process import LIBRARY, PLUGIN, Host, Project, other_pythons, python_with_nose  # noqa: E402
 
 PYTHON = python_with_nose()
 
 # Runs pieces of code, each in a fork of its own and in a copy of the project, as a child of the
-# host would, and prints their looks: a line of JSON for each.
+# host would, and prints their looks: a line of JSON for each. MODE is who notes them: "python", the
+# recorder inside the interpreter, or "library".
 SCRIPT = """
 import sys
 sys.path.insert(0, {plugin!r})
-from sniffer_plugin import guard, looks, scope
+from sniffer_plugin import evidence, guard, library, looks, scope, trace, weak, wrappers
 del sys.path[0]
+MODE = {mode!r}
 {before}
-looks.wrap()
-import json, os, pathlib, glob, shutil, subprocess, sqlite3, zipfile, linecache, inspect, traceback, tempfile
+if MODE == 'python':
+    wrappers.wrap()
+else:
+    library.wrap()
+    weak.install(sys.audit)
+import json, os, pathlib, glob, shutil, subprocess, sqlite3, zipfile, linecache, inspect, traceback, tempfile, time
 
 
-def piece(outer, code):
-    root = outer + '/project'
-    os.chdir(root)
-    place = scope.Scope(root)
-    guard.Guard(place).install()
-    sys.path[0] = root
+def piece(outer, place, log, code):
+    os.chdir(place.root)
+    watch = guard.Guard(place, looks.quiet if MODE == 'python' else library.quiet)
+    watch.install()
+    sys.path[0] = place.root
     told = []
     code = compile(code, '<piece>', 'exec')
-    looks.start(looks.Recorder(place, lambda *look: told.append(look)))
-    exec(code, dict(globals(), OUTER=outer))
-    looks.stop()
+    space = dict(globals(), OUTER=outer)
+    if MODE == 'python':
+        watch.sink = looks.Recorder(place, lambda *look: told.append(look))
+        looks.start(watch.sink)
+        exec(code, space)
+        looks.stop()
+    else:
+        watch.sink = library.Heard(place)
+        library.begin(log.place(os.getppid()))
+        trace.preload(os.environ, trace.library(), log.place(os.getppid()))
+        exec(code, space)
+        library.end()
     return told
 
 
@@ -44,20 +58,32 @@ for code in json.load(sys.stdin):
     shutil.copytree({root!r}, outer + '/project', symlinks=True)
     os.symlink({outer!r} + '/shared.txt', outer + '/project/away')
     os.symlink(outer + '/project/data.txt', outer + '/into')
+    place = scope.Scope(outer + '/project')
+    log = trace.Log(trace.filters(place), 1, 1 << 20)
+    began = time.time_ns()
+    reading, writing = os.pipe()
     if not os.fork():
         try:
-            line = json.dumps([outer, piece(outer, code), ''])
+            line = json.dumps([piece(outer, place, log, code), ''])
         except BaseException:
-            line = json.dumps([outer, [], traceback.format_exc()])
-        os.write(1, line.encode() + b'\\n')
+            line = json.dumps([[], traceback.format_exc()])
+        with os.fdopen(writing, 'w') as file:
+            file.write(line)
         os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        told, error = json.loads(file.read())
     os.wait()
+    if MODE == 'library':
+        told = [look[:3] for look in evidence.Run(place, None, began).looks(log.records())]
+        error += '' if log.whole() else 'the log is not whole'
+    log.close()
+    print(json.dumps([outer, told, error]))
 """
 
 # Name of the case: (code, what it must tell, what it must not tell). A tuple is (kind, path).
 CASES = {
     "open": ("open('data.txt').read()", [("content", "data.txt")], [("wrote", "data.txt")]),
-    "open absent": ("try: open('nope')\nexcept OSError: pass", [("content", "nope")], []),
     "open through fd of a folder": (
         "d = os.open('sub', 0); os.open('f.txt', 0, dir_fd=d)", [("content", "sub/f.txt")], []),
     "after chdir": ("os.chdir('sub'); open('f.txt')", [("content", "sub/f.txt")], []),
@@ -82,13 +108,12 @@ CASES = {
     "getmtime": ("os.path.getmtime('data.txt')", [("presence", "data.txt")], []),
     "fstat": ("f = open('data.txt'); os.fstat(f.fileno())",
               [("presence", "data.txt"), ("content", "data.txt")], []),
-    "exists": ("os.path.exists('data.txt')", [("content", "data.txt")],
-               [("presence", "data.txt")]),
+    "exists": ("os.path.exists('data.txt')", [("existence", "data.txt")],
+               [("presence", "data.txt"), ("content", "data.txt")]),
     "exists absent": ("os.path.exists('nope')", [("presence", "nope")], []),
-    "isdir": ("os.path.isdir('sub')", [("presence", "sub")], [("listing", "sub")]),
+    "isdir": ("os.path.isdir('sub')", [("existence", "sub")], [("listing", "sub")]),
     "isfile absent below absent": ("os.path.isfile('no/pe')", [("presence", "no/pe")], []),
-    "islink": ("os.path.islink('link')", [("content", "link")], []),
-    "access": ("os.access('data.txt', 4)", [("content", "data.txt")], []),
+    "access": ("os.access('data.txt', 4)", [("existence", "data.txt")], []),
     "readlink": ("os.readlink('link')", [("content", "link")], []),
     "realpath": ("os.path.realpath('link')", [("content", "link")], []),
     "listdir": ("os.listdir('sub')", [("listing", "sub")], []),
@@ -123,7 +148,6 @@ CASES = {
              [("content", "data.txt"), ("wrote", "copy.txt")], []),
     "rmtree": ("shutil.rmtree('sub')", [("wrote", "sub"), ("wrote", "sub/f.txt")], []),
     "symlink": ("os.symlink('data.txt', 'newlink')", [("wrote", "newlink")], []),
-    "sqlite": ("sqlite3.connect('a.db')", [("content", "a.db"), ("wrote", "a.db")], []),
     "program": ("subprocess.call(['cat', 'data.txt'], stdout=-3)",
                 [("content", "data.txt")], []),
     "program elsewhere": ("subprocess.call(['cat', 'f.txt'], cwd='sub', stdout=-3)",
@@ -146,10 +170,41 @@ CASES = {
                    [("wrote", ".sniffer/x"), ("content", ".sniffer/x")]),
     "installed": ("os.stat('venv/lib/site-packages/p.py')", [],
                   [("presence", "venv/lib/site-packages/p.py")]),
-    "forked child": ("p = os.fork()\nif not p:\n open('data.txt'); pass\n"
-                     " os._exit(('content', os.getcwd() + '/data.txt') not in looks.current()._told)\n"
-                     "assert os.waitpid(p, 0)[1] == 0", [], []),
     "odd bytes": ("open(b'\\xff', 'w'); open(b'\\xff')", [("wrote", "\udcff")], []),
+}
+
+# What differs by who notes it.
+ONLY_BY = {
+    "python": {
+        "open absent": ("try: open('nope')\nexcept OSError: pass", [("content", "nope")], []),
+        "islink": ("os.path.islink('link')", [("content", "link")], []),
+        "sqlite": ("sqlite3.connect('a.db')", [("content", "a.db"), ("wrote", "a.db")], []),
+        "forked child": ("p = os.fork()\nif not p:\n open('data.txt'); pass\n"
+                         " os._exit(('content', os.getcwd() + '/data.txt') not in looks.current()._told)\n"
+                         "assert os.waitpid(p, 0)[1] == 0", [], []),
+    },
+    "library": {
+        "open absent": ("try: open('nope')\nexcept OSError: pass", [("presence", "nope")], []),
+        "islink": ("os.path.islink('link')", [("content", "link")], [("content", "data.txt")]),
+        "lstat": ("os.lstat('link')", [("content", "link")], [("content", "data.txt")]),
+        "sqlite": ("sqlite3.connect('a.db')", [("presence", "a.db"), ("wrote", "a.db")], []),
+        "sqlite there": ("sqlite3.connect('data.txt')", [("content", "data.txt")], []),
+        "weak for one, not for the next": (
+            "os.path.exists('data.txt'); os.stat('data.txt')",
+            [("existence", "data.txt"), ("presence", "data.txt")], []),
+        "in C": ("import ctypes; c = ctypes.CDLL(None); c.fopen.restype = ctypes.c_void_p\n"
+                 "c.fopen(b'data.txt', b'r')", [("content", "data.txt")], []),
+        "Path.exists": ("pathlib.Path('data.txt').exists()", [("existence", "data.txt")],
+                        [("presence", "data.txt")]),
+        "asked by both": (
+            "subprocess.call([sys.executable, '-B', '-c', 'import mod']); os.stat('mod.py')",
+            [("content", "mod.py"), ("presence", "mod.py")], []),
+        "program in Python": (
+            "subprocess.call([sys.executable, '-B', '-c', 'import mod'])",
+            [("content", "mod.py")], []),
+        "forked child": ("p = os.fork()\nif not p:\n open('data.txt')\n os._exit(0)\nos.waitpid(p, 0)",
+                         [("content", "data.txt")], []),
+    },
 }
 
 
@@ -167,13 +222,15 @@ class LooksTest(unittest.TestCase):
         with zipfile.ZipFile(self.project.path("z.zip"), "w") as archive:
             archive.writestr("inzip.py", "X = 1\n")
 
-    def all_told(self, python, codes, before=""):
+    def all_told(self, python, codes, before="", mode="python"):
         """For each of CODES its looks, or what it raised."""
         script = SCRIPT.format(plugin=PLUGIN, root=self.project.root, outer=self.project.outer,
-                               before=before)
+                               before=before, mode=mode)
+        library = {"SNIFFER_TRACE_LIBRARY": LIBRARY, "LD_PRELOAD": LIBRARY}
         done = subprocess.run([python, "-B", "-c", script], cwd=self.project.root,
                               input=json.dumps(codes).encode(), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE)
+                              stderr=subprocess.PIPE,
+                              env=dict(os.environ, **(library if mode == "library" else {})))
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         for line in done.stdout.decode().splitlines():
             outer, told, error = json.loads(line)
@@ -185,10 +242,12 @@ class LooksTest(unittest.TestCase):
         self.assertEqual(error, "")
         return told
 
-    def check(self, python, before=""):
-        answers = list(self.all_told(python, [code for code, _, _ in CASES.values()], before))
-        self.assertEqual(len(answers), len(CASES))
-        for (name, (_, wanted, unwanted)), (told, error) in zip(CASES.items(), answers):
+    def check(self, python, before="", mode="python"):
+        cases = dict(CASES, **ONLY_BY[mode])
+        answers = list(self.all_told(python, [code for code, _, _ in cases.values()], before,
+                                     mode))
+        self.assertEqual(len(answers), len(cases))
+        for (name, (_, wanted, unwanted)), (told, error) in zip(cases.items(), answers):
             with self.subTest(python=python, case=name):
                 self.assertEqual(error, "")
                 pairs = [(kind, path) for kind, path, _ in told]
@@ -235,9 +294,11 @@ except TypeError:
                          [("content", "data.txt"), ("wrote", "data.txt")])
 
 
-def _add(python, before, name):
+def _add(python, before, name, mode="python"):
     def test(self):
-        self.check(python, before)
+        if mode == "library" and not os.path.exists(LIBRARY):
+            self.skipTest("there is no library for this machine")
+        self.check(python, before, mode)
     setattr(LooksTest, "test_every_way_of_looking_" + name, test)
 
 
@@ -245,12 +306,15 @@ for _python in dict.fromkeys(["/usr/bin/python3", sys.executable] + other_python
     if os.path.exists(_python):
         _name = "".join(c if c.isalnum() else "_" for c in _python)
         _add(_python, "", "with" + _name)
+        _add(_python, "", "by_the_library_with" + _name, "library")
         if "_3_1" not in _name:  # older pathlibs keep what they found in os
             _add(_python, "import pathlib, glob, shutil", "late_with" + _name)
 
 
 @unittest.skipUnless(PYTHON, "no interpreter with nose here")
 class RunLooksTest(unittest.TestCase):
+    PRELOAD = True
+
     def setUp(self):
         self.project = Project(**{"tests/__init__.py": "", "tests/test_it.py": "def test_a(): pass\n"})
         self.addCleanup(self.project.remove)
@@ -258,7 +322,7 @@ class RunLooksTest(unittest.TestCase):
     def run_it(self, text=None):
         if text is not None:
             self.project.write("tests/test_it.py", text)
-        host = Host(self.project, PYTHON).ready()
+        host = Host(self.project, PYTHON, preload=self.PRELOAD).ready()
         self.addCleanup(host.close)
         return host.run("tests/test_it.py")
 
@@ -318,6 +382,12 @@ class RunLooksTest(unittest.TestCase):
     def test_a_name_that_is_no_text_travels_as_bytes(self):
         run = self.run_it("def test_a(): open(b'\\xff', 'w')\n")
         self.assertIn({"b64": "/w=="}, run.wrote)
+
+
+class WithoutLibraryTest(RunLooksTest):
+    """The same, for want of the preloaded library."""
+
+    PRELOAD = False
 
 
 if __name__ == "__main__":

@@ -364,8 +364,10 @@ class ByHandTest(NoseCase):
                  "sys.executable))"]).decode().strip()
             environment = json.loads(subprocess.check_output(
                 [PYTHON, "-B", "-c", "import json, os, sys, nose; sys.path[0] = os.getcwd()\n"
-                 "from sniffer_plugin.host import environment\n"
-                 "print(json.dumps(environment([], [], 'nose ' + nose.__version__)))"],
+                 "from sniffer_plugin.environment import environment\n"
+                 "from sniffer_plugin.packages import Packages\n"
+                 "print(json.dumps(environment([], [], 'nose ' + nose.__version__,\n"
+                 "                             Packages(sys.path))))"],
                 cwd=self.project.root, env=env))
             if other_environment:
                 environment[0][1] += " -O"

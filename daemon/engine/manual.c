@@ -76,7 +76,7 @@ static bool take_look(struct run *run, const json_t *item)
     const char *name = json_string_value(json_object_get(item, "kind"));
     int kind = name != NULL ? word_find(evidence_names, name) : -1;
     autofree char *path = wire_path_bytes(json_object_get(item, "path"));
-    if (kind < 0 || kind == EVIDENCE_ENVIRONMENT || path == NULL)
+    if (kind < 0 || path == NULL)
         return false;
     const json_t *seen = json_object_get(item, "seen");
     struct report_identity identity = {0};

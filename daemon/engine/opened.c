@@ -88,7 +88,8 @@ void opened_own(void *owner, const char *path)
 void opened_cookie_asked(struct engine *engine, uint64_t cookie)
 {
     struct openings *openings = engine->openings;
-    if (strset_count(&openings->own_before) > 0 || strset_count(&openings->own) == 0)
+    if (strset_count(&openings->own_before) > 0 || strset_count(&openings->own) == 0 ||
+        engine->reading) /* a worker is still to open them for us */
         return;
     openings->own_before = openings->own;
     openings->own = (struct strset){0};

@@ -138,8 +138,9 @@ static bool is_disturbed(const struct disturbed *disturbed, const struct look *l
     case EVIDENCE_CODE:
     case EVIDENCE_CONTENT:
     case EVIDENCE_PRESENCE:
-    case EVIDENCE_EXISTENCE:
         return strset_has(&disturbed->paths, look->path);
+    case EVIDENCE_EXISTENCE:
+        return strset_has(&disturbed->entries, look->path);
     case EVIDENCE_ENVIRONMENT:
         break;
     }
@@ -154,7 +155,8 @@ static bool moved_on(const struct engine *engine, const struct look *look)
     struct identity now = tree_identity(engine->tree, look->path);
     if (S_ISLNK(now.mode) && !S_ISLNK(look->seen.mode))
         return false; /* asked through a link: its target has a look of its own */
-    if (S_ISDIR(now.mode) && S_ISDIR(look->seen.mode))
+    if ((S_ISDIR(now.mode) && S_ISDIR(look->seen.mode)) ||
+        look->kind == EVIDENCE_EXISTENCE)
         return now.mode != look->seen.mode;
     return !identity_equal(&now, &look->seen);
 }

@@ -60,7 +60,8 @@ int index_set_blocks(struct index *index, const struct digest *state,
     for (size_t i = 0; i < count; i++)
         size += strlen(keys[i]) + 1;
     autofree char *data = xmalloc(size + 1);
-    memcpy(data, digests, count * INDEX_BLOCK_DIGEST);
+    if (count > 0)
+        memcpy(data, digests, count * INDEX_BLOCK_DIGEST);
     char *at = data + count * INDEX_BLOCK_DIGEST;
     for (size_t i = 0; i < count; i++)
         at = stpcpy(at, keys[i]) + 1;

@@ -94,11 +94,12 @@ def changed(old: dict[str, bytes], new: dict[str, bytes], executed: Iterable[str
     """Those of the EXECUTED blocks that no longer hold. The module counts always, and so does
     what encloses an executed block: it made the function, be it before anybody looked."""
     wanted = {MODULE, *executed}
-    wanted |= {outer for key in wanted for outer in _enclosing(key) if outer in old}
+    wanted |= {outer for key in wanted for outer in enclosing(key) if outer in old}
     return sorted(key for key in wanted if key not in old or old[key] != new.get(key))
 
 
-def _enclosing(key: str) -> Iterator[str]:
+def enclosing(key: str) -> Iterator[str]:
+    """What is around a block, from the inside out; classes are among it, which are no blocks."""
     while "." in key:
         key = key.rpartition(".")[0]
         if key.endswith(".<locals>"):

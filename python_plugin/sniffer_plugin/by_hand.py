@@ -14,8 +14,8 @@ import socket
 import struct
 import sys
 
-from . import looks
-from .channel import plain
+from . import looks, packages, wrappers
+from .channel import identity, plain
 from .guard import Guard
 from .names import Names
 from .scope import Scope
@@ -115,9 +115,11 @@ def _same_environment(theirs: list[list[str]]) -> bool:
     the verdict, so it must be this one's too."""
     import nose
 
-    from .host import environment
+    from .environment import environment
+    from .packages import Packages
     names = [name[4:] for name, _ in theirs if name.startswith("env:")]
-    return dict(environment([], names, "nose " + nose.__version__)) == dict(theirs)
+    return dict(environment([], names, "nose " + nose.__version__,
+                            Packages(sys.path))) == dict(theirs)
 
 
 class Hand:
@@ -135,16 +137,16 @@ class Hand:
         self._outputs: set[str] = set()
         self._duration: dict[str, float] = {}
         self._whole = True
-        looks.wrap()
-        self._guard = Guard(self._scope)
+        wrappers.wrap()
+        self._guard = Guard(self._scope, looks.quiet)
         self._guard.install()
-        recorder = looks.Recorder(self._scope, self._look)
+        self._guard.sink = recorder = looks.Recorder(self._scope, self._look)
         for module in list(sys.modules.values()):
             path = getattr(module, "__file__", None)
             if isinstance(path, str) and path.endswith(".py"):
                 real, _ = self._scope.real(self._scope.absolute(path))
                 if self._scope.owns(real) and os.path.isfile(real):
-                    recorder.tell("code", real, looks.identity(os.lstat(real)))
+                    recorder.tell("code", real, identity(os.lstat(real)))
         for name in {name.partition(".")[0] for name in sys.modules}:
             # Loaded before anybody watched: where the root could have had it, it was asked.
             if name not in sys.builtin_module_names and name != "sniffer_plugin":
@@ -229,6 +231,8 @@ class Hand:
 
     def _tell(self) -> None:
         from .child import always
+        # Which of them were imported nobody noted from the beginning.
+        self._look("environment", packages.ALL, ())
         known = {(one["kind"], str(one["path"])) for one in self._looks}
         for file in self._results:
             for kind, real, seen in always(self._scope, self._scope.root + "/" + file, {}, {}):

@@ -100,6 +100,22 @@ def path_json(path: str) -> str:
     return encode_basestring_ascii(path)
 
 
+def identity(status: posix.stat_result | None) -> tuple[int, ...] | None:
+    """What travels as "seen"; None: absent."""
+    if status is None:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns,
+            status.st_ctime_ns, status.st_mode)
+
+
+def seen_json(seen: object) -> str:
+    """Some file systems have devices and inodes that only fit without a sign."""
+    if seen is None:
+        return "null"
+    return "[%s]" % ",".join([str(number - (1 << 64) if number >= 1 << 63 else number)
+                              for number in seen])  # type: ignore[attr-defined]
+
+
 class Serial:
     """One writer at a time, and a mark that outlives the writer: is half a line in the pipe?"""
 

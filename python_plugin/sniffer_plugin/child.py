@@ -14,110 +14,13 @@ import sys
 import threading
 import traceback
 import types
-from json.encoder import encode_basestring_ascii
 
-from . import looks, nose_runner
-from .channel import PIPE_BUF, Channel, Lost, Serial, path_json, plain
-from .names import Names
+from . import library, looks, nose_runner, trace, wrappers
+from .channel import identity
 from .scope import Scope
+from .telling import Looks, Reporter
 
 _exit = posix._exit
-_getpid = posix.getpid
-_TEXT_MAX = 200_000
-
-
-def quote(text: str | None) -> str:
-    return "null" if text is None else encode_basestring_ascii(plain(text))
-
-
-def shorten(text: str | None) -> str | None:
-    """A report of megabytes helps nobody: its two ends do."""
-    if text is None or len(text) <= _TEXT_MAX:
-        return text
-    half = _TEXT_MAX // 2
-    return "%s\n[... %d characters left out ...]\n%s" % (text[:half], len(text) - 2 * half,
-                                                         text[-half:])
-
-
-class Reporter:
-    """The sink of a run in a child: records go out as they come. Only the process of the run
-    itself may report: what it forks has inherited the pipe."""
-
-    def __init__(self, serial: Serial, run: int) -> None:
-        self._serial = serial
-        self._run = run
-        self._pid = _getpid()
-        self._names = Names()
-
-    def _line(self, text: str) -> None:
-        if _getpid() == self._pid:
-            self._serial.line(text)
-
-    def begins(self, file: str | None, name: str) -> str:
-        name = self._names.unique(name)
-        self._line('{"report":"test","run":%d,"test":%s}' % (self._run, quote(name)))
-        return name
-
-    def ends(self, record) -> None:  # type: ignore[no-untyped-def]
-        self._line('{"report":"result","run":%d,"test":%s,"outcome":"%s","duration_ms":%.3f,'
-                   '"exception":%s,"report_text":%s}'
-                   % (self._run, quote(record.name), record.outcome, record.duration_ms,
-                      quote(record.exception), quote(shorten(record.report))))
-
-    def done(self) -> None:
-        self._line('{"report":"done","run":%d}' % self._run)
-
-
-def _signed(number: int) -> str:
-    """Some file systems have devices and inodes that only fit without a sign."""
-    return str(number - (1 << 64) if number >= 1 << 63 else number)
-
-
-class Looks:
-    """Where a run's looks go. A look that cannot be told is remembered as lost: a run whose
-    evidence is not whole may not end well."""
-
-    def __init__(self, channel: Channel, run: int) -> None:
-        self._channel = channel
-        self._run = run
-        self.lost = False
-
-    def line(self, kind: str, path: str, seen: object) -> bytes:
-        if kind == "wrote":
-            text = '{"report":"wrote","run":%d,"path":%s}\n' % (self._run, path_json(path))
-        elif kind == "unseen":  # more happened here than is told
-            text = '{"report":"look","run":%d,"kind":"content","path":%s,"unseen":true}\n' % (
-                self._run, path_json(path))
-        else:
-            tail = "" if seen == () else ',"seen":%s' % (
-                "null" if seen is None else "[%s]" % ",".join(map(_signed, seen)))  # type: ignore
-            text = '{"report":"look","run":%d,"kind":"%s","path":%s%s}\n' % (
-                self._run, kind, path_json(path), tail)
-        return text.encode("ascii")
-
-    def tell(self, kind: str, path: str, seen: object) -> None:
-        self.write(self.line(kind, path, seen))
-
-    def write(self, line: bytes) -> None:
-        if len(line) > PIPE_BUF:
-            self.lost = True
-            return
-        try:
-            self._channel.write(line)
-        except (Lost, OSError):
-            self.lost = True
-
-    def many(self, items) -> None:  # type: ignore[no-untyped-def]
-        """As few writes as may be, each still written whole."""
-        batch = b""
-        for kind, path, seen in items:
-            line = self.line(kind, path, seen)
-            if batch and len(batch) + len(line) > PIPE_BUF:
-                self.write(batch)
-                batch = b""
-            batch += line
-        if batch:
-            self.write(batch)
 
 
 def _clean_process() -> None:
@@ -175,24 +78,25 @@ def forget_finders(root: str) -> None:
     importlib.invalidate_caches()
 
 
+def _seen(path: str) -> tuple[int, ...] | None:
+    try:
+        return identity(posix.lstat(path))
+    except OSError:
+        return None
+
+
 def always(scope: Scope, file: str, host_code, host_searches):  # type: ignore[no-untyped-def]
     """Looks that are true of every run: the file itself, the packages on the way, nose's
     settings, and what the host had already loaded."""
-    def seen(path: str):  # type: ignore[no-untyped-def]
-        try:
-            return looks.identity(posix.lstat(path))
-        except OSError:
-            return None
-
-    yield "content", file, seen(file)
+    yield "content", file, _seen(file)
     folder = os.path.dirname(file)
     while folder.startswith(scope.root + "/"):
         init = folder + "/__init__.py"
-        yield ("content" if seen(init) else "presence"), init, seen(init)
+        yield ("content" if _seen(init) else "presence"), init, _seen(init)
         folder = os.path.dirname(folder)
     for path in nose_runner.settings_files():
         path, _ = scope.real(path if path.startswith("/") else scope.root + "/" + path)
-        now = seen(path)
+        now = _seen(path)
         yield ("content" if now else "presence"), path, now
     for path, now in host_code.items():
         yield "code", path, now
@@ -202,7 +106,8 @@ def always(scope: Scope, file: str, host_code, host_searches):  # type: ignore[n
 
 def finish(status: int) -> None:
     """The end of an interpreter without taking it apart: what waits is waited for."""
-    for step in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
+    for step in (threading._shutdown, atexit._run_exitfuncs,  # type: ignore[attr-defined]
+                 library.last):  # heard of only where the library listens
         try:
             step()
         except BaseException:
@@ -215,7 +120,57 @@ def finish(status: int) -> None:
     _exit(status)
 
 
-def run(host, order: dict) -> None:  # type: ignore[no-untyped-def, type-arg]
+def attach(host, log: trace.Log | None, pid: int) -> bool:  # type: ignore[no-untyped-def]
+    """In a child that was just forked by the process PID: it tells LOG from here on, and so does
+    each program that it starts. Does the library listen to this process, too?"""
+    if log is None or host.tracer is None:
+        return False
+    place = log.place(pid)
+    heard = False
+    if host.tracing_why is None:
+        library.quiet(1)  # until the run begins
+        library.begin(place)
+        heard = log.attached() == 1
+        library.blocks(heard and host.sources is not None)
+    trace.preload(os.environ, host.tracer, place)
+    log.close()
+    return heard
+
+
+def _certain(host, file: str):  # type: ignore[no-untyped-def]
+    noted = host.guard.noted
+    yield from always(host.scope, file, noted.code, noted.searches)
+    for folder in _searched_folders(host.scope.root, file):
+        if os.path.isdir(folder):
+            for name in sorted(host.borrowed):
+                yield "search", folder + "/" + name, ()
+        else:
+            yield "presence", folder, _seen(folder)
+    for group in nose_runner.ENTRY_POINTS:
+        yield "environment", "entry points:" + group, ()
+
+
+def _hear_packages(guard) -> None:  # type: ignore[no-untyped-def]
+    """What nose has asked for until now was for its plugins."""
+    guard.installed.start(guard.sink.package)
+
+
+def _listen(host, heard: bool, tells: Looks, known) -> None:  # type: ignore[no-untyped-def]
+    """From here on looks are noted. KNOWN: those that were told already."""
+    if heard:
+        host.guard.sink = library.Heard(host.scope)
+        library.quiet(-1)
+        return
+    if host.tracing_why is None:  # it worked in the host
+        tells.tell("unseen", "", ())
+    wrappers.wrap()
+    recorder = looks.Recorder(host.scope, tells.tell, host.guard.installed)
+    recorder.told(known)
+    host.guard.sink = recorder
+    looks.start(recorder)
+
+
+def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def, type-arg]
     """Never returns."""
     status = 70
     try:
@@ -226,17 +181,13 @@ def run(host, order: dict) -> None:  # type: ignore[no-untyped-def, type-arg]
         _clean_process()
         _evict_shadowed(host.scope.root, file, host.borrowed)
         forget_finders(host.scope.root)
-        recorder = looks.Recorder(host.scope, tells.tell)
-        certain = list(always(host.scope, file, host.guard.code, host.guard.searches))
-        certain += [("search", folder + "/" + name, ())
-                    for folder in _searched_folders(host.scope.root, file)
-                    for name in sorted(host.borrowed)]
+        certain = list(_certain(host, file))
         tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in certain)
-        recorder._told.update((kind, path) for kind, path, _ in certain)
-        real, _ = recorder.find(file)
         gc.enable()
-        looks.start(recorder)
-        good = nose_runner.run(host.args, file, report)
+        _, links = host.scope.real(file)
+        _listen(host, heard, tells, certain)
+        host.guard.sink.links(links)
+        good = nose_runner.run(host.args, file, report, lambda: _hear_packages(host.guard))
         if not tells.lost:
             report.done()
         else:

@@ -5,58 +5,52 @@ started. The stat family raises no audit events, so a few functions of os are wr
 told once, with what was there at the first look. A path that the run wrote before it looked is its
 own output: the receiver draws that conclusion from the order of looks and writes.
 
-Questions that can only be answered by a file's kind (exists, isfile, access) are told as content:
-content includes kind and mode but no time stamp, so a touched file stays what it was. Only who
-sees a time stamp (os.stat) is told as presence.
+Who learns no more than whether something is there, and of what kind (exists, isfile, access), is
+told as existence; who sees time stamps (os.stat) as presence.
+
+This is the second choice: code written in C looks without being seen here. Where the preloaded
+library is at work (library), it tells everything.
 """
 
 from __future__ import annotations
 
-import genericpath
-import linecache
 import os
 import posix
-import posixpath
 import re
 import stat
 import sys
 import time
 from _thread import get_ident
 
+from .channel import identity
+
 # Taken now: below here nothing may go through what is wrapped, or what a test replaces.
 _stat = posix.stat
 _lstat = posix.lstat
 _getcwd = posix.getcwd
 _ACCESS = posix.O_RDONLY | posix.O_WRONLY | posix.O_RDWR
-_HASHED_MAX = 64 << 20  # a file larger than this is asked for by identity where that will do
 _WORD = re.compile(r"[^\s;|&<>()'\"`=,]+")
 
 _recorder: Recorder | None = None
-_quiet: set[int] = set()  # threads in which the import system reads for itself
+_depth: dict[int, int] = {}  # of quiet() in each thread where it is not 0
 _hooked = False
 
 
-class quiet:
-    """What this thread opens inside `with quiet():` is no look."""
-
-    def __enter__(self) -> None:
-        self._was = get_ident() in _quiet
-        _quiet.add(get_ident())
-
-    def __exit__(self, *_: object) -> None:
-        if not self._was:
-            _quiet.discard(get_ident())
+def quiet(step: int) -> None:
+    """What this thread looks at between quiet(1) and quiet(-1) is no look."""
+    thread = get_ident()
+    depth = _depth.get(thread, 0) + step
+    if depth:
+        _depth[thread] = depth
+    else:
+        _depth.pop(thread, None)
 
 
-def identity(status: os.stat_result | None) -> tuple[int, ...] | None:
-    """What travels as "seen"; None: absent."""
-    if status is None:
-        return None
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns,
-            status.st_ctime_ns, status.st_mode)
+def is_quiet() -> bool:
+    return get_ident() in _depth
 
 
-def _lstat_or_none(path: str) -> os.stat_result | None:
+def lstat_or_none(path: str) -> os.stat_result | None:
     try:
         return _lstat(path)
     except OSError:
@@ -65,10 +59,12 @@ def _lstat_or_none(path: str) -> os.stat_result | None:
 
 class Recorder:
     """Looks of one run. TELL(kind, path, seen) gets each once; kind "wrote" is a write. SEEN is a
-    tuple of six, None for absent, or () where the kind has none."""
+    tuple of six, None for absent, or () where the kind has none. INSTALLED hears of what is read
+    where packages are installed."""
 
-    def __init__(self, scope, tell) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, scope, tell, installed=None) -> None:  # type: ignore[no-untyped-def]
         self.scope = scope
+        self.installed = installed
         self._tell = tell
         self._told: set[tuple[str, str]] = set()
         self._made: set[str] = set()  # folders that the run itself made: all in them is its own
@@ -84,6 +80,10 @@ class Recorder:
         self._told.add(key)
         self._tell(kind, self.scope.shown(real), seen)
 
+    def told(self, looks) -> None:  # type: ignore[no-untyped-def]
+        """These were told already, by another way."""
+        self._told.update((kind, path) for kind, path, _ in looks)
+
     def _own_output(self, real: str) -> bool:
         if self._made:
             while len(real) > 1:
@@ -95,7 +95,7 @@ class Recorder:
     def links(self, links: tuple[str, ...]) -> None:
         for link in links:
             if self.scope.owns(link):
-                self.tell("content", link, identity(_lstat_or_none(link)))
+                self.tell("content", link, identity(lstat_or_none(link)))
 
     def find(self, path: object, dir_fd: object = None, follow: bool = True) -> tuple[str, bool]:
         """The real name of PATH, its links told, and whether one of them was the project's."""
@@ -108,11 +108,13 @@ class Recorder:
     def read(self, path: object, dir_fd: object = None) -> None:
         """PATH is about to be opened for reading."""
         real, linked = self.find(path, dir_fd)
-        status = _lstat_or_none(real)
+        status = lstat_or_none(real)
         if self.scope.owns(real):
             self._content(real, status)
         elif self.scope.foreign(real) and (linked or not self._passing(real, status)):
             self._content(real, status)
+        elif self.installed is not None:
+            self.installed.touched(real)
 
     def _passing(self, real: str, status: os.stat_result | None) -> bool:
         """A temporary file that came to be during this run, or is not there."""
@@ -140,9 +142,8 @@ class Recorder:
             return
         if status is not None and stat.S_ISLNK(status.st_mode):
             self.tell("content", real, identity(status))
-        elif weak and status is not None and stat.S_ISREG(status.st_mode) \
-                and status.st_size <= _HASHED_MAX:
-            self.tell("content", real, identity(status))
+        elif weak and status is not None:
+            self.tell("existence", real, identity(status))
         else:
             self.tell("presence", real, identity(status))
 
@@ -155,13 +156,36 @@ class Recorder:
 
     def listed(self, path: object) -> None:
         real, _ = self.find(path)
-        status = _lstat_or_none(real)
+        status = lstat_or_none(real)
         if not self._counts(real, status):
+            if self.installed is not None:
+                self.installed.touched(real)
             return
         if status is None:
             self.tell("presence", real, None)
         else:
             self.tell("listing", real, ())
+
+    # -- the import system's, see guard ---------------------------------------------------
+
+    def source(self, real: str, seen: object, name: str, file: str) -> None:
+        self.tell("code", real, seen)
+
+    def search(self, where: str) -> None:
+        self.tell("search", where, ())
+
+    def archive(self, real: str) -> None:
+        self.read(real)
+
+    def package(self, key: str) -> None:
+        self.tell("environment", key, ())
+
+    def offered(self, path: str) -> None:
+        try:
+            status = _stat(path)
+        except OSError:
+            status = None
+        self.asked(path, status, weak=True)
 
     # -- writes ----------------------------------------------------------------------------
 
@@ -182,10 +206,10 @@ class Recorder:
         real, _ = self.find(path, dir_fd)
         if not self._writable(real):
             return
-        status = _lstat_or_none(real)
+        status = lstat_or_none(real)
         if status is None:
             parent = real.rpartition("/")[0] or "/"
-            if _lstat_or_none(parent) is None:  # it cannot be made there: that was the answer
+            if lstat_or_none(parent) is None:  # it cannot be made there: that was the answer
                 self.asked(parent, None)
                 return
         if flags & posix.O_EXCL and flags & posix.O_CREAT:
@@ -203,18 +227,18 @@ class Recorder:
 
     def made(self, path: object, dir_fd: object = None, folder: bool = False) -> None:
         real, _ = self.find(path, dir_fd, follow=False)
-        status = _lstat_or_none(real)
+        status = lstat_or_none(real)
         if status is not None:
             self.asked(real, status, follow=False, weak=True)
             return
         self.wrote(real, follow=False)
         self.scope.forget()
-        if folder and _lstat_or_none(real.rpartition("/")[0] or "/") is not None:
+        if folder and lstat_or_none(real.rpartition("/")[0] or "/") is not None:
             self._made.add(real)
 
     def removed(self, path: object, dir_fd: object = None) -> None:
         real, _ = self.find(path, dir_fd, follow=False)
-        if _lstat_or_none(real) is None:
+        if lstat_or_none(real) is None:
             self.asked(real, None, follow=False)
             return
         self.wrote(real, follow=False)
@@ -222,7 +246,7 @@ class Recorder:
 
     def moved(self, source: object, target: object, source_fd: object, target_fd: object) -> None:
         real, _ = self.find(source, source_fd, follow=False)
-        status = _lstat_or_none(real)
+        status = lstat_or_none(real)
         if status is None:
             self.asked(real, None, follow=False)
             return
@@ -335,241 +359,12 @@ def _hook(event: str, args: tuple) -> None:  # type: ignore[type-arg]
     if recorder is None:
         return
     handler = _EVENTS.get(event)
-    if handler is None or get_ident() in _quiet:
+    if handler is None or is_quiet():
         return
     try:
         handler(recorder, args)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError):
         pass  # not a path: the call itself is about to say so
-
-
-# -- functions that raise no audit event ---------------------------------------------------
-
-# Who calls os.stat only to learn whether something is there, and of what kind. linecache compares
-# time stamps only to throw away its own cache.
-_WEAK_CALLERS = {
-    f.__code__
-    for m, names in (
-        (genericpath, ("exists", "isfile", "isdir", "lexists", "islink")),
-        (posixpath, ("lexists", "islink", "ismount", "realpath", "_joinrealpath")),
-        (linecache, ("checkcache", "updatecache")),
-    )
-    for f in (getattr(m, n, None) for n in names) if hasattr(f, "__code__")
-}
-# posixpath.realpath has inner functions in newer versions
-_WEAK_NAMES = {"_realpath", "_joinrealpath"}
-
-
-class _Wrapped:
-    """Stands for a function of os, and is to callers what that was. It is an object and not a
-    function because a class may have taken os.stat as an attribute (pathlib did until 3.10): a
-    function would become a method there."""
-
-    def __init__(self, original) -> None:  # type: ignore[no-untyped-def]
-        self._original = original
-        self.__wrapped__ = original
-        self.__doc__ = original.__doc__
-        self.__name__ = original.__name__
-        self.__qualname__ = original.__qualname__
-        self.__module__ = "os"
-        self.__text_signature__ = original.__text_signature__
-        self.__self__ = original.__self__
-
-    def __repr__(self) -> str:
-        return repr(self._original)
-
-    def __reduce__(self) -> str:
-        return self.__name__
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other == self._original
-
-    def __hash__(self) -> int:
-        return hash(self._original)  # os.supports_dir_fd and the like find it
-
-
-def _weak(frame) -> bool:  # type: ignore[no-untyped-def]
-    code = frame.f_code
-    return code in _WEAK_CALLERS or (code.co_name in _WEAK_NAMES
-                                     and frame.f_globals.get("__name__") == "posixpath")
-
-
-class _Stat(_Wrapped):
-    """os.stat and os.lstat."""
-
-    def __init__(self, original, follow: bool) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(original)
-        self._follow = follow
-
-    def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        recorder = _recorder
-        if recorder is None or get_ident() in _quiet:
-            return self._original(*args, **kwargs)
-        try:
-            status = self._original(*args, **kwargs)
-        except OSError as error:
-            if error.errno not in (2, 20, 40):  # ENOENT, ENOTDIR, ELOOP: absent
-                raise
-            self._note(recorder, None, args, kwargs, _weak(sys._getframe(1)))
-            raise
-        self._note(recorder, status, args, kwargs, _weak(sys._getframe(1)))
-        return status
-
-    def _note(self, recorder: Recorder, status, args, kwargs,  # type: ignore[no-untyped-def]
-              weak: bool) -> None:
-        path = args[0] if args else kwargs.get("path")
-        follow = self._follow and kwargs.get("follow_symlinks", True)
-        folder = kwargs.get("dir_fd")
-        try:
-            if type(path) is str and folder is None:
-                if path[:1] != "/":
-                    path = _getcwd() + "/" + path
-                key = ("weak" if weak else "stat" if follow else "lstat", path)
-                if key in recorder._fast:
-                    return
-                recorder._fast.add(key)
-            recorder.asked(path, status, folder, follow, weak)
-        except (OSError, ValueError, TypeError):
-            pass
-
-
-class _Access(_Wrapped):
-    def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        answer = self._original(*args, **kwargs)
-        if _recorder is not None:
-            path = args[0] if args else kwargs.get("path")
-            try:
-                real, _ = _recorder.find(path, kwargs.get("dir_fd"))
-                _recorder.asked(real, _lstat_or_none(real), weak=True)
-            except (OSError, ValueError, TypeError):
-                pass
-        return answer
-
-
-class _Readlink(_Wrapped):
-    def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        if _recorder is not None:
-            path = args[0] if args else kwargs.get("path")
-            try:
-                real, _ = _recorder.find(path, kwargs.get("dir_fd"), follow=False)
-                _recorder.asked(real, _lstat_or_none(real), follow=False, weak=True)
-            except (OSError, ValueError, TypeError):
-                pass
-        return self._original(*args, **kwargs)
-
-
-class _Fstat(_Wrapped):
-    """Sees the times of an open file: content alone would not cover that."""
-
-    def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        status = self._original(*args, **kwargs)
-        if _recorder is not None and stat.S_ISREG(status.st_mode):
-            try:
-                _recorder.asked(args[0] if args else kwargs["fd"], status)
-            except (OSError, ValueError, TypeError):
-                pass
-        return status
-
-
-class _Open(_Wrapped):
-    """The audit event of os.open does not tell dir_fd."""
-
-    def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        if _recorder is not None and kwargs.get("dir_fd") is not None:
-            try:
-                _recorder.opened(args[0] if args else kwargs["path"],
-                                 args[1] if len(args) > 1 else kwargs["flags"], kwargs["dir_fd"])
-            except (OSError, ValueError, TypeError, KeyError):
-                pass
-        return self._original(*args, **kwargs)
-
-
-class _Entry:
-    """An entry of os.scandir that notes when its times or size are asked for: the listing covers
-    its name and kind alone. It says it is an os.DirEntry."""
-
-    __slots__ = ("_entry",)
-    __class__ = os.DirEntry  # type: ignore[assignment]
-
-    def __init__(self, entry: os.DirEntry) -> None:  # type: ignore[type-arg]
-        self._entry = entry
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._entry, name)
-
-    def __fspath__(self) -> str:
-        return self._entry.__fspath__()
-
-    def __repr__(self) -> str:
-        return repr(self._entry)
-
-    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        return os.stat(self._entry.path, follow_symlinks=follow_symlinks)
-
-    # The listing covers the entry's own kind, but not what a link leads to.
-
-    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
-        if follow_symlinks and self._entry.is_symlink():
-            return genericpath.isdir(self._entry.path)
-        return self._entry.is_dir(follow_symlinks=follow_symlinks)
-
-    def is_file(self, *, follow_symlinks: bool = True) -> bool:
-        if follow_symlinks and self._entry.is_symlink():
-            return genericpath.isfile(self._entry.path)
-        return self._entry.is_file(follow_symlinks=follow_symlinks)
-
-
-class _Entries:
-    def __init__(self, entries) -> None:  # type: ignore[no-untyped-def]
-        self._entries = entries
-
-    def __iter__(self) -> _Entries:
-        return self
-
-    def __next__(self) -> _Entry:
-        return _Entry(next(self._entries))
-
-    def __enter__(self) -> _Entries:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._entries.close()
-
-    def close(self) -> None:
-        self._entries.close()
-
-
-class _Scandir(_Wrapped):
-    def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        entries = self._original(*args, **kwargs)
-        path = args[0] if args else kwargs.get("path", ".")
-        if _recorder is None or isinstance(path, int):
-            return entries
-        try:
-            real = _recorder.find(path)[0]
-            inside = _recorder.scope.owns(real) or _recorder.scope.foreign(real)
-        except (OSError, ValueError, TypeError):
-            inside = False
-        return _Entries(entries) if inside else entries
-
-
-def wrap() -> None:
-    """Put the wrappers in place. They pass everything on until `start`. To be called before
-    others take os.stat by name."""
-    if isinstance(os.stat, _Wrapped):
-        return
-    wrapped = [_Stat(os.stat, True), _Stat(os.lstat, False), _Fstat(os.fstat), _Open(os.open),
-               _Access(os.access), _Readlink(os.readlink), _Scandir(os.scandir)]
-    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
-    for item in wrapped:
-        setattr(os, item.__name__, item)
-        # Where pathlib was first: it keeps what it found in os.
-        if accessor is not None and item._original == vars(accessor).get(item.__name__):
-            setattr(accessor, item.__name__, item)
-    for name in ("supports_dir_fd", "supports_fd", "supports_follow_symlinks",
-                 "supports_effective_ids"):
-        functions = getattr(os, name)
-        functions.update([item for item in wrapped if item._original in functions])
 
 
 def start(recorder: Recorder) -> None:

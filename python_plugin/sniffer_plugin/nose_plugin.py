@@ -19,6 +19,8 @@ from nose.failure import Failure
 from nose.plugins.base import Plugin
 from nose.proxy import ResultProxy
 
+from . import weak
+
 # In a tuple: libraries that freeze time replace clocks that stand in a module by name.
 _CLOCK = (time.perf_counter,)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -71,12 +73,13 @@ def tidy(name: str) -> str:
 
 def prune(error: object, where: types.TracebackType | None) -> None:
     """Take the frames of our own wrappers out of a traceback: they are no news to anybody."""
-    own = tuple(os.path.dirname(__file__) + name for name in ("/looks.py", "/guard.py"))
+    own = tuple(os.path.dirname(__file__) + name for name in ("/wrappers.py", "/guard.py"))
     known = set()
     while isinstance(error, BaseException) and id(error) not in known:
         known.add(id(error))
         while where is not None and where.tb_next is not None:
-            if where.tb_next.tb_frame.f_code.co_filename in own:
+            code = where.tb_next.tb_frame.f_code
+            if code.co_filename in own or code in weak.surrounding:
                 where.tb_next = where.tb_next.tb_next
             else:
                 where = where.tb_next

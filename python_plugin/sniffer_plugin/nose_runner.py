@@ -13,6 +13,7 @@ import sys
 import traceback
 
 SUFFIXES = [".py"]
+ENTRY_POINTS = ("nose.plugins.0.10", "nose.plugins")  # groups of installed plugins
 _SWITCHED_OFF = (
     # option of nose, what people know it by, its value for off
     ("stopOnError", "--stop", False),
@@ -212,8 +213,9 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
 # -- one file ------------------------------------------------------------------------------
 
 
-def run(args: list[str], file: str, sink) -> bool:  # type: ignore[no-untyped-def]
-    """Run FILE (absolute) as `python -m nose FILE` would; SINK gets the records. Was all well?"""
+def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-untyped-def]
+    """Run FILE (absolute) as `python -m nose FILE` would; SINK gets the records, and BEGINS is
+    called when nose has its settings and plugins. Was all well?"""
     from nose.core import TestProgram
     from nose.util import getpackage
 
@@ -238,6 +240,7 @@ def run(args: list[str], file: str, sink) -> bool:  # type: ignore[no-untyped-de
             nonlocal configured
             configure(*a, **k)
             configured = True
+            begins()
             if notes:
                 sys.stderr.write("sniffer: not used for a single file: %s\n" % ", ".join(notes))
 

@@ -16,6 +16,7 @@ import tempfile
 # Taken now: a test may replace what it finds in os.
 _readlink = posix.readlink
 _getcwd = posix.getcwd
+_fsdecode = os.fsdecode
 _LINKS_MAX = 40  # as the kernel does
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev",
@@ -74,6 +75,12 @@ class Scope:
         """Folders that are never evidence, but for a root inside them."""
         return self._foreign
 
+    def packages(self) -> tuple[str, ...]:
+        """Where packages are installed."""
+        folders = [os.path.realpath(folder) for folder in sys.path
+                   if os.path.basename(folder.rstrip("/")) in _PACKAGES]
+        return tuple(dict.fromkeys(folders))
+
     def shown(self, real: str) -> str:
         """The name that travels: relative to the root where it is inside."""
         if real.startswith(self._prefix):
@@ -86,7 +93,7 @@ class Scope:
             path = "."
         if isinstance(path, int):
             return _readlink("/proc/self/fd/%d" % path)
-        text = os.fsdecode(path)  # type: ignore[arg-type]
+        text = _fsdecode(path)  # type: ignore[arg-type]
         if text.startswith("/"):
             return text
         base = _getcwd()

@@ -1,9 +1,8 @@
-"""What the programs that a test starts look at: the host's side of the preloaded tracer.
+"""The log of a run: what its processes looked at, told by the preloaded library.
 
-A test file's own process tells its looks as they happen; a program that it starts knows nothing of
-us. libsniffer_trace.so is preloaded into it, and into whatever it starts, and writes into a log in
-memory that this process made and reads when the run is over. The layout is that of
-python_plugin/tracer/log.h; nothing in the log is trusted.
+libsniffer_trace.so is preloaded into the process of a test file and into every program that this
+starts. It writes into a log in memory that the host made, and that the host reads when the run is
+over. The layout is that of python_plugin/tracer/log.h; nothing in the log is trusted.
 """
 
 from __future__ import annotations
@@ -11,24 +10,30 @@ from __future__ import annotations
 import mmap
 import os
 import posix
-import stat
 import struct
 
 from .scope import Scope
 
-_SIZE = 16 << 20  # pages that nobody writes to cost nothing
+NAME = "sniffer-trace"
+SIZE = 16 << 20  # pages that nobody writes to cost nothing
+_MOST = 1 << 20  # of records, in most runs
+_PAGE = 4096
 _MAGIC = 0x676F6C6666696E73
 _VERSION = 1
 _ALIGN = 8
 _HEADER = struct.Struct("<QIIQQQQQQQQIIII")  # ends with head, epoch, lost, launched, attached, -
-_RECORD = struct.Struct("<IBBHIIB7xQQQqqQ")  # a record up to its path
 _WRITTEN = struct.Struct("<QQIIII")          # the part of the header that everybody writes
 _WRITTEN_AT = _HEADER.size - _WRITTEN.size
+_RECORD = struct.Struct("<IBBHII?")          # the beginning of a record
+_SEEN_AT = 24
+_PATH_AT = 72
+SEEN = struct.Struct("<QQQqqQ")
 
-(_READ, _WROTE, _FOUND, _EXISTS, _ABSENT, _LINK, _LISTING, _EXEC, _LIBRARY, _RENAMED_FROM,
- _RENAMED_TO, _REMOVED, _MADE, _UNSEEN) = range(1, 15)
+(READ, WROTE, FOUND, EXISTS, ABSENT, LINK, LISTING, EXEC, LIBRARY, RENAMED_FROM, RENAMED_TO,
+ REMOVED, MADE, UNSEEN, CODE, SOURCE, SEARCH, PACKAGE, TEST, WHOLE) = range(1, 21)
+BY_RUN = 1  # detail of FOUND: asked by a process of the run itself, and not by a program
 
-_VARIABLE = "SNIFFER_TRACE_LOG"
+VARIABLE = "SNIFFER_TRACE_LOG"
 
 
 def library() -> str | None:
@@ -39,114 +44,80 @@ def library() -> str | None:
     return path if os.path.isfile(path) else None
 
 
-def _filters(scope: Scope) -> bytes:
-    """The longest that a path is in decides: the root counts, and of the rest what is nobody's."""
+def filters(scope: Scope) -> list[str]:
+    """The longest that a path is in decides: "+" counts, "-" does not, and of "=", where packages
+    are installed, it is not told which code objects run."""
     words = ["+" + scope.root, "-" + scope.root.rstrip("/") + "/.sniffer"]
     words += ["-" + folder for folder in scope.strange()]
-    return b"".join(os.fsencode(word) + b"\0" for word in words)
+    return words + ["=" + folder for folder in scope.packages()]
 
 
 class Log:
-    """The log of one run."""
+    """The log of one run. LAUNCHED: how many processes are expected to attach themselves, beside
+    those that are started by others which have."""
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-        self.fd = os.memfd_create("sniffer-trace", os.MFD_CLOEXEC)
-        posix.ftruncate(self.fd, _SIZE)
-        self._map = mmap.mmap(self.fd, _SIZE)
-        filters = _filters(scope)
-        records = -(-(_HEADER.size + len(filters)) // _ALIGN) * _ALIGN
+    def __init__(self, words: list[str], launched: int, size: int = SIZE) -> None:
+        self.fd = os.memfd_create(NAME, os.MFD_CLOEXEC)
+        posix.ftruncate(self.fd, size)
+        self._map = mmap.mmap(self.fd, size)
+        text = b"".join(os.fsencode(word) + b"\0" for word in words)
+        records = -(-(_HEADER.size + len(text)) // _ALIGN) * _ALIGN
         slots = 64
-        while slots * 2 * 64 <= _SIZE:
+        while slots * 2 * 64 <= size:
             slots *= 2
-        table = (_SIZE - slots * 8) // _ALIGN * _ALIGN
+        table = (size - slots * 8) // _ALIGN * _ALIGN
+        self._size = size
         self._records, self._capacity = records, table - records
-        self._map[_HEADER.size:_HEADER.size + len(filters)] = filters
-        self._map[:_HEADER.size] = _HEADER.pack(_MAGIC, _VERSION, len(filters), records,
+        self._read_to = 0
+        self._map[_HEADER.size:_HEADER.size + len(text)] = text
+        self._map[:_HEADER.size] = _HEADER.pack(_MAGIC, _VERSION, len(text), records,
                                                 self._capacity, table, slots, 0, 0,
-                                                0, 0, 0, 0, 0, 0)
+                                                0, 0, 0, launched, 0, 0)
 
-    def environment(self, host: int, path: str) -> None:
-        """In the child: from here on every program that is started is traced."""
-        before = os.environ.get("LD_PRELOAD")
-        os.environ["LD_PRELOAD"] = path + (" " + before if before else "")
-        os.environ[_VARIABLE] = "/proc/%d/fd/%d" % (host, self.fd)
+    def place(self, host: int) -> str:
+        """The path by which others find it, for as long as the process HOST keeps it."""
+        return "/proc/%d/fd/%d" % (host, self.fd)
+
+    def busy(self) -> list[tuple[int, int]]:
+        """Where most runs write, as (offset, length) in whole pages."""
+        table = (self._records + self._capacity) // _PAGE * _PAGE
+        return [(0, min(_MOST, table)), (table, self._size - table)]
+
+    def attached(self) -> int:
+        """How many have found it."""
+        return _WRITTEN.unpack_from(self._map, _WRITTEN_AT)[4]  # type: ignore[no-any-return]
 
     def close(self) -> None:
         self._map.close()
         posix.close(self.fd)
 
     def whole(self) -> bool:
-        """Did the log tell everything? Asked after looks()."""
+        """Did the log tell everything? Asked after records()."""
         head, _, lost, launched, attached, _ = _WRITTEN.unpack_from(self._map, _WRITTEN_AT)
         return self._read_to == head and lost == 0 and launched <= attached
 
-    def looks(self):  # type: ignore[no-untyped-def]
-        """Every look and write as (kind, path, seen), in order."""
-        made: set[str] = set()
-        for kind, path, seen in self._each():
-            if not self._scope.owns(path) and not self._scope.foreign(path):
-                continue
-            if _own(path, made) and kind not in (_WROTE, _REMOVED, _RENAMED_FROM, _RENAMED_TO):
-                continue
-            if kind == _MADE:
-                made.add(path)
-            for look in _translate(kind, path, seen):
-                yield look[0], self._scope.shown(path), look[1]
-
-    def _each(self):  # type: ignore[no-untyped-def]
-        data = self._map
-        head = _WRITTEN.unpack_from(data, _WRITTEN_AT)[0]
+    def records(self):  # type: ignore[no-untyped-def]
+        """Every record as (kind, detail, path, seen), in order; both are bytes, SEEN is a SEEN or
+        empty."""
+        head = _WRITTEN.unpack_from(self._map, _WRITTEN_AT)[0]
         end = min(head, self._capacity)
-        at = 0
-        while end - at >= _RECORD.size:
-            here = self._records + at
-            length, kind, _, size, _, _, has_seen, *seen = _RECORD.unpack_from(data, here)
-            if length % _ALIGN or length > end - at or length < _RECORD.size + size + 1:
+        data = self._map[self._records:self._records + end]
+        unpack, at = _RECORD.unpack_from, 0
+        while end - at > _PATH_AT:
+            length, kind, detail, size, _, _, has_seen = unpack(data, at)
+            if length % _ALIGN or length > end - at or length <= _PATH_AT + size:
                 break
-            at += length
             if kind:
-                path = os.fsdecode(data[here + _RECORD.size:here + _RECORD.size + size])
-                device, inode, bytes_, mtime, ctime, mode = seen
-                yield kind, path, ((device, inode, bytes_, mtime, ctime, mode) if has_seen
-                                   else None)
+                path = at + _PATH_AT
+                yield (kind, detail, data[path:path + size],
+                       data[at + _SEEN_AT:path] if has_seen else b"")
+            at += length
         self._read_to = at
 
 
-def _own(path: str, made: set[str]) -> bool:
-    while made and len(path) > 1:
-        path = path.rpartition("/")[0]
-        if path in made:
-            return True
-    return False
-
-
-def _is_bytecode(path: str) -> bool:
-    return path.endswith(".pyc") and "/__pycache__/" in path
-
-
-def _translate(kind: int, path: str, seen):  # type: ignore[no-untyped-def]
-    regular = seen is not None and stat.S_ISREG(seen[5])
-    if _is_bytecode(path):
-        return  # it follows from the source, which is asked for as well
-    if kind in (_READ, _EXEC, _LIBRARY):
-        yield "content" if regular or seen is None else "presence", seen
-    elif kind == _UNSEEN:
-        yield "unseen", ()
-    elif kind == _LINK:
-        yield "content", seen
-    elif kind == _FOUND:
-        # The import system asks for a source and then reads its bytecode.
-        yield "content" if regular and path.endswith(".py") else "presence", seen
-    elif kind == _EXISTS:
-        yield "content" if regular else "presence", seen
-    elif kind == _ABSENT:
-        yield "presence", None
-    elif kind == _LISTING:
-        yield "listing", ()
-    elif kind == _RENAMED_FROM:
-        if regular:
-            yield "content", seen
-        yield "wrote", ()
-    elif kind in (_WROTE, _RENAMED_TO, _REMOVED, _MADE):
-        yield "wrote", ()
+def preload(environment, path: str, log: str) -> None:  # type: ignore[no-untyped-def]
+    """ENVIRONMENT of programs: from here on each that is started is heard."""
+    others = [word for word in environment.get("LD_PRELOAD", "").replace(":", " ").split()
+              if word != path]
+    environment["LD_PRELOAD"] = " ".join([path] + others)
+    environment[VARIABLE] = log

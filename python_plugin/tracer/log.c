@@ -73,10 +73,14 @@ void log_attach(void)
         atomic_fetch_add(&mapped->attached, 1);
 }
 
+/* This process was told by name where the log is, and so was not started as a program. */
+static _Atomic bool begun;
+
 /* An earlier log stays mapped: another thread may be writing in it. */
 void log_begin(const char *path)
 {
     uint64_t size = 0;
+    atomic_store(&begun, true);
     struct trace_log *mapped = map_valid(path, &size);
     cache_forget();
     atomic_store(&current, mapped != NULL ? mapped : &nothing);
@@ -278,6 +282,8 @@ void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
         return;
     if (status != NULL)
         seen = identity_of(status);
+    if (kind == TRACE_FOUND && atomic_load_explicit(&begun, memory_order_relaxed))
+        detail = TRACE_BY_RUN;
     log_tell(log, kind, detail, path, length, status != NULL ? &seen : NULL);
 }
 

@@ -64,6 +64,14 @@ enum trace_kind {
     TRACE_KINDS
 };
 
+/* Who asked: `detail` of TRACE_FOUND. An interpreter that was started as a program asks for a source
+ * and then believes its bytecode; in the run's own processes the Python half tells what is loaded,
+ * and who asks wants to know. */
+enum trace_asker {
+    TRACE_BY_PROGRAM,
+    TRACE_BY_RUN, /* attached by name, or forked from such a process */
+};
+
 /* Why something is TRACE_UNSEEN: `detail` of the record. */
 enum trace_unseen {
     TRACE_STATIC = 1, /* no dynamic linker in it: nothing is preloaded */
@@ -91,7 +99,7 @@ struct trace_record {
     /* Of all of it, a multiple of TRACE_ALIGN; 0: not published. */
     _Atomic uint32_t length;
     uint8_t kind;   /* enum trace_kind; 0: somebody told the same at the same time */
-    uint8_t detail; /* enum trace_unseen, enum trace_whole */
+    uint8_t detail; /* enum trace_asker, enum trace_unseen, enum trace_whole */
     uint16_t path_length;
     uint32_t pid;
     uint32_t hash;

@@ -12,6 +12,9 @@ import textwrap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PLUGIN = os.path.join(os.path.dirname(os.path.dirname(HERE)), "python_plugin")
+BUILD = os.environ.get("SNIFFER_BUILD",
+                       os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "debug"))
+LIBRARY = os.environ.get("SNIFFER_TRACE_LIBRARY", os.path.join(BUILD, "libsniffer_trace.so"))
 PR_SET_CHILD_SUBREAPER = 36
 PATIENCE_MS = 60000  # a broken host must not hang the tests; nothing is measured
 
@@ -59,13 +62,18 @@ class Project:
 
 
 class Host:
-    def __init__(self, project, python, args=(), env=None):
+    """As the daemon starts one; PRELOAD False: for want of the library."""
+
+    def __init__(self, project, python, args=(), env=None, preload=True):
         pipes = [os.pipe() for _ in range(4)]
         (orders, self.orders), (self.reports, reports), (self.looks, looks), \
             (self.output, output) = pipes
         command = [python, "-B", os.path.join(PLUGIN, "sniffer_host.py"), "--root", project.root,
                    "--framework", "nose", *args, "--orders", str(orders), "--reports",
                    str(reports), "--looks", str(looks)]
+        own = {"SNIFFER_TRACE_LIBRARY": LIBRARY if preload else "/nowhere"}
+        if preload and os.path.exists(LIBRARY):
+            own["LD_PRELOAD"] = LIBRARY
         prctl = ctypes.CDLL(None).prctl
 
         def before_exec():
@@ -78,7 +86,7 @@ class Host:
             command, cwd=project.root, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             pass_fds=(orders, reports, looks), preexec_fn=before_exec,
             env=dict({name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-                     HOME=project.outer, **(env or {})))
+                     HOME=project.outer, **{**own, **(env or {})}))
         for fd in (orders, reports, looks, output):
             os.close(fd)
         self._unread = {}
@@ -131,6 +139,10 @@ class Host:
         self.printed = ""
         self.order(order="run", run=self.run_number, file=file)
         return Run(*self.until("exited"))
+
+    def blocks(self, *paths):
+        self.order(order="blocks", id=9, paths=list(paths))
+        return self.until("blocks")[0][-1]["sources"]
 
     def classify(self, *paths):
         self.order(order="classify", id=7, paths=list(paths))

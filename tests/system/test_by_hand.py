@@ -41,7 +41,7 @@ class ByHand(HouseTest):
         self.assertEqual(self.house.outcomes("test_lib.py"), {("test_lib.py", "test_f"): "failure",
                                                               ("test_lib.py", "test_g"): "success"})
         with self.subTest("and rests on what it used"):
-            self.assertEqual(self.house.ran(lambda: self.house.write("lib.py", "def f():\n    return 1\n\n")),
+            self.assertEqual(self.house.ran(lambda: self.house.write("lib.py", "def f():\n    return len('x')\n")),
                              {"test_lib.py"})
             self.assertEqual(self.house.ran(lambda: self.house.write("other.py", "x = 2\n")),
                              {"test_other.py"})

@@ -1,0 +1,77 @@
+"""What the daemon asks of a host besides runs: which are test files, what sources are made of."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import posix
+import signal
+import sys
+
+from . import child, nose_runner
+
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def path_of(value: object) -> str:
+    """A path as it travels."""
+    if isinstance(value, dict):
+        return os.fsdecode(base64.b64decode(value["b64"]))
+    if not isinstance(value, str):
+        raise ValueError("not a path")
+    return value
+
+
+def classified(host, order: dict[str, Any]) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    """Asked of nose, in a process of its own."""
+    ours, theirs = os.pipe2(os.O_CLOEXEC)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            posix.close(ours)
+            _answer(host, theirs, order)
+        finally:
+            posix._exit(0)
+    posix.close(theirs)
+    parts = []
+    while True:
+        part = posix.read(ours, 1 << 16)
+        if not part:
+            break
+        parts.append(part)
+    posix.close(ours)
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass
+    try:
+        indexes, message = json.loads(b"".join(parts))
+    except ValueError:
+        indexes, message = [], "nose died while it was asked for its test files"
+    return {"report": "classified", "id": order["id"],
+            "tests": [order["paths"][i] for i in indexes], "message": message}
+
+
+def _answer(host, pipe: int, order: dict[str, Any]) -> None:  # type: ignore[no-untyped-def]
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    child.forget_finders(host.scope.root)
+    paths = [path_of(value) for value in order["paths"]]
+    tests, message = nose_runner.classify(host.args, paths)
+    wanted = set(tests)
+    answer = json.dumps([[i for i, path in enumerate(paths) if path in wanted], message])
+    data = answer.encode("ascii")
+    while data:
+        data = data[posix.write(pipe, data):]
+
+
+def blocks_line(sources, order: dict[str, Any]) -> str:  # type: ignore[no-untyped-def]
+    """Nothing is executed for it, so it is answered in the host itself, whatever runs."""
+    entries = [sources.ask(path_of(value)) for value in order["paths"]]
+    return '{"report":"blocks","id":%d,"sources":[%s]}' % (order["id"], ",".join(entries))

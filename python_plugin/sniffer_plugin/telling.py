@@ -1,0 +1,118 @@
+"""What is told of a run, line by line: results by its child, looks by whoever notes them."""
+
+from __future__ import annotations
+
+import posix
+from json.encoder import encode_basestring_ascii
+
+from .channel import PIPE_BUF, Channel, Lost, Serial, path_json, plain, seen_json
+from .names import Names
+
+_getpid = posix.getpid
+_TEXT_MAX = 200_000
+
+
+def quote(text: str | None) -> str:
+    return "null" if text is None else encode_basestring_ascii(plain(text))
+
+
+def shorten(text: str | None) -> str | None:
+    """A report of megabytes helps nobody: its two ends do."""
+    if text is None or len(text) <= _TEXT_MAX:
+        return text
+    half = _TEXT_MAX // 2
+    return "%s\n[... %d characters left out ...]\n%s" % (text[:half], len(text) - 2 * half,
+                                                         text[-half:])
+
+
+class Reporter:
+    """The sink of a run in a child: records go out as they come. Only the process of the run
+    itself may report: what it forks has inherited the pipe."""
+
+    def __init__(self, serial: Serial, run: int) -> None:
+        self._serial = serial
+        self._run = run
+        self._pid = _getpid()
+        self._names = Names()
+
+    def _line(self, text: str) -> None:
+        if _getpid() == self._pid:
+            self._serial.line(text)
+
+    def begins(self, file: str | None, name: str) -> str:
+        name = self._names.unique(name)
+        self._line('{"report":"test","run":%d,"test":%s}' % (self._run, quote(name)))
+        return name
+
+    def ends(self, record) -> None:  # type: ignore[no-untyped-def]
+        self._line('{"report":"result","run":%d,"test":%s,"outcome":"%s","duration_ms":%.3f,'
+                   '"exception":%s,"report_text":%s}'
+                   % (self._run, quote(record.name), record.outcome, record.duration_ms,
+                      quote(record.exception), quote(shorten(record.report))))
+
+    def done(self) -> None:
+        self._line('{"report":"done","run":%d}' % self._run)
+
+
+class Looks:
+    """Where a run's looks go. A look that cannot be told is remembered as lost: a run whose
+    evidence is not whole may not end well."""
+
+    def __init__(self, channel: Channel, run: int) -> None:
+        self._channel = channel
+        self._run = run
+        self.lost = False
+
+    def line(self, kind: str, path: str, seen: object, ran: str | None = None) -> bytes:
+        if kind == "wrote":
+            text = '{"report":"wrote","run":%d,"path":%s}\n' % (self._run, path_json(path))
+        elif kind == "unseen":  # more happened here than is told
+            text = '{"report":"look","run":%d,"kind":"content","path":%s,"unseen":true}\n' % (
+                self._run, path_json(path))
+        else:
+            text = '{"report":"look","run":%d,"kind":"%s","path":%s%s%s}\n' % (
+                self._run, kind, path_json(path),
+                "" if seen == () else ',"seen":' + seen_json(seen),
+                "" if ran is None else ',"ran":"%s"' % ran)
+        return text.encode("ascii")
+
+    def tell(self, kind: str, path: str, seen: object) -> None:
+        """While others may be writing, too."""
+        self.write(self.line(kind, path, seen))
+
+    def write(self, line: bytes) -> None:
+        if len(line) > PIPE_BUF:
+            self.lost = True
+            return
+        try:
+            self._channel.write(line)
+        except (Lost, OSError):
+            self.lost = True
+
+    def many(self, items) -> None:  # type: ignore[no-untyped-def]
+        """As few writes as may be, each still written whole."""
+        batch = b""
+        for item in items:
+            line = self.line(*item)
+            if batch and len(batch) + len(line) > PIPE_BUF:
+                self.write(batch)
+                batch = b""
+            batch += line
+        if batch:
+            self.write(batch)
+
+    def all(self, items) -> None:  # type: ignore[no-untyped-def]
+        """When nobody else writes any more."""
+        lines = []
+        for item in items:
+            line = self.line(*item)
+            if len(line) > PIPE_BUF:
+                line = self.line(*item[:3])  # without the blocks: all of them count
+            if len(line) > PIPE_BUF:
+                self.lost = True
+            else:
+                lines.append(line)
+        try:
+            self._channel.write(b"".join(lines))
+        except (Lost, OSError):
+            self.lost = True
