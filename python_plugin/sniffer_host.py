@@ -1,7 +1,8 @@
-"""What the daemon starts: `PYTHON -B sniffer_host.py --root ROOT --framework nose ...`, in ROOT.
+"""What the daemon starts: `PYTHON -B sniffer_host.py --root ROOT --framework NAME ...`, in ROOT.
 
-By the time nose is loaded, sys.path is what `python -m nose` in ROOT would have: this script's own
-folder is gone from it, and modules that only the host needs cannot hide the project's."""
+By the time the framework is loaded, sys.path is what `python -m NAME` in ROOT would have: this
+script's own folder is gone from it, and modules that only the host needs cannot hide the
+project's."""
 
 import sys
 

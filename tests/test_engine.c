@@ -176,6 +176,35 @@ START_TEST(what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_e
 }
 END_TEST
 
+START_TEST(an_older_verdict_about_what_is_rewritten_does_not_come_back)
+{
+    scene_write("n", "1");
+    scene_write("test_a.py", "");
+    begin();
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CONTENT, "n");
+    scene_look(run, EVIDENCE_EXISTENCE, "x");
+    scene_wrote(run, "n");
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run);
+    scene_save("n", "40"); /* by the user: another verdict */
+    scene_save("x", "");
+    scene_settle();
+    run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CONTENT, "n");
+    scene_look(run, EVIDENCE_EXISTENCE, "x");
+    scene_wrote(run, "n");
+    scene_save("n", "401");
+    scene_settle();
+    scene_result(run, "test_it", OUTCOME_FAILURE);
+    scene_end(run);
+    ck_assert(scene_file("test_a.py").current);
+    scene_remove("x");
+    scene_settle();
+    ck_assert(!scene_file("test_a.py").current);
+}
+END_TEST
+
 START_TEST(two_that_rewrite_one_file_do_not_chase_each_other)
 {
     scene_write("test_a.py", "");
@@ -466,6 +495,7 @@ int main(void)
     tcase_add_test(
         story,
         what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_edits_it);
+    tcase_add_test(story, an_older_verdict_about_what_is_rewritten_does_not_come_back);
     tcase_add_test(story, two_that_rewrite_one_file_do_not_chase_each_other);
     tcase_add_test(story,
                    what_somebody_edits_while_others_run_is_put_off_and_not_forgotten);

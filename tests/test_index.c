@@ -319,9 +319,11 @@ START_TEST(volatile_evidence_follows_what_a_run_rewrote)
     record(&scene, "v.py", "s", both, look_volatile(&scene, "db"));
 
     struct digest rewritten = state_digest(5);
-    ck_assert_int_eq(index_rebase(scene.index, EVIDENCE_LISTING, "db", state_digest(9)),
-                     0);
-    ck_assert_int_eq(index_rebase(scene.index, EVIDENCE_CONTENT, "db", rewritten), 0);
+    ck_assert_int_eq(
+        index_rebase(scene.index, EVIDENCE_LISTING, "db", state_digest(9), it_was, NULL),
+        0);
+    ck_assert_int_eq(
+        index_rebase(scene.index, EVIDENCE_CONTENT, "db", rewritten, it_was, NULL), 0);
     scene_edit(&scene, "db", 5);
     ck_assert(file_now(&scene, "t.py").current);
     ck_assert(!file_now(&scene, "u.py").current);
@@ -335,8 +337,9 @@ START_TEST(volatile_evidence_follows_what_a_run_rewrote)
     ck_assert_int_eq(file_now(&scene, "t.py").verdict, verdict);
     scene_edit(&scene, "db", 6);
     ck_assert(!file_now(&scene, "t.py").current);
-    ck_assert_int_eq(index_rebase(scene.index, EVIDENCE_CONTENT, "db", state_digest(6)),
-                     0);
+    ck_assert_int_eq(
+        index_rebase(scene.index, EVIDENCE_CONTENT, "db", state_digest(6), it_was, NULL),
+        0);
     ck_assert(file_now(&scene, "t.py").current);
     scene_finish(&scene);
 }
@@ -356,8 +359,9 @@ START_TEST(a_rebase_onto_a_known_fact_joins_it)
     /* Saw state 1, then 2, and wrote: the rebase leaves a single fact of the two. */
     record(&scene, "t.py", "s", one, look_volatile(&scene, "db"));
     ck_assert(!file_now(&scene, "t.py").current);
-    ck_assert_int_eq(index_rebase(scene.index, EVIDENCE_CONTENT, "db", state_digest(1)),
-                     0);
+    ck_assert_int_eq(
+        index_rebase(scene.index, EVIDENCE_CONTENT, "db", state_digest(1), it_was, NULL),
+        0);
     ck_assert(file_now(&scene, "t.py").current);
     ck_assert(file_now(&scene, "u.py").current);
     ck_assert_str_eq(evidence_of(&scene, "t.py").text, "db+");

@@ -135,7 +135,7 @@ static void step_rebase(struct scene *scene, struct model *model, uint64_t *seed
     model->tree[path] = state;
     model_rebase(model, path, state);
     ck_assert_int_eq(index_rebase(scene->index, EVIDENCE_CONTENT, path_names[path],
-                                  state_digest(state)),
+                                  state_digest(state), it_was, NULL),
                      0);
     scene_edit(scene, path_names[path], state);
 }

@@ -62,8 +62,9 @@ START_TEST(everything_survives_reopening)
     scene_edit(&scene, "a.py", 1);
     record(&scene, "t.py", "fe-", look(&scene, "a.py"), look_unsure(&scene, "b.py"));
     scene_edit(&scene, "a.py", 0);
-    ck_assert_int_eq(index_rebase(scene.index, EVIDENCE_CONTENT, "out", state_digest(4)),
-                     0);
+    ck_assert_int_eq(
+        index_rebase(scene.index, EVIDENCE_CONTENT, "out", state_digest(4), it_was, NULL),
+        0);
     scene_edit(&scene, "out", 4);
     ck_assert_int_eq(index_set_number(scene.index, "epoch", 42), 0);
     struct index_seen seen = {.path = "a.py"};
@@ -378,8 +379,9 @@ START_TEST(verdicts_that_a_rebase_made_equal_become_one)
     record(&scene, "t.py", "s", look_volatile(&scene, "db"));
     scene_edit(&scene, "db", 1);
     record(&scene, "t.py", "s", look_volatile(&scene, "db"));
-    ck_assert_int_eq(index_rebase(scene.index, EVIDENCE_CONTENT, "db", state_digest(2)),
-                     0);
+    ck_assert_int_eq(
+        index_rebase(scene.index, EVIDENCE_CONTENT, "db", state_digest(2), it_was, NULL),
+        0);
     scene_edit(&scene, "db", 2);
     record(&scene, "t.py", "s", look_volatile(&scene, "db"));
     scene_close(&scene);

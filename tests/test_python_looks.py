@@ -128,8 +128,8 @@ CASES = {
     "iterdir": ("list(pathlib.Path('sub').iterdir())", [("listing", "sub")], []),
     "write": ("open('out.txt', 'w').write('x')", [("wrote", "out.txt")],
               [("content", "out.txt"), ("presence", "out.txt")]),
-    "append": ("open('data.txt', 'a')", [("content", "data.txt"), ("wrote", "data.txt")], []),
-    "update": ("open('data.txt', 'r+')", [("content", "data.txt"), ("wrote", "data.txt")], []),
+    "append": ("open('data.txt', 'a').write('x')", [("content", "data.txt"), ("wrote", "data.txt")], []),
+    "update": ("open('data.txt', 'r+').write('y')", [("content", "data.txt"), ("wrote", "data.txt")], []),
     "write below an absent folder": (
         "try: open('no/out', 'w')\nexcept OSError: pass", [("presence", "no")], []),
     "chmod keeps what is in it": (
@@ -188,7 +188,8 @@ ONLY_BY = {
         "islink": ("os.path.islink('link')", [("content", "link")], [("content", "data.txt")]),
         "lstat": ("os.lstat('link')", [("content", "link")], [("content", "data.txt")]),
         "sqlite": ("sqlite3.connect('a.db')", [("presence", "a.db"), ("wrote", "a.db")], []),
-        "sqlite there": ("sqlite3.connect('data.txt')", [("content", "data.txt")], []),
+        "sqlite there": ("sqlite3.connect('data.txt')",
+                         [("content", "data.txt"), ("wrote", "data.txt")], []),
         "weak for one, not for the next": (
             "os.path.exists('data.txt'); os.stat('data.txt')",
             [("existence", "data.txt"), ("presence", "data.txt")], []),

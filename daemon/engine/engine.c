@@ -54,10 +54,13 @@ void engine_free(struct engine *engine)
     conflict_forget_writes(engine);
     free(engine->writes);
     strset_finish(&engine->conflicts);
+    strset_finish(&engine->broke);
+    strset_finish(&engine->mended);
     strset_finish(&engine->unread);
     strset_finish(&engine->unknown);
     strset_finish(&engine->unreadable);
     strset_finish(&engine->causes);
+    strset_finish(&engine->changed);
     for (size_t i = 0; i < engine->reading_count; i++)
         free(engine->readings[i].path);
     free(engine->readings);
@@ -68,7 +71,6 @@ void engine_free(struct engine *engine)
     strset_finish(&engine->suffixes);
     strset_finish(&engine->unsorted);
     strset_finish(&engine->asked);
-    strset_finish(&engine->loaded);
     strset_finish(&engine->programs);
     strset_finish(&engine->installed);
     strset_finish(&engine->shared);
@@ -311,9 +313,6 @@ void engine_ready(struct engine *engine, const struct report *report, int64_t no
     strset_finish(&engine->suffixes);
     for (size_t i = 0; i < report->suffix_count; i++)
         strset_add(&engine->suffixes, report->suffixes[i]);
-    strset_finish(&engine->loaded);
-    for (size_t i = 0; i < report->path_count; i++)
-        strset_add(&engine->loaded, report->paths[i]);
 
     engine->whole_files = report->whole_files;
     replace(&engine->coarse,

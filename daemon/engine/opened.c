@@ -99,7 +99,8 @@ void opened_cookie_asked(struct engine *engine, uint64_t cookie)
 static void ask_cookie(struct engine *engine)
 {
     const struct openings *openings = engine->openings;
-    if (strset_count(&openings->own) == 0 || strset_count(&openings->own_before) > 0)
+    if (strset_count(&openings->own) == 0 || strset_count(&openings->own_before) > 0 ||
+        engine->reading)
         return;
     engine->cookie++;
     opened_cookie_asked(engine, engine->cookie);

@@ -56,12 +56,25 @@ static bool fact_holds(struct engine *engine, const struct index_fact *fact)
            blocks_hold(engine, fact, &state);
 }
 
+/* What held before the runs that are on began, and what did not. */
+static void note_turn(struct engine *engine, int64_t fact, bool holds)
+{
+    if (engine->runs == NULL)
+        return;
+    autofree char *key = xasprintf("%lld", (long long)fact);
+    struct strset *first = holds ? &engine->mended : &engine->broke;
+    if (!strset_has(holds ? &engine->broke : &engine->mended, key))
+        strset_add(first, key);
+}
+
 void pick_judge(void *owner, const struct index_fact *fact)
 {
     struct engine *engine = owner;
     bool holds = fact_holds(engine, fact);
-    if (holds != fact->holds)
+    if (holds != fact->holds) {
         index_mark(engine->index, fact->id, holds);
+        note_turn(engine, fact->id, holds);
+    }
     if (fact->kind == EVIDENCE_CONTENT || fact->kind == EVIDENCE_CODE)
         pick_shared(engine, fact->path);
     pick_heed(engine, fact->kind, fact->path);
@@ -251,18 +264,6 @@ void pick_turned(struct engine *engine, const struct strset *causes)
     strset_finish(&files);
 }
 
-void pick_owed(struct engine *engine)
-{
-    blocks_ask(engine);
-    if (!engine->turn_owed || blocks_awaited(engine))
-        return;
-    struct strset causes = engine->causes;
-    engine->causes = (struct strset){0};
-    engine->turn_owed = false;
-    pick_turned(engine, &causes);
-    strset_finish(&causes);
-}
-
 static void collect_stale(void *owner, const struct index_file *file)
 {
     if (!file->current)
@@ -341,7 +342,6 @@ struct batch {
     const char *importable;  /* one path that an import could now find */
     bool framework_settings; /* which files are test files must be asked again */
     bool project_settings;
-    bool hosts; /* what hosts hold has changed */
 };
 
 static void judge_at(struct batch *batch, const char *path)
@@ -381,13 +381,6 @@ static bool is_framework_settings(const char *path)
     return word_find(names, path_base(path)) >= 0;
 }
 
-/* Does the name, at the top of the root, stand for a module that hosts may hold, or fail to see? */
-static bool is_top_level_module(const char *path, unsigned change)
-{
-    return strchr(path, '/') == NULL && could_be_imported(path) &&
-           (change & (TREE_APPEARED | TREE_VANISHED)) != 0;
-}
-
 static void sort_later(void *owner, const char *path)
 {
     struct engine *engine = owner;
@@ -422,8 +415,6 @@ static void judge_change(void *owner, const char *path, int64_t entry)
             true; /* what lies below a package is sought otherwise */
     if (path[0] != '/' && engine->ports.decides(engine->ports.owner, path))
         batch->project_settings = true;
-    if (strset_has(&engine->loaded, path) || is_top_level_module(path, change))
-        batch->hosts = true;
     if ((change & TREE_APPEARED) != 0) {
         if (could_be_imported(path))
             batch->importable = path;
@@ -468,7 +459,10 @@ static void want_if_waiting(void *owner, const char *file, int64_t value)
 {
     (void)value;
     const struct wanting *wanting = owner;
-    if (sched_waiting(wanting->engine->sched, file) != NULL)
+    const struct sched_job *job = sched_waiting(wanting->engine->sched, file);
+    bool named =
+        job != NULL && job->path != NULL && strcmp(job->path, wanting->path) == 0;
+    if (job != NULL && !named)
         pick_want(wanting->engine, file, wanting->reason, wanting->path, NULL, false);
 }
 
@@ -489,16 +483,30 @@ static void reorder(void *owner, const char *path, int64_t change)
     strset_finish(&files);
 }
 
+static void note_changed(void *owner, const char *path, int64_t change)
+{
+    struct engine *engine = owner;
+    strset_put(&engine->changed, path, change);
+}
+
+/* Once it is known who must run. */
+static void reorder_all(struct engine *engine)
+{
+    if (engine->turn_owed)
+        return;
+    strset_each(&engine->changed, reorder, engine);
+    strset_finish(&engine->changed);
+}
+
 void pick_changes(struct engine *engine, struct strset *paths)
 {
     struct batch batch = {.engine = engine};
     strset_each(paths, judge_change, &batch);
     if (batch.vanished)
         check_removed(engine);
-    if (batch.hosts)
-        engine->ports.refresh(engine->ports.owner);
     pick_turned(engine, &batch.causes);
-    strset_each(&batch.changed, reorder, engine);
+    strset_each(&batch.changed, note_changed, engine);
+    reorder_all(engine);
     if (batch.importable != NULL)
         pick_failed_imports(engine, batch.importable);
     if (batch.project_settings)
@@ -512,4 +520,17 @@ void pick_changes(struct engine *engine, struct strset *paths)
         news_of_change(engine, strset_count(&batch.changed));
     strset_finish(&batch.changed);
     strset_finish(&batch.causes);
+}
+
+void pick_owed(struct engine *engine)
+{
+    blocks_ask(engine);
+    if (!engine->turn_owed || blocks_awaited(engine))
+        return;
+    struct strset causes = engine->causes;
+    engine->causes = (struct strset){0};
+    engine->turn_owed = false;
+    pick_turned(engine, &causes);
+    strset_finish(&causes);
+    reorder_all(engine);
 }

@@ -145,7 +145,6 @@ struct engine {
     struct strset installed; /* folders of installed packages that workers told of */
     bool renew;              /* packages came or went, and the burst is not over */
     bool renewing; /* packages came or went: a worker must tell the environment anew */
-    struct strset loaded; /* project files that every host holds */
 
     /* What sources are made of. */
     struct strset
@@ -158,7 +157,7 @@ struct engine {
     bool reading, reading_urgent;
     struct comparison comparison;
     bool turn_owed; /* pick_turned waits for an answer; for these causes */
-    struct strset causes;
+    struct strset causes, changed;
     bool whole_files; /* code is told by files */
     char *coarse; /* why evidence is coarser than the settings ask for; NULL: it is not */
 
@@ -170,6 +169,8 @@ struct engine {
     size_t disturbance_count, disturbance_capacity;
     struct write *writes;
     size_t write_count, write_capacity;
+    struct strset broke,
+        mended; /* facts that did so first of all while runs are on, by number */
     struct strset conflicts; /* pairs of test files that must not run at the same time */
     const char *concluded;   /* the file whose verdict is being stored just now */
     struct strset deferred;  /* stale only by what runs may have written themselves */

@@ -76,6 +76,8 @@ void run_forget(struct engine *engine, struct run *run)
         return;
     forget_disturbances(engine);
     conflict_forget_writes(engine);
+    strset_finish(&engine->broke);
+    strset_finish(&engine->mended);
 }
 
 void run_disturb(struct engine *engine, const char *path, bool entry)

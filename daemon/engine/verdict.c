@@ -294,6 +294,16 @@ struct rebasing {
     struct disturbed disturbed;
 };
 
+/* An index_rebase's question: was FACT true before the runs that are on began to write? One that
+ * was not has been broken by others. */
+static bool held_before(void *owner, int64_t fact, bool holds)
+{
+    const struct engine *engine = owner;
+    autofree char *key = xasprintf("%lld", (long long)fact);
+    return !strset_has(&engine->mended, key) &&
+           (holds || strset_has(&engine->broke, key));
+}
+
 /* Files that rewrite PATH themselves, too, do not go stale by this run's writing it; but where
  * somebody else had a hand in it meanwhile, they do. */
 static void rebase(void *owner, const char *path, int64_t value)
@@ -317,7 +327,8 @@ static void rebase(void *owner, const char *path, int64_t value)
     for (size_t i = 0; i < sizeof touched / sizeof *touched; i++)
         if (!touched[i].others)
             index_rebase(engine->index, touched[i].kind, touched[i].path,
-                         tree_state(engine->tree, touched[i].kind, touched[i].path));
+                         tree_state(engine->tree, touched[i].kind, touched[i].path),
+                         held_before, engine);
 }
 
 static int record(struct engine *engine, const struct run *run)

@@ -169,11 +169,12 @@ struct index_run {
  * as before. */
 int index_record(struct index *index, const struct index_run *run);
 
-/* Another run rewrote PATH: volatile evidence about it now means STATE (and holds).
- * Evidence that is unsure stays so. Other facts about PATH keep their marks: the
- * caller looks at index_facts_at. */
+/* Another run rewrote PATH: volatile evidence about it now means STATE (and holds), as far as it
+ * was true before that run: WAS is asked of each fact (HOLDS as last marked). Evidence that is unsure
+ * stays so. Other facts about PATH keep their marks: the caller looks at index_facts_at. */
 int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
-                 struct digest state);
+                 struct digest state, bool (*was)(void *owner, int64_t fact, bool holds),
+                 void *owner);
 
 /* The verdict that was recorded last for FILE; 0: none. */
 int64_t index_last_verdict(const struct index *index, const char *file);

@@ -24,6 +24,7 @@ static void moves_finish(struct moves *moves)
 }
 
 static int find_moves(struct index *index, enum evidence_kind kind, const char *path,
+                      bool (*was)(void *owner, int64_t fact, bool holds), void *owner,
                       struct moves *moves)
 {
     sqlite3_stmt *ask = db_ask(&index->db, VOLATILE_AT, as_bytes(path), as_number(kind));
@@ -33,11 +34,14 @@ static int find_moves(struct index *index, enum evidence_kind kind, const char *
             state_verdict(&index->state, sqlite3_column_int64(ask, 0));
         if (verdict == NULL)
             continue; /* more verdicts than we keep: it goes with the next record */
+        int64_t from = sqlite3_column_int64(ask, 1);
+        if (!was(owner, from, state_mark(&index->state, from) == MARK_HOLDS))
+            continue;
         moves->items =
             xgrow(moves->items, moves->count, &moves->capacity, sizeof *moves->items);
         moves->items[moves->count++] = (struct move){
             .verdict = verdict,
-            .from = sqlite3_column_int64(ask, 1),
+            .from = from,
             .detail = xstrdup(db_string(ask, 2)),
             .before = verdict->fingerprint,
         };
@@ -102,10 +106,11 @@ static void keep_moves(struct index *index, const struct moves *moves)
 }
 
 int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
-                 struct digest state)
+                 struct digest state, bool (*was)(void *owner, int64_t fact, bool holds),
+                 void *owner)
 {
     struct moves moves = {0};
-    int r = find_moves(index, kind, path, &moves);
+    int r = find_moves(index, kind, path, was, owner, &moves);
     if (r == 0 && moves.count > 0) {
         r = db_begin_write(&index->db);
         if (r == 0)

@@ -230,12 +230,15 @@ class Hand:
             self._link.close()
 
     def _tell(self) -> None:
+        from . import nose_runner
         from .child import always
         # Which of them were imported nobody noted from the beginning.
         self._look("environment", packages.ALL, ())
         known = {(one["kind"], str(one["path"])) for one in self._looks}
         for file in self._results:
-            for kind, real, seen in always(self._scope, self._scope.root + "/" + file, {}, {}):
+            for kind, real, seen in always(
+                    self._scope, self._scope.root + "/" + file, nose_runner.settings_files(), {},
+                    {}):
                 path = self._scope.shown(real)
                 if (kind, str(_path(path))) not in known:
                     known.add((kind, str(_path(path))))

@@ -15,7 +15,7 @@ import threading
 import traceback
 import types
 
-from . import library, looks, nose_runner, trace, wrappers
+from . import library, looks, trace, wrappers
 from .channel import identity
 from .scope import Scope
 from .telling import Looks, Reporter
@@ -23,8 +23,9 @@ from .telling import Looks, Reporter
 _exit = posix._exit
 
 
-def _clean_process() -> None:
-    """As a process that was just started: the host's ways must not shine through."""
+def _clean_process(name: str) -> None:
+    """As a process that was just started to run the module NAME, a package's __main__: the host's
+    ways must not shine through."""
     posix.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -37,28 +38,17 @@ def _clean_process() -> None:
     # leave any that a second save within the second would be taken for.
     os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     main = types.ModuleType("__main__")
-    spec = importlib.machinery.ModuleSpec("nose.__main__", None)
-    main.__spec__ = spec
-    main.__file__ = os.path.join(os.path.dirname(sys.modules["nose"].__file__ or ""),
-                                 "__main__.py")
+    main.__spec__ = importlib.machinery.ModuleSpec(name, None)
+    package = sys.modules[name.rpartition(".")[0]]
+    main.__file__ = os.path.join(os.path.dirname(package.__file__ or ""), "__main__.py")
     sys.modules["__main__"] = main
 
 
-def _searched_folders(root: str, file: str) -> list[str]:
-    """Where nose looks for modules besides the root, or may do so once there are packages."""
-    folders = [root + "/lib", root + "/src"]
-    folder = os.path.dirname(file)
-    while folder.startswith(root + "/"):
-        folders.append(folder)
-        folder = os.path.dirname(folder)
-    return folders
-
-
-def _evict_shadowed(root: str, file: str, borrowed: frozenset[str]) -> None:
-    """Modules that only the host needed, and whose name the project has too in a folder where nose
-    is going to look: the project's import must find its own, as it would without a host."""
+def _evict_shadowed(folders: list[str], borrowed: frozenset[str]) -> None:
+    """Modules that only the host needed, and whose name the project has too in FOLDERS, where the
+    framework is going to look: the project's import must find its own, as without a host."""
     names = set()
-    for folder in [root, *_searched_folders(root, file)]:
+    for folder in folders:
         try:
             entries = {entry.partition(".")[0] for entry in posix.listdir(folder)}
         except OSError:
@@ -85,16 +75,17 @@ def _seen(path: str) -> tuple[int, ...] | None:
         return None
 
 
-def always(scope: Scope, file: str, host_code, host_searches):  # type: ignore[no-untyped-def]
-    """Looks that are true of every run: the file itself, the packages on the way, nose's
-    settings, and what the host had already loaded."""
+def always(scope: Scope, file: str, settings: list[str],  # type: ignore[no-untyped-def]
+           host_code, host_searches):
+    """Looks that are true of every run: the file itself, the packages on the way, the
+    framework's settings, and what the host had already loaded."""
     yield "content", file, _seen(file)
     folder = os.path.dirname(file)
     while folder.startswith(scope.root + "/"):
         init = folder + "/__init__.py"
         yield ("content" if _seen(init) else "presence"), init, _seen(init)
         folder = os.path.dirname(folder)
-    for path in nose_runner.settings_files():
+    for path in settings:
         path, _ = scope.real(path if path.startswith("/") else scope.root + "/" + path)
         now = _seen(path)
         yield ("content" if now else "presence"), path, now
@@ -139,19 +130,20 @@ def attach(host, log: trace.Log | None, pid: int) -> bool:  # type: ignore[no-un
 
 def _certain(host, file: str):  # type: ignore[no-untyped-def]
     noted = host.guard.noted
-    yield from always(host.scope, file, noted.code, noted.searches)
-    for folder in _searched_folders(host.scope.root, file):
+    yield from always(host.scope, file, host.runner.settings_files(), noted.code,
+                      noted.searches)
+    for folder in host.runner.searched_folders(host.args, host.scope.root, file):
         if os.path.isdir(folder):
             for name in sorted(host.borrowed):
                 yield "search", folder + "/" + name, ()
         else:
             yield "presence", folder, _seen(folder)
-    for group in nose_runner.ENTRY_POINTS:
+    for group in host.runner.ENTRY_POINTS:
         yield "environment", "entry points:" + group, ()
 
 
 def _hear_packages(guard) -> None:  # type: ignore[no-untyped-def]
-    """What nose has asked for until now was for its plugins."""
+    """What the framework has asked for until now was for its plugins."""
     guard.installed.start(guard.sink.package)
 
 
@@ -178,8 +170,9 @@ def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def,
         file = os.path.join(host.scope.root, os.fsdecode(order["file"]))
         report = Reporter(host.reports, number)
         tells = Looks(host.looks, number)
-        _clean_process()
-        _evict_shadowed(host.scope.root, file, host.borrowed)
+        _clean_process(host.runner.MAIN)
+        folders = host.runner.searched_folders(host.args, host.scope.root, file)
+        _evict_shadowed([host.scope.root, *folders], host.borrowed)
         forget_finders(host.scope.root)
         certain = list(_certain(host, file))
         tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in certain)
@@ -187,7 +180,7 @@ def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def,
         _, links = host.scope.real(file)
         _listen(host, heard, tells, certain)
         host.guard.sink.links(links)
-        good = nose_runner.run(host.args, file, report, lambda: _hear_packages(host.guard))
+        good = host.runner.run(host.args, file, report, lambda: _hear_packages(host.guard))
         if not tells.lost:
             report.done()
         else:

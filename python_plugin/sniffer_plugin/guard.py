@@ -128,8 +128,13 @@ class Guard:
                 with guard.quietly():
                     return get_code(self, fullname)
             own = type(self).source_to_code is compile_source
+            try:
+                with guard.quietly():
+                    data, status = contents(path)
+            except OSError:
+                guard.sink.offered(path)  # that nothing was there to load is evidence, too
+                raise
             with guard.quietly():
-                data, status = contents(path)
                 name = guard.store.name(data, path) if own else ""
                 code = guard.store.load(name) if own else None
             guard.sink.links(links)

@@ -4,8 +4,8 @@ It is one thread and one loop over two descriptors: orders from the daemon, and 
 that a child died. It runs one file at a time; the child for the next is forked ahead, so that a
 save need not wait for a fork. When a run's process is gone, everything it left behind is killed
 before the run is called over. The host executes no project code, except where a project module
-stands in the way of one that nose imports; then it is loaded as a cold start would load it, and the
-host starts itself anew when that changes.
+stands in the way of one that the framework imports; then it is loaded as a cold start would load
+it, and the host starts itself anew when that changes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import select
 import signal
 import sys
 import time
+import types
 from collections import deque
 
-from . import (PROTOCOL, child, guard, library, looks, nose_runner, packages, questions, trace,
+from . import (PROTOCOL, child, framework, guard, library, looks, packages, questions, trace,
                trial, weak, wrappers)
 from .channel import Channel, Lost, Serial, identity, plain
 from .environment import environment, python_words
@@ -60,6 +61,7 @@ class Host:
         self.reports = Serial(Channel(settings.fds["reports"]))
         self.looks = Channel(settings.fds["looks"])
         self.borrowed: frozenset[str] = frozenset()
+        self.runner: types.ModuleType  # of the framework
         self.tracer = trace.library()
         # Where these are not None, evidence is coarser than it could be.
         self.tracing_why = trial.hears()
@@ -82,9 +84,9 @@ class Host:
     # -- start -----------------------------------------------------------------------------
 
     def prepare(self) -> bool:
-        """Become what `python -m nose` in the root would be, up to its first line."""
+        """Become what `python -m FRAMEWORK` in the root would be, up to its first line."""
         own = {name.partition(".")[0] for name in sys.modules}
-        self.borrowed = frozenset(own - self._startup - {"sniffer_plugin", "nose"})
+        self.borrowed = frozenset(own - self._startup - {"sniffer_plugin"})
         for name in self.borrowed:
             self._would_search(name)
         if self.tracing_why is None:
@@ -95,8 +97,9 @@ class Host:
         self.guard.store.tidy()
         sys.path[0] = self.scope.root
         try:
-            version = nose_runner.prepare()
-        except nose_runner.Unfit as unfit:
+            self.runner = framework.load(self.settings.framework)
+            version = self.runner.prepare(self.guard)
+        except framework.Unfit as unfit:
             self._say({"report": "unfit", "kind": unfit.kind, "message": str(unfit)})
             return False
         if self.tracing_why is None:
@@ -112,11 +115,12 @@ class Host:
         by_blocks = self.sources is not None
         asked = self.settings.precision == "file"
         return {
-            "report": "ready", "protocol": PROTOCOL, "framework": "nose",
+            "report": "ready", "protocol": PROTOCOL, "framework": self.runner.NAME,
             "framework_version": version, "python": python_words(),
-            "suffixes": nose_runner.SUFFIXES,
-            "environment": environment(self.args, self.settings.env, "nose " + version,
-                                       self.packages),
+            "suffixes": self.runner.SUFFIXES,
+            "environment": environment(
+                self.args, [*self.settings.env, *self.runner.VARIABLES],
+                "%s %s" % (self.runner.NAME, version), self.packages),
             "distributions": self.packages.everything(),
             "precision": "block" if by_blocks else "file",
             "precision_why": None if by_blocks or asked else self.precision_why,
@@ -129,8 +133,9 @@ class Host:
             self.guard.noted.searches.setdefault(self.scope.root + "/" + name)
 
     def _project_modules(self) -> object:
-        """What the project offers under names that nose imports, and the modules that were loaded
-        from it: when this changes, what the host has loaded is not what a cold start would."""
+        """What the project offers under names that the framework imports, and the modules that
+        were loaded from it: when this changes, what the host has loaded is not what a cold start
+        would."""
         known = {path.rpartition("/")[2] for path in self.guard.noted.searches
                  if path.rpartition("/")[0] == self.scope.root}
         try:

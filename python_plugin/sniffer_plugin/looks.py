@@ -258,7 +258,7 @@ class Recorder:
 
     def linked(self, source: object, target: object, source_fd: object,
                target_fd: object) -> None:
-        self.read(source, source_fd)
+        self.altered(source, source_fd)  # one more name shows in its change time
         self.made(target, target_fd)
 
     # -- programs --------------------------------------------------------------------------

@@ -8,83 +8,15 @@ run by hand for a daemon that watches the project.
 from __future__ import annotations
 
 import os
-import re
 import sys
-import time
 import traceback
-import types
 import unittest
 
 from nose.failure import Failure
 from nose.plugins.base import Plugin
 from nose.proxy import ResultProxy
 
-from . import weak
-
-# In a tuple: libraries that freeze time replace clocks that stand in a module by name.
-_CLOCK = (time.perf_counter,)
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_NAME_MAX = 500
-_RANK = {"success": 0, "skipped": 1, "failure": 2, "error": 3}
-
-
-class Record:
-    """What became of one test."""
-
-    def __init__(self, file: str | None, name: str) -> None:
-        self.file = file
-        self.name = name
-        self.outcome: str | None = None
-        self.exception: str | None = None
-        self.texts: list[str] = []
-        self.started = _CLOCK[0]()
-        self.duration_ms = 0.0
-
-    def add(self, outcome: str, exception: str | None = None, text: str | None = None) -> None:
-        """A test can fail and then fail to tear down: the worst counts, both are shown."""
-        if self.outcome is None or _RANK[outcome] > _RANK[self.outcome]:
-            self.outcome, self.exception = outcome, exception
-        if text:
-            self.texts.append(text)
-
-    @property
-    def report(self) -> str | None:
-        return "\n".join(self.texts) if self.texts else None
-
-    def stop(self) -> None:
-        self.duration_ms = (_CLOCK[0]() - self.started) * 1000
-
-
-class Sink:
-    """Where records go. `begins` may give the test another name, so that names are unique."""
-
-    def begins(self, file: str | None, name: str) -> str:
-        raise NotImplementedError
-
-    def ends(self, record: Record) -> None:
-        raise NotImplementedError
-
-
-def tidy(name: str) -> str:
-    """Arguments of generated tests may show addresses, which differ from run to run."""
-    name = _ADDRESS.sub(" at 0x...", name)
-    return name if len(name) <= _NAME_MAX else name[:_NAME_MAX - 3] + "..."
-
-
-def prune(error: object, where: types.TracebackType | None) -> None:
-    """Take the frames of our own wrappers out of a traceback: they are no news to anybody."""
-    own = tuple(os.path.dirname(__file__) + name for name in ("/wrappers.py", "/guard.py"))
-    known = set()
-    while isinstance(error, BaseException) and id(error) not in known:
-        known.add(id(error))
-        while where is not None and where.tb_next is not None:
-            code = where.tb_next.tb_frame.f_code
-            if code.co_filename in own or code in weak.surrounding:
-                where.tb_next = where.tb_next.tb_next
-            else:
-                where = where.tb_next
-        error = error.__cause__ or error.__context__
-        where = getattr(error, "__traceback__", None)
+from .records import Record, Sink, now, prune, tidy
 
 
 def _address(test: object) -> tuple[str | None, str | None, str | None]:
@@ -128,7 +60,7 @@ class Results(Plugin):
 
     def beforeTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
         self._record = None
-        self._began = _CLOCK[0]()
+        self._began = now()
 
     def startTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
         self._record = self._open(test)

@@ -12,6 +12,11 @@ import os
 import sys
 import traceback
 
+from .framework import Unfit
+
+NAME = "nose"
+MAIN = "nose.__main__"
+VARIABLES = ()
 SUFFIXES = [".py"]
 ENTRY_POINTS = ("nose.plugins.0.10", "nose.plugins")  # groups of installed plugins
 _SWITCHED_OFF = (
@@ -26,19 +31,11 @@ _SWITCHED_OFF = (
 )
 
 
-class Unfit(Exception):
-    """nose cannot be used with this interpreter."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
 class SettingsError(Exception):
     """nose does not take its settings or arguments."""
 
 
-def prepare() -> str:
+def prepare(guard) -> str:  # type: ignore[no-untyped-def]
     """Load nose and what every run of it loads; its version."""
     try:
         import nose
@@ -110,6 +107,16 @@ def _plugin(sink=None):  # type: ignore[no-untyped-def]
 def settings_files() -> list[str]:
     """Where nose looks for settings, whether they exist or not."""
     return ["setup.cfg"] + [os.path.expanduser(name) for name in ("~/.noserc", "~/nose.cfg")]
+
+
+def searched_folders(args: list[str], root: str, file: str) -> list[str]:
+    """Where nose looks for modules besides the root, or may do so once there are packages."""
+    folders = [root + "/lib", root + "/src"]
+    folder = os.path.dirname(file)
+    while folder.startswith(root + "/"):
+        folders.append(folder)
+        folder = os.path.dirname(folder)
+    return folders
 
 
 # -- which are test files ------------------------------------------------------------------
@@ -219,7 +226,7 @@ def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-un
     from nose.core import TestProgram
     from nose.util import getpackage
 
-    from .nose_plugin import Record
+    from .records import Record
 
     notes: list[str] = []
     plugin = _plugin(sink)

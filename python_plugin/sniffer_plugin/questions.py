@@ -9,7 +9,7 @@ import posix
 import signal
 import sys
 
-from . import child, nose_runner
+from . import child
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def path_of(value: object) -> str:
 
 
 def classified(host, order: dict[str, Any]) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-    """Asked of nose, in a process of its own."""
+    """Asked of the framework, in a process of its own."""
     ours, theirs = os.pipe2(os.O_CLOEXEC)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -52,7 +52,8 @@ def classified(host, order: dict[str, Any]) -> dict[str, Any]:  # type: ignore[n
     try:
         indexes, message = json.loads(b"".join(parts))
     except ValueError:
-        indexes, message = [], "nose died while it was asked for its test files"
+        indexes, message = [], (host.runner.NAME
+                                + " died while it was asked for its test files")
     return {"report": "classified", "id": order["id"],
             "tests": [order["paths"][i] for i in indexes], "message": message}
 
@@ -63,7 +64,7 @@ def _answer(host, pipe: int, order: dict[str, Any]) -> None:  # type: ignore[no-
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     child.forget_finders(host.scope.root)
     paths = [path_of(value) for value in order["paths"]]
-    tests, message = nose_runner.classify(host.args, paths)
+    tests, message = host.runner.classify(host.args, paths)
     wanted = set(tests)
     answer = json.dumps([[i for i, path in enumerate(paths) if path in wanted], message])
     data = answer.encode("ascii")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _NAMES = (
-    (genericpath, ("exists", "isfile", "isdir", "lexists", "islink")),
+    (genericpath, ("exists", "isfile", "isdir", "lexists", "islink", "samefile")),
     (posixpath, ("lexists", "islink", "ismount", "realpath")),
     # It compares time stamps only to throw away what it keeps itself.
     (linecache, ("checkcache", "updatecache")),

@@ -160,6 +160,8 @@ static void linked(const struct pair *pair, unsigned how, int result)
     look_names_changed(); /* it may be a link to a link */
     look_used(TRACE_READ, pair->from_folder, pair->from, how,
               pair->known ? &pair->before : NULL);
+    /* It has one more name: that shows in its change time. */
+    look_changed(TRACE_WROTE, pair->from_folder, pair->from, how, 0);
     look_changed(TRACE_WROTE, pair->to_folder, pair->to, 0, 0);
 }
 

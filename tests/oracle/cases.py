@@ -14,8 +14,9 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system")]
 
-import edits  # noqa: E402
+import acts  # noqa: E402
 import oracle  # noqa: E402
+from acts import link, write  # noqa: E402
 from house import PYTHON, main  # noqa: E402
 
 HEAD = "import importlib, os, sys\n\ndef check(value):\n    pass\n\n"
@@ -35,14 +36,6 @@ def module(name):
 
 def optional(name):
     return "getattr(importlib.import_module('%s'), 'VALUE', None)" % name
-
-
-def write(path, text, how="replace"):
-    return ["write", path, text, how]
-
-
-def link(path, target):
-    return ["link", path, target]
 
 
 MOVED = [["rename", "d", "e"], link("d", "e")]
@@ -180,7 +173,7 @@ class Cases(unittest.TestCase):
             self.assertEqual(run.check(), [], "at first")
             for number, batch in enumerate(batches, 1):
                 for step in batch:
-                    edits.apply(run.house, step)
+                    acts.apply(run.house, step)
                 self.assertEqual(run.check(), [], "after batch %d: %s" % (number, batch))
         finally:
             run.close()

@@ -1,159 +1,11 @@
-"""Edits: each is a list of plain values, so that a run can be printed, repeated and cut down.
-
-Made from what is in the tree at that moment, but concrete: an edit never asks again. Applied with
-forbearance: an edit whose file is gone does nothing, for cutting down leaves others out."""
+"""Invents edits: from what is in the tree at that moment, but concrete: an act never asks again."""
 
 import os
-import re
-import shutil
-import signal
-import sqlite3
-import zipfile
 
+import code_edits
 import project
+from code_edits import any_number
 
-
-# ---- doing ----
-
-def put(path, text, how="replace"):
-    """Writes TEXT as editors, checkouts or programs do."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    data = text.encode("utf-8")
-    if how == "replace":
-        with open(path + "~", "wb") as file:
-            file.write(data)
-        os.rename(path + "~", path)
-        return
-    if os.path.lexists(path) and how == "checkout":
-        os.remove(path)
-    before = os.stat(path) if how == "stealth" and os.path.exists(path) else None
-    with open(path, "r+b" if before is not None else "wb") as file:
-        file.write(data)
-        file.truncate()
-    if before is not None:
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def put_link(path, target):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    delete(path)
-    os.symlink(target, path)
-
-
-def delete(path):
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.remove(path)
-
-
-def place(path, content):
-    """CONTENT as in a snapshot: text, ["link", target] or None."""
-    if content is None:
-        delete(path)
-    elif isinstance(content, (list, tuple)):
-        put_link(path, content[1])
-    else:
-        put(path, content, "checkout")
-
-
-def rename(source, target):
-    if not os.path.lexists(source) or source == target or (target + "/").startswith(source + "/"):
-        return
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    delete(target)
-    os.rename(source, target)
-
-
-def in_two(house, path, text):
-    """The file is held open, and looked at when half of it is there."""
-    with open(path, "wb") as file:
-        file.write(text[:len(text) // 2].encode("utf-8"))
-        file.flush()
-        house.ctl("wait", "--timeout", "60")
-        file.write(text[len(text) // 2:].encode("utf-8"))
-
-
-def database(path, value):
-    os.makedirs(os.path.dirname(path), exist_ok=True)  # an earlier edit may have taken its folder
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS t (a)")
-        connection.execute("DELETE FROM t")
-        connection.execute("INSERT INTO t VALUES (?)", (value,))
-    connection.close()
-
-
-def archive(path, value):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with zipfile.ZipFile(path + "~", "w") as file:
-        file.writestr("packed.py", "VALUE = %d\n" % value)
-    os.rename(path + "~", path)
-
-
-def kill(house):
-    """As the out-of-memory killer would."""
-    done = house.ctl("status", "--json")
-    if done.returncode == 0:
-        os.kill(house.status()["pid"], signal.SIGKILL)
-
-
-def while_running(house, steps):
-    """STEPS are done as soon as something runs, or when it is clear that nothing will."""
-    for _ in range(100):
-        status = house.status()
-        if status["state"] == "running":
-            break
-        if status["state"] == "idle" and not status["stats"]["to_be_run"]:
-            break
-    for step in steps:
-        apply(house, step)
-
-
-def apply(house, step):
-    name, *rest = step
-    path = house.path(rest[0]) if rest and isinstance(rest[0], str) and rest[0] else None
-    try:
-        if name == "write":
-            put(path, rest[1], rest[2])
-        elif name == "two":
-            in_two(house, path, rest[1])
-        elif name == "delete":
-            delete(path)
-        elif name == "rename":
-            rename(path, house.path(rest[1]))
-        elif name == "link":
-            put_link(path, rest[1])
-        elif name == "chmod":
-            os.chmod(path, rest[1])
-        elif name == "utime":
-            os.utime(path, ns=(rest[1], rest[1]))
-        elif name == "mkdir":
-            os.makedirs(path, exist_ok=True)
-        elif name == "database":
-            database(path, rest[1])
-        elif name == "archive":
-            archive(path, rest[1])
-        elif name == "outside":
-            put(os.path.join(house.base, "outside.txt"), rest[0])
-        elif name == "swap":
-            for other, content in rest[0]:
-                place(house.path(other), content)
-        elif name == "during":
-            while_running(house, rest[0])
-        elif name == "kill":
-            kill(house)
-        elif name == "wait":
-            house.ctl("wait", "--timeout", "60")
-        elif name in ("start", "stop", "pause", "resume", "restart"):
-            house.ctl(name)
-    except OSError:
-        pass
-
-
-# ---- inventing ----
 
 def tree(root):
     """The project's paths, files and links, sorted."""
@@ -180,57 +32,13 @@ def snapshot(root):
     return contents
 
 
-def change_number(rng, text):
-    found = list(re.finditer(r"\b\d\d\b", text))
-    if not found:
-        return text + "%d\n" % project.number(rng)
-    hit = rng.choice(found)
-    return text[:hit.start()] + str(project.number(rng)) + text[hit.end():]
-
-
-def add_line(rng, text, line):
-    lines = text.split("\n")
-    lines.insert(rng.randrange(len(lines)), line)
-    return "\n".join(lines)
-
-
-def drop_function(rng, text):
-    return re.sub(r"(?ms)^def f%d.*?(?=^\S)" % rng.randrange(3), "", text, count=1)
-
-
-def change_code(rng, text):
-    kind = rng.randrange(20)
-    if kind < 9:
-        return change_number(rng, text)
-    if kind < 11:
-        return add_line(rng, text, "# note %d" % project.number(rng))
-    if kind == 11:
-        return add_line(rng, text, "")
-    if kind == 12:
-        return re.sub(r"def f(\d)\(x=(\d+)\)", r"def f\1(x=\2, *, more=None)", text, count=rng.randrange(3))
-    if kind == 13:
-        return text + "\ndef f%d(x=0):\n    return %d\n" % (rng.randrange(3), project.number(rng))
-    if kind == 14:
-        return drop_function(rng, text)
-    if kind == 15:
-        return text + "def (:\n"
-    if kind == 16:
-        return text.replace("def (:\n", "")
-    if kind == 17:
-        return re.sub(r"class Big\(Box\):", "class Big(Box):\n    def area(self):\n        return %d\n"
-                      % project.number(rng), text, count=1)
-    if kind == 18:
-        return "import %s\n" % rng.choice(project.OPTIONAL + project.MODULES) + text
-    return re.sub(r"(?m)^VALUE = .*", "VALUE = open('%s').read()" % rng.choice(project.DATA), text)
-
-
 class Editor:
     """Invents batches of edits. ROOT is read, never written."""
 
-    def __init__(self, rng, root, children=False):
+    def __init__(self, rng, root, looks):
         self.rng = rng
         self.root = root
-        self.children = children
+        self.looks = looks
         self.past = []  # snapshots
 
     def remember(self):
@@ -253,7 +61,14 @@ class Editor:
 
     def code(self):
         path = self.some(lambda p: p.endswith(".py") and not os.path.basename(p).startswith("test_"))
-        return path and [["write", path, change_code(self.rng, self.text(path)), self.how()]]
+        return path and [["write", path, code_edits.change(self.rng, self.text(path)), self.how()]]
+
+    def layout(self):
+        """Comments and line breaks of a module."""
+        path = self.some(lambda p: p.endswith(".py") and not os.path.basename(p).startswith("test_")
+                         and not os.path.islink(os.path.join(self.root, p)))
+        text = path and code_edits.relayout(self.rng, self.text(path))
+        return text and [["layout", path, text, self.how()]]
 
     def test(self):
         rng = self.rng
@@ -261,7 +76,7 @@ class Editor:
         if path is None or rng.random() < 0.3:
             folder = rng.choice(project.TEST_FOLDERS)
             path = os.path.join(folder, "test_%d.py" % rng.randrange(10, 16))
-            return [["write", path, project.test_text(rng, self.children), self.how()]]
+            return [["write", path, project.test_text(rng, self.looks), self.how()]]
         kind = rng.randrange(6)
         if kind == 0:
             return [["delete", path]]
@@ -271,12 +86,12 @@ class Editor:
         if kind == 2:
             return [["chmod", path, rng.choice([0o755, 0o644])]]
         if kind == 3:
-            return [["write", path, project.test_text(rng, self.children), self.how()]]
-        return [["write", path, change_code(rng, self.text(path)), self.how()]]
+            return [["write", path, project.test_text(rng, self.looks), self.how()]]
+        return [["write", path, code_edits.change(rng, self.text(path)), self.how()]]
 
     def stealth(self):
         path = self.some(lambda p: p.endswith((".py", ".txt")))
-        return path and [["write", path, change_number(self.rng, self.text(path)), "stealth"]]
+        return path and [["write", path, any_number(self.rng, self.text(path)), "stealth"]]
 
     def quick(self):
         """Saves of one size within a second, each of them judged."""
@@ -286,13 +101,13 @@ class Editor:
         text = self.text(path)
         steps = []
         for _ in range(self.rng.randrange(2, 4)):
-            text = change_number(self.rng, text)
+            text = any_number(self.rng, text)
             steps += [["write", path, text, "place"], ["wait"]]
         return steps
 
     def two(self):
         path = self.some(lambda p: p.endswith((".py", ".txt")))
-        return path and [["two", path, change_number(self.rng, self.text(path))]]
+        return path and [["two", path, any_number(self.rng, self.text(path))]]
 
     def data(self):
         rng = self.rng
@@ -352,7 +167,8 @@ class Editor:
         if kind == 6:
             return [["rename", place, place[:-3] + "/__init__.py"]]
         if kind == 7:
-            return [["write", place[:-3] + "/__init__.py", project.module_text(rng, "util"), "replace"]]
+            return [["write", place[:-3] + "/__init__.py", project.module_text(rng, "util"),
+                     "replace"]]
         if kind == 8:
             folder = rng.choice(["app", "tests", "tests_flat", "app/sub", "space", "app/tests"])
             path = folder + "/__init__.py"
@@ -395,7 +211,8 @@ class Editor:
             path.endswith((".py", ".txt")) else None
 
     def ordinary(self):
-        kinds = [(self.code, 30), (self.test, 10), (self.stealth, 5), (self.quick, 3),
+        kinds = [(self.code, 30), (self.layout, 8), (self.test, 10), (self.stealth, 5),
+                 (self.quick, 3),
                  (self.two, 2), (self.data, 16), (self.links, 8), (self.modules, 16),
                  (self.folders, 4), (self.revert, 8), (self.switch, 3), (self.touch, 3)]
         while True:

@@ -2,12 +2,18 @@
 """No result that is shown may ever be stale: a project edited at random, and after every edit each
 shown result held against a fresh run of everything in a pristine copy.
 
-    oracle.py --seed N --edits N [--rounds N] [--keep] [--quick] [--children]
+    oracle.py --seed N --edits N [--rounds N] [--jobs N] [--keep] [--quick] [--children] [--native]
 
-Prints the price as well: the share of test files that were run again. A difference is printed with
-seed, steps and evidence, and then cut down to few steps and few files."""
+Prints the price as well: the share of test files that were run again, and how often an edit of
+comments or layout ran a test file that does not read the source. A difference is printed with seed,
+steps and evidence, and then cut down to few steps and few files. Five thousand edits:
+
+    oracle.py --quick --rounds 50 --edits 100 --jobs 2"""
 
 import argparse
+import concurrent.futures
+import contextlib
+import io
 import json
 import os
 import random
@@ -18,6 +24,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system")]
 
+import acts  # noqa: E402
 import edits  # noqa: E402
 import fresh  # noqa: E402
 import project  # noqa: E402
@@ -44,7 +51,8 @@ def shown(house):
         outcome = record["outcome"]
         value = (outcome, "", "")
         if outcome in ("failure", "error"):
-            value = (outcome, record["exception"] or "", fresh.last_line(record["report"], house.root))
+            value = (outcome, record["exception"] or "",
+                     fresh.last_line(record["report"], house.root))
         name = shown_name(record["test"])
         while (record["file"], name) in found:
             name += " #2"
@@ -87,7 +95,7 @@ class Run:
         with open(os.path.join(self.house.base, "outside.txt"), "w") as file:
             file.write("10\n")
         for path, content in files.items():
-            edits.place(self.house.path(path), content)
+            acts.place(self.house.path(path), content)
         self.fresh = fresh.Fresh(self.house.root, PYTHON, self.house.environment, quick)
         self.house.ctl("start", code=0)
 
@@ -117,7 +125,8 @@ class Run:
         text = []
         for file in sorted({word for line in wrong for word in line.split()[:1] if word.endswith(".py")}):
             for question in ("why", "deps"):
-                text += ["$ snifferctl %s %s" % (question, file), self.house.ctl(question, file).stdout]
+                text += ["$ snifferctl %s %s" % (question, file),
+                         self.house.ctl(question, file).stdout]
         again = self.check()
         text.append("asked again: " + ("the same" if again == wrong else "all well" if not again
                                        else "\n".join(again)))
@@ -133,7 +142,7 @@ def repeat(files, batches, quick):
             if wrong:
                 break
             for step in batch:
-                edits.apply(run.house, step)
+                acts.apply(run.house, step)
             wrong = run.check()
         return wrong
     finally:
@@ -194,11 +203,29 @@ def short(value):
 
 class Price:
     def __init__(self):
-        self.edits = self.files = self.ran = self.turned = 0
+        self.edits = self.files = self.ran = self.turned = self.layouts = self.layouts_ran = 0
+
+    def add(self, other):
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
 
     def text(self):
-        return "%d edits, %.1f%% of test files run again (results of %.1f%% turned)" % (
-            self.edits, 100 * self.ran / max(1, self.files), 100 * self.turned / max(1, self.files))
+        return "%d edits, %.1f%% of test files run again (results of %.1f%% turned); " \
+            "%d of %d edits of comments and layout ran something" % (
+                self.edits, 100 * self.ran / max(1, self.files),
+                100 * self.turned / max(1, self.files),
+                self.layouts_ran, self.layouts)
+
+
+def readers(house, batch):
+    """If BATCH is comments and layout alone: the test files that read the text of these sources, or
+    look at their time stamps, and by that have a reason to run. Else None."""
+    if any(step[0] != "layout" for step in batch):
+        return None
+    paths = {step[1] for step in batch}
+    rows = [row for file in house.runs() for row in house.records("deps", "--json", file)]
+    return {row["file"] for row in rows
+            if row["path"] in paths and row["kind"] in ("content", "presence")}
 
 
 def by_file(outcomes):
@@ -208,31 +235,45 @@ def by_file(outcomes):
     return found
 
 
-def one_round(seed, count, options, price):
+def one_edit(run, editor, batches, price, verbose):
+    """Another batch; its faults."""
+    editor.remember()
+    runs, before = run.house.runs(), by_file(run.fresh.outcomes()[0])
+    batches.append(editor.batch())
+    if verbose:
+        print(short(batches[-1]), flush=True)
+    excused = readers(run.house, batches[-1])
+    for step in batches[-1]:
+        acts.apply(run.house, step)
+    wrong = run.check()
+    price.edits += 1
+    if wrong:
+        return wrong
+    after, now = by_file(run.fresh.outcomes()[0]), run.house.runs()
+    ran = {file for file in now if now[file] != runs.get(file, 0)}
+    price.files += len(now)
+    price.ran += len(ran)
+    price.turned += sum(after.get(file) != before.get(file) for file in now)
+    if excused is not None:
+        price.layouts += 1
+        price.layouts_ran += bool(ran - excused)
+        if verbose and ran - excused:
+            print("ran for comments or layout: %s" % sorted(ran - excused), flush=True)
+    return []
+
+
+def one_round(seed, options, price):
     """The faults of one project."""
     rng = random.Random(seed)
-    files = project.new_project(rng, options.tests, options.children)
+    looks = project.looks(options.children, options.native)
+    files = project.new_project(rng, options.tests, looks)
     run = Run(files, options.quick)
-    editor = edits.Editor(rng, run.house.root, options.children)
+    editor = edits.Editor(rng, run.house.root, looks)
     batches = []
     try:
         wrong = run.check()
-        while not wrong and price.edits < count:
-            editor.remember()
-            runs, before = run.house.runs(), by_file(run.fresh.outcomes()[0])
-            batches.append(editor.batch())
-            if options.verbose:
-                print(short(batches[-1]), flush=True)
-            for step in batches[-1]:
-                edits.apply(run.house, step)
-            wrong = run.check()
-            price.edits += 1
-            if not wrong:
-                after = by_file(run.fresh.outcomes()[0])
-                now = run.house.runs()
-                price.files += len(now)
-                price.ran += sum(now[file] != runs.get(file, 0) for file in now)
-                price.turned += sum(after.get(file) != before.get(file) for file in now)
+        while not wrong and price.edits < options.edits:
+            wrong = one_edit(run, editor, batches, price, options.verbose)
         if not wrong:
             return []
         tell(seed, len(batches), wrong, run)
@@ -244,11 +285,34 @@ def one_round(seed, count, options, price):
         files, batches = shrink(files, batches, wrong, options.quick, options.shrink)
     print("--- files:\n" + "\n".join("%s: %s" % (path, json.dumps(short(content)))
                                      for path, content in sorted(files.items())))
-    print("--- batches of steps:\n" + "\n".join(json.dumps(short(batch)) for batch in batches), flush=True)
+    print("--- batches of steps:\n" + "\n".join(json.dumps(short(batch)) for batch in batches),
+          flush=True)
     if options.save:
         with open(os.path.join(options.save, "case-%d.json" % seed), "w") as file:
             json.dump([files, batches], file)
     return wrong
+
+
+def told_round(seed, options):
+    """A round in a process of its own: was it bad, its price, and what it printed."""
+    price, began, text = Price(), time.monotonic(), io.StringIO()
+    with contextlib.redirect_stdout(text) if options.jobs > 1 else contextlib.nullcontext():
+        bad = bool(one_round(seed, options, price))
+    return bad, price, "%sseed %d: %s, %.0f s" % (text.getvalue(), seed, price.text(),
+                                                  time.monotonic() - began)
+
+
+def all_rounds(options):
+    """The number of bad ones, and the whole price."""
+    seeds, whole, bad = range(options.seed, options.seed + options.rounds), Price(), 0
+    with concurrent.futures.ProcessPoolExecutor(options.jobs) if options.jobs > 1 else \
+            contextlib.nullcontext() as pool:
+        play = pool.map if pool else map
+        for is_bad, price, text in play(told_round, seeds, [options] * len(seeds)):
+            print(text, flush=True)
+            bad += is_bad
+            whole.add(price)
+    return bad, whole
 
 
 def tell(seed, count, wrong, run):
@@ -264,10 +328,15 @@ def arguments(argv):
     parser.add_argument("--rounds", type=int, default=1, help="projects, each of the next seed")
     parser.add_argument("--tests", type=int, default=8, help="test files of a project")
     parser.add_argument("--keep", action="store_true", help="do not delete the projects")
-    parser.add_argument("--quick", action="store_true", help="fresh runs by fork; differences are checked plainly")
-    parser.add_argument("--children", action="store_true", help="tests that read through subprocesses, too")
+    parser.add_argument("--quick", action="store_true",
+                        help="fresh runs by fork; differences are checked plainly")
+    parser.add_argument("--children", action="store_true",
+                        help="tests that read through subprocesses, too")
+    parser.add_argument("--native", action="store_true", help="tests that read through C code, too")
+    parser.add_argument("--jobs", type=int, default=1, help="rounds at a time")
     parser.add_argument("--shrink", type=float, default=120, metavar="SECONDS")
-    parser.add_argument("--save", metavar="FOLDER", help="write cases that failed there, for --case")
+    parser.add_argument("--save", metavar="FOLDER",
+                        help="write cases that failed there, for --case")
     parser.add_argument("--case", metavar="FILE", help="repeat a case that was saved")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args(argv)
@@ -282,11 +351,9 @@ def main(argv=None):
             wrong = repeat(*json.load(file), options.quick)
         print("\n".join(wrong) or "all well")
         return int(bool(wrong))
-    bad = 0
-    for seed in range(options.seed, options.seed + options.rounds):
-        price, began = Price(), time.monotonic()
-        bad += bool(one_round(seed, options.edits, options, price))
-        print("seed %d: %s, %.0f s" % (seed, price.text(), time.monotonic() - began), flush=True)
+    began = time.monotonic()
+    bad, price = all_rounds(options)
+    print("in all: %s, %.0f s" % (price.text(), time.monotonic() - began))
     print("stale or wrong: %d of %d rounds" % (bad, options.rounds))
     return int(bad > 0)
 

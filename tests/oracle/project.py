@@ -53,6 +53,16 @@ LOOKS = {
     "bytecode": "importlib.import_module('{module}').{function}.__code__.co_code",
     "variables": "importlib.import_module('{module}').{function}.__code__.co_varnames",
     "annotations": "sorted(map(str, importlib.import_module('{module}').Box.__dict__))",
+    "generated": "list(importlib.import_module('{module}').gen())",
+    "created": "type(importlib.import_module('{module}').gen()).__name__",
+    "nested": "importlib.import_module('{module}').outer()",
+    "not_nested": "importlib.import_module('{module}').outer(0)",
+    "dressed": "importlib.import_module('{module}').dressed()",
+    "first": "importlib.import_module('{module}').first(1)",
+    "second": "importlib.import_module('{module}').second(1)",
+    "noted": "importlib.import_module('{module}').noted.__annotations__",
+    "side": "importlib.import_module('{module}').Box().side",
+    "imported": "importlib.import_module('{module}').__name__",
     "read": "read('{data}')",
     "text": "open('{data}', encoding='utf-8').read()",
     "path": "__import__('pathlib').Path('{data}').read_text()",
@@ -63,7 +73,8 @@ LOOKS = {
     "mapped": "mapped('{data}')",
     "folder": "os.read(os.open('c.txt', os.O_RDONLY, dir_fd=os.open('data/sub', os.O_RDONLY)), 9)",
     "moved": "moved('data', lambda: read('a.txt'))",
-    "own": "read(os.path.join(os.path.dirname(importlib.import_module('app').__file__), 'own.txt'))",
+    "own": "read(os.path.join(os.path.dirname(importlib.import_module('app').__file__), "
+           "'own.txt'))",
     "package": "__import__('pkgutil').get_data('app', 'own.txt')",
     "linked": "read('data/current/val.txt')",
     "target": "os.readlink('data/current')",
@@ -96,7 +107,8 @@ LOOKS = {
     "found": "__import__('importlib.util').util.find_spec('{optional}') is not None",
     "plugins": "[(n, importlib.import_module('app.plugins.' + n[:-3]).VALUE) "
                "for n in sorted(os.listdir('app/plugins')) if n.endswith('.py') and n[0] != '_']",
-    "modules": "[m.name for m in __import__('pkgutil').iter_modules(importlib.import_module('app').__path__)]",
+    "modules": "[m.name for m in "
+               "__import__('pkgutil').iter_modules(importlib.import_module('app').__path__)]",
     "shadow": "getattr(importlib.import_module('{shadow}'), 'VALUE', None)",
     "extra": "with_path('extra', lambda: importlib.import_module('far').VALUE)",
     "archive": "with_path('zipped.zip', lambda: importlib.import_module('packed').VALUE)",
@@ -106,6 +118,14 @@ LOOKS = {
     "database": "rows('data/db.sqlite')",
     "written": "written({number})",
     "settings": "config('data/settings.ini')",
+}
+# What lies in C code, and what in other programs.
+NATIVE_LOOKS = {
+    "c_read": "c_read('{data}')",
+    "c_read_flag": "c_read('{flag}')",
+    "c_map": "c_map('{data}')",
+    "c_exists": "libc().access(b'{flag}', 0)",
+    "attached": "attached('data/db.sqlite')",
 }
 CHILD_LOOKS = {
     "child_python": "output([sys.executable, '-c', 'print(open(\"{data}\").read())'])",
@@ -183,6 +203,29 @@ def config(path):
     parser = configparser.ConfigParser()
     return parser.read(path), [dict(parser[s]) for s in parser.sections()]
 
+def libc():
+    import ctypes
+    library = ctypes.CDLL(None)
+    library.fopen.restype = ctypes.c_void_p
+    return library
+
+def c_read(path):
+    import ctypes
+    file = libc().fopen(path.encode(), b"rb")
+    memory = ctypes.create_string_buffer(100)
+    return file and memory.raw[:libc().fread(memory, 1, 100, ctypes.c_void_p(file))]
+
+def c_map(path):
+    import mmap
+    with mmap.mmap(libc().open(path.encode(), 0), 0, prot=mmap.PROT_READ) as memory:
+        return memory[:]
+
+def attached(path):
+    import sqlite3
+    memory = sqlite3.connect(":memory:", uri=True)
+    memory.execute("ATTACH ? AS other", ("file:%s?mode=ro" % path,))
+    return memory.execute("SELECT * FROM other.t").fetchall()
+
 def output(words):
     import subprocess
     return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
@@ -202,6 +245,34 @@ def number(rng):
     return rng.randrange(10, 100)  # always two digits: edits of the same size are likely
 
 
+MORE = """\
+def wrap(function):
+    @functools.wraps(function)
+    def inner(*args):
+        return function(*args)
+    return inner
+
+@wrap
+def dressed(x=%d):
+    return x * %d
+
+first = lambda x: x + %d; second = lambda x: x + %d
+
+def gen(n=3):
+    for i in range(n):
+        yield i * %d
+
+def outer(go=True):
+    def inner(x):
+        return x + %d
+    return inner(3) if go else %d
+
+def noted(x: %d=%d) -> %d:
+    return x
+
+"""
+
+
 def module_text(rng, name):
     """A module that uses some of those before it in MODULES."""
     known = MODULES[:MODULES.index(name)] if name in MODULES else []
@@ -218,8 +289,11 @@ def module_text(rng, name):
         lines += ["def f%d(x=%d):" % (index, number(rng)), '    """Of %d."""' % number(rng),
                   "    if x > 5:", "        return x * %d" % number(rng),
                   "    return (x * %d%s) %% 1000" % (number(rng), inner), ""]
-    lines += ["class Box:", "    size = %d" % number(rng), "    def area(self):",
-              "        return self.size * %d" % number(rng), "",
+    lines += (MORE % tuple(number(rng) for _ in range(MORE.count("%d")))).splitlines()
+    lines += ["class Box:", "    size = %d" % number(rng), "    colour = %d" % number(rng),
+              "    def area(self):", "        return self.size * %d" % number(rng),
+              "    @property", "    def side(self):", "        return self.size + %d" % number(rng),
+              "",
               "class Big(Box):", "    size = Box.size + %d" % number(rng), "",
               "@functools.lru_cache(None)", "def cached():",
               "    return [n * CONST for n in range(%d)]" % number(rng)]
@@ -230,8 +304,17 @@ def small_module(rng):
     return "VALUE = %d\n" % number(rng)
 
 
-def test_text(rng, children=False):
-    looks = dict(LOOKS, **CHILD_LOOKS) if children else LOOKS
+def looks(children=False, native=False):
+    """What tests look at, by name."""
+    found = dict(LOOKS)
+    if children:
+        found.update(CHILD_LOOKS)
+    if native:
+        found.update(NATIVE_LOOKS)
+    return found
+
+
+def test_text(rng, looks):
     lines = [HEAD + HELPERS]
     if rng.random() < 0.4:
         lines.append("import %s\n" % rng.choice(MODULES))
@@ -243,7 +326,8 @@ def test_text(rng, children=False):
             shadow=rng.choice(SHADOWS), number=rng.randrange(1, 1000))
         style = rng.randrange(8)
         if style == 0:
-            lines.append("def test_%s():\n    value = %s\n    assert code(value) %% 2, code(value)\n"
+            lines.append("def test_%s():\n    value = %s\n"
+                         "    assert code(value) %% 2, code(value)\n"
                          % (name, look))
         elif style == 1:
             lines.append("class Test_%s(unittest.TestCase):\n"
@@ -259,7 +343,7 @@ def test_text(rng, children=False):
     return "\n".join(lines)
 
 
-def new_project(rng, tests, children=False):
+def new_project(rng, tests, looks):
     """Path -> text; ("link", target) for links."""
     files = {path: module_text(rng, name) for name, path in PLACES.items()}
     files.update({path: "%d\n" % number(rng) for path in DATA})
@@ -277,5 +361,5 @@ def new_project(rng, tests, children=False):
     for index in range(tests):
         folder = rng.choice(TEST_FOLDERS[:1] * 3 + TEST_FOLDERS)
         files["%s/test_%d.py" % (folder, index) if folder else "test_%d.py" % index] = \
-            test_text(rng, children)
+            test_text(rng, looks)
     return files

@@ -64,12 +64,12 @@ class Project:
 class Host:
     """As the daemon starts one; PRELOAD False: for want of the library."""
 
-    def __init__(self, project, python, args=(), env=None, preload=True):
+    def __init__(self, project, python, args=(), env=None, preload=True, framework="nose"):
         pipes = [os.pipe() for _ in range(4)]
         (orders, self.orders), (self.reports, reports), (self.looks, looks), \
             (self.output, output) = pipes
         command = [python, "-B", os.path.join(PLUGIN, "sniffer_host.py"), "--root", project.root,
-                   "--framework", "nose", *args, "--orders", str(orders), "--reports",
+                   "--framework", framework, *args, "--orders", str(orders), "--reports",
                    str(reports), "--looks", str(looks)]
         own = {"SNIFFER_TRACE_LIBRARY": LIBRARY if preload else "/nowhere"}
         if preload and os.path.exists(LIBRARY):

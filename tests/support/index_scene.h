@@ -34,6 +34,15 @@ static inline int64_t tree_of(const struct scene *scene, const char *path)
     return strset_get(&scene->tree, path, 0);
 }
 
+/* An index_rebase's answer. */
+static inline bool it_was(void *owner, int64_t fact, bool holds)
+{
+    (void)owner;
+    (void)fact;
+    (void)holds;
+    return true;
+}
+
 /* ---- as the engine would ---- */
 
 static inline void mark_as_tree(void *owner, const struct index_fact *fact)

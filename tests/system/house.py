@@ -46,7 +46,8 @@ class House:
                                 SNIFFER_TRACE_LIBRARY=os.path.join(BUILD, "libsniffer_trace.so"))
         if settings is not None:
             python = "" if "python =" in settings else 'python = "%s"\n' % PYTHON
-            self.write("pyproject.toml", "[tool.sniffer]\n" + python + settings)
+            framework = "" if "framework =" in settings else 'framework = "nose"\n'
+            self.write("pyproject.toml", "[tool.sniffer]\n" + python + framework + settings)
         for path, text in dict(files).items():
             self.write(path, text)
 

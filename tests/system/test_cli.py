@@ -878,7 +878,7 @@ class Settings(CliTest):
 
     def test_the_daemon_keeps_the_last_good_settings_and_says_so(self):
         self.house.wait(code=0)
-        good = '[tool.sniffer]\npython = "%s"\n' % PYTHON
+        good = '[tool.sniffer]\npython = "%s"\nframework = "nose"\n' % PYTHON
         for name, text, line, words in self.MISTAKES:
             if name != "pyproject.toml":
                 continue

@@ -1,0 +1,43 @@
+"""The test frameworks, behind one face.
+
+For each there is a module NAME_runner, which the host asks, always in a process forked for it:
+
+    NAME            as the settings and people call it
+    MAIN            the module that `python -m` would run
+    SUFFIXES        of files that could be test files
+    ENTRY_POINTS    groups of installed plugins
+    VARIABLES       of the environment that it takes settings from
+    prepare(guard)  load it, and what every run of it loads; its version. Raises Unfit
+    classify(args, paths)
+                    those of PATHS that it would run as test files, and what is wrong with its
+                    settings
+    run(args, file, sink, begins)
+                    run FILE as `python -m NAME FILE` would; SINK gets the records (records.Sink),
+                    BEGINS is called when settings and plugins are loaded. Was all well?
+    settings_files()
+                    where it looks for settings in the working directory, whether they exist or not
+    searched_folders(args, root, file)
+                    where a run of FILE looks for modules besides the root
+"""
+
+from __future__ import annotations
+
+import importlib
+import types
+
+NAMES = ("pytest", "nose", "unittest")
+
+
+class Unfit(Exception):
+    """The framework cannot be used with this interpreter."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def load(name: str) -> types.ModuleType:
+    """The runner of the framework NAME."""
+    if name not in NAMES:
+        raise Unfit("settings", "framework: %r is none of %s" % (name, ", ".join(NAMES)))
+    return importlib.import_module("sniffer_plugin.%s_runner" % name)

@@ -1,0 +1,196 @@
+"""pytest, asked two questions: which of these are test files, and what becomes of this one.
+
+Both are asked in a process of their own, forked for it: pytest's settings and conftest files are
+read afresh, and what is loaded on the way never reaches the host.
+"""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import os
+import posix
+import shutil
+import sys
+import tempfile
+
+from .framework import Unfit
+
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    from .pytest_plugin import Finder, Settled
+
+NAME = "pytest"
+MAIN = "pytest.__main__"
+# Of doctests and of what plugins collect, besides Python: only pytest knows which files these are.
+SUFFIXES = [".py", ".cfg", ".csv", ".feature", ".html", ".ini", ".ipynb", ".json", ".md", ".robot",
+            ".rst", ".sh", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml"]
+ENTRY_POINTS = ("pytest11",)
+VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS")
+_OLDEST = (6, 2)
+_OWN_SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+_SHARED_SETTINGS = ("pyproject.toml", "tox.ini", "setup.cfg")
+_WELL = (0, 5)  # exit statuses: all is well, no tests
+
+
+def prepare(guard) -> str:  # type: ignore[no-untyped-def]
+    """Load pytest and what every run of it loads; its version."""
+    try:
+        import pytest
+    except ImportError as error:
+        raise Unfit("framework_missing",
+                    "pytest is not installed for %s; install it there (pip install pytest) or set "
+                    "python in [tool.sniffer]" % sys.executable if error.name == "pytest" else
+                    "pytest does not load with %s (%s)" % (sys.executable, error)) from None
+    except Exception as error:
+        raise Unfit("broken", "pytest does not load with %s: %s: %s"
+                    % (sys.executable, type(error).__name__, error)) from None
+    version = str(pytest.__version__)
+    if tuple(int(word) for word in version.split(".")[:2] if word.isdigit()) < _OLDEST:
+        raise Unfit("broken", "pytest %s of %s is too old: 6.2 or newer is needed"
+                    % (version, sys.executable))
+    import pluggy
+    from _pytest.config import get_config
+
+    from . import pytest_offers, pytest_rewrite
+    importlib.import_module("sniffer_plugin.pytest_plugin")  # for the children
+    get_config()  # imports what it registers
+    # Some look for their version in all folders of sys.path whenever they are asked.
+    pluggy.__version__ = pluggy.__version__
+    pytest_rewrite.install(guard, version)
+    pytest_offers.install(guard)()
+    _Folders().sweep()
+    return version
+
+
+def settings_files() -> list[str]:
+    """Where pytest looks for settings, up to the first that ends its search."""
+    files = []
+    for name in _OWN_SETTINGS + _SHARED_SETTINGS:
+        files.append(name)
+        if name in _OWN_SETTINGS and os.path.isfile(name):
+            break
+    return files
+
+
+def searched_folders(args: list[str], root: str, file: str) -> list[str]:
+    """pytest has loaded what it needs before it adds to sys.path."""
+    return []
+
+
+# -- folders of a run's own ----------------------------------------------------------------
+
+
+class _Folders:
+    """pytest's cache would carry things from one run to the next that no evidence tells; and in
+    its folder for temporary files each run looks at what the others left."""
+
+    def __init__(self) -> None:
+        caches = os.path.join(os.getcwd(), ".sniffer", "pytest_cache")
+        self._bases = (caches + "/", tempfile.gettempdir() + "/sniffer-pytest-")
+        self.cache, self.temporary = (base + str(posix.getpid()) for base in self._bases)
+
+    def remove(self) -> None:
+        for folder in (self.cache, self.temporary):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Those of runs that were killed."""
+        for base in self._bases:
+            for folder in glob.glob(glob.escape(base) + "[0-9]*"):
+                if not os.path.exists("/proc/" + folder[len(base):]):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+# -- running -------------------------------------------------------------------------------
+
+
+def _main(plugin: Settled, args: list[str]) -> object:
+    """The exit status. PLUGIN learns what goes wrong before there is a session."""
+    import pytest
+    folders = _Folders()
+    plugin.cache, plugin.temporary = folders.cache, folders.temporary
+    try:
+        return pytest.main(args, plugins=[plugin])
+    finally:
+        folders.remove()
+
+
+def _message(error: BaseException) -> str:
+    """Why pytest could not begin."""
+    from .pytest_plugin import inside
+    from .records import short_traceback
+    if type(error).__name__ == "UsageError":
+        return str(error)
+    if error.__cause__ is None:
+        return short_traceback(error, *inside())
+    return "%s\n%s" % (str(error).partition("\n")[0], short_traceback(error.__cause__, *inside()))
+
+
+def _is_conftest(error: BaseException | None) -> bool:
+    return type(error).__name__ == "ConftestImportFailure"
+
+
+# -- which are test files ------------------------------------------------------------------
+
+
+def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
+    """Those of PATHS (relative to the working directory) that pytest would run as test files, and
+    what was wrong with its settings."""
+    from .pytest_plugin import Finder
+
+    _be_quiet()
+    full = {path: os.path.abspath(path) for path in paths if os.path.isfile(path)}
+    wanted = set(full.values())
+    finder = _find(Finder(wanted), args)
+    found = finder.found
+    if finder.failed or _is_conftest(finder.problem):
+        # The tests below a broken conftest file are broken, not gone.
+        other = _find(Finder(wanted), [*args, "--noconftest"])
+        if other.problem is None:
+            found |= other.found
+            finder.problem = None
+    if finder.problem is not None:
+        return [], "pytest does not begin: " + _message(finder.problem)
+    return [path for path in paths if full.get(path) in found], None
+
+
+def _find(finder: Finder, args: list[str]) -> Finder:
+    try:
+        _main(finder, args)
+    except (Exception, SystemExit) as error:
+        finder.problem = finder.problem or error
+    return finder
+
+
+def _be_quiet() -> None:
+    """Nobody reads what is printed here."""
+    nowhere = posix.open(os.devnull, posix.O_RDWR | posix.O_CLOEXEC)
+    for fd in (1, 2):
+        os.dup2(nowhere, fd)
+
+
+# -- one file ------------------------------------------------------------------------------
+
+
+def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-untyped-def]
+    """Run FILE (absolute) as `python -m pytest FILE` would; SINK gets the records, and BEGINS is
+    called when pytest has its settings and plugins. Was all well?"""
+    from .pytest_plugin import Results
+
+    plugin = Results(sink, file, begins)
+    sys.argv = [sys.modules["__main__"].__file__ or NAME, *args, file]
+    try:
+        status = _main(plugin, [*args, file])
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        status, plugin.problem = None, plugin.problem or error
+    if plugin.problem is not None:
+        if _is_conftest(plugin.problem):
+            plugin.stage = "(conftest)"
+        plugin.broken(type(plugin.problem.__cause__ or plugin.problem).__name__,
+                      _message(plugin.problem))
+    elif status not in _WELL and not plugin.bad:
+        plugin.broken(None, plugin.interrupted or "pytest left with status %s" % status)
+    if plugin.keyword and plugin.left_out:
+        sys.stderr.write("sniffer: -k leaves out %d tests of this file\n" % plugin.left_out)
+    return not plugin.bad

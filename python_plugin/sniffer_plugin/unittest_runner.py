@@ -1,0 +1,260 @@
+"""unittest, asked two questions: which of these are test files, and what becomes of this one.
+
+Test files are those that `python -m unittest discover` would find in the root; `args` are its
+arguments. A file is loaded as discovery would load it, by way of its packages and their load_tests,
+but without a look at what lies beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import fnmatch
+import importlib
+import os
+import re
+import sys
+import unittest
+
+from .records import Record, short_traceback
+from .unittest_plugin import Results
+
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+    from typing import Any
+
+NAME = "unittest"
+MAIN = "unittest.__main__"
+SUFFIXES = [".py"]
+ENTRY_POINTS = ()
+VARIABLES = ()
+_MODULE = re.compile(r"[_a-z]\w*\.py$", re.IGNORECASE)
+_INIT = "/__init__.py"
+
+
+class SettingsError(Exception):
+    """unittest does not take its arguments."""
+
+
+def prepare(guard) -> str:  # type: ignore[no-untyped-def]
+    """All is loaded; the version of unittest is Python's."""
+    return "%d.%d.%d" % sys.version_info[:3]
+
+
+def settings_files() -> list[str]:
+    return []
+
+
+def searched_folders(args: list[str], root: str, file: str) -> list[str]:
+    """Where discovery puts its top in front of sys.path."""
+    try:
+        return [_Settings(args).top]
+    except SettingsError:
+        return []
+
+
+# -- arguments -----------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise SettingsError(message)  # it would print, and leave
+
+
+def _parser() -> _Parser:
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for short, name in (("-v", "--verbose"), ("-q", "--quiet"), ("-f", "--failfast"),
+                        ("-c", "--catch"), ("-b", "--buffer")):
+        parser.add_argument(short, name, action="store_true")
+    parser.add_argument("--locals", action="store_true")
+    parser.add_argument("--durations", type=int)
+    parser.add_argument("-k", action="append", dest="patterns")
+    parser.add_argument("-s", "--start-directory", dest="start", default=".")
+    parser.add_argument("-p", "--pattern", default="test*.py")
+    parser.add_argument("-t", "--top-level-directory", dest="top")
+    for name in ("start", "pattern", "top"):  # the same by their places
+        parser.add_argument(name, nargs="?", default=argparse.SUPPRESS)
+    return parser
+
+
+class _Settings:
+    """What discovery is told. Folders are absolute."""
+
+    def __init__(self, args: list[str]) -> None:
+        words = args[1:] if args[:1] == ["discover"] else args
+        if words is args and args and not args[0].startswith("-"):
+            raise SettingsError("%r: \"args\" are those of `python -m unittest discover`; names of "
+                                "tests are not among them" % args[0])
+        self.options = _parser().parse_args(words)
+        self.pattern: str = self.options.pattern
+        start: str = self.options.start
+        if not os.path.isdir(start) and re.fullmatch(r"[\w.]+", start):  # a package's name
+            self.top = os.path.abspath(self.options.top or ".")
+            self.start = self.top + "/" + start.replace(".", "/")
+        else:
+            self.start = os.path.abspath(start)
+            self.top = os.path.abspath(self.options.top or start)
+        if not os.path.isdir(self.start) or not (self.start + "/").startswith(self.top + "/"):
+            raise SettingsError("%s is no folder to start in" % start)
+
+
+# -- which are test files ------------------------------------------------------------------
+
+
+def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
+    """Those of PATHS (relative to the working directory) that discovery would load tests from, and
+    what was wrong with the arguments."""
+    try:
+        settings = _Settings(args)
+    except SettingsError as error:
+        return [], "unittest does not take its arguments: %s" % error
+    return [path for path in paths if _is_found(settings, os.path.abspath(path))], None
+
+
+def _is_found(settings: _Settings, path: str) -> bool:
+    folder, name = os.path.split(path)
+    if not os.path.isfile(path) or not (folder + "/").startswith(settings.start + "/"):
+        return False
+    while folder != settings.top:
+        if not os.path.isfile(folder + _INIT):
+            return False
+        folder = os.path.dirname(folder)
+    if path.endswith(_INIT):
+        return os.path.dirname(path) != settings.top and _has_tests(path)
+    return bool(_MODULE.match(name)) and fnmatch.fnmatch(name, settings.pattern)
+
+
+def _has_tests(init: str) -> bool:
+    """Has a package tests of its own? A load_tests that discovers leaves them to their files."""
+    try:
+        with open(init, "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and any("TestCase" in ast.dump(base)
+                                                  for base in node.bases):
+            return True
+        if isinstance(node, ast.FunctionDef) and node.name == "load_tests":
+            return "attr='discover'" not in ast.dump(node)
+    return False
+
+
+# -- one file ------------------------------------------------------------------------------
+
+
+class _OneFile(unittest.TestLoader):
+    """Loads what discovery would load from one file."""
+
+    def __init__(self, settings: _Settings, file: str) -> None:
+        super().__init__()
+        self._top = settings.top
+        self._file = file
+        self._entered: set[str] = set()  # packages
+        self._own: unittest.TestSuite | None = None
+        self.testNamePatterns = [word if "*" in word else "*%s*" % word
+                                 for word in settings.options.patterns or []] or None
+        self.module = self._name(file)
+
+    def load(self, start: str, pattern: str) -> unittest.TestSuite:
+        if self._top not in sys.path:
+            sys.path.insert(0, self._top)
+        self.discover(start, pattern)
+        return self._own if self._own is not None else self.suiteClass()
+
+    def discover(self, start_dir: str, pattern: str = "test*.py",
+                 top_level_dir: str | None = None) -> unittest.TestSuite:
+        """Also called by the load_tests of packages, which may load what they like: what they load
+        from other files is not asked for."""
+        start = os.path.abspath(start_dir)
+        if not os.path.isdir(start):
+            start = self._top + "/" + start_dir.replace(".", "/")
+        for folder in self._folders(start):
+            name = self._name(folder)
+            package = self._import(name, folder + _INIT)
+            if name not in self._entered and (name == self.module
+                                              or hasattr(package, "load_tests")):
+                self._enter(package, pattern)
+                return self.suiteClass()
+        if self.module not in self._entered and self._file.startswith(start + "/") \
+                and fnmatch.fnmatch(os.path.basename(self._file), pattern):
+            self._enter(self._import(self.module, self._file), pattern)
+        return self.suiteClass()
+
+    def _enter(self, module: ModuleType, pattern: str) -> None:
+        self._entered.add(module.__name__)
+        self.loadTestsFromModule(module, pattern=pattern)
+
+    def loadTestsFromModule(self, module: ModuleType, *args: Any,  # noqa: N802
+                            **kwargs: Any) -> unittest.TestSuite:
+        tests = super().loadTestsFromModule(module, *args, **kwargs)
+        if getattr(module, "__name__", None) == self.module:
+            self._own = tests
+        return tests
+
+    def _folders(self, start: str) -> Iterator[str]:
+        """The packages from START to the file."""
+        if not self._file.startswith(start + "/"):
+            return
+        if start != self._top:
+            yield start
+        for at, letter in enumerate(self._file):
+            if letter == "/" and at > len(start):
+                yield self._file[:at]
+
+    def _name(self, path: str) -> str:
+        below = path[:-len(_INIT)] if path.endswith(_INIT) else path
+        return os.path.splitext(below[len(self._top) + 1:])[0].replace("/", ".")
+
+    def _import(self, name: str, file: str) -> ModuleType:
+        module = importlib.import_module(name)
+        found = os.path.abspath(getattr(module, "__file__", None) or file)
+        if os.path.splitext(os.path.realpath(found))[0] != os.path.splitext(
+                os.path.realpath(file))[0]:
+            raise ImportError("%s is imported from %s, not from %s: is another one installed?"
+                              % (name, found, file))
+        return module
+
+
+def _runner(settings: _Settings, results: Callable[..., Results]) -> unittest.TextTestRunner:
+    options = settings.options
+    return unittest.TextTestRunner(
+        verbosity=2 if options.verbose else 0 if options.quiet else 1, buffer=options.buffer,
+        tb_locals=options.locals, warnings=None if sys.warnoptions else "default",
+        resultclass=results)
+
+
+def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-untyped-def]
+    """Run FILE (absolute) as discovery would; SINK gets the records. BEGINS is called first, for
+    unittest has neither settings nor plugins. Was all well?"""
+    begins()
+    sys.argv = ["%s -m unittest" % os.path.basename(sys.executable), *args]
+    record = Record(file, "(settings)")
+    made: list[Results] = []
+    try:
+        settings = _Settings(args)
+        if settings.options.failfast:
+            sys.stderr.write("sniffer: not used for a single file: --failfast\n")
+        record.name = "(import)"
+        loader = _OneFile(settings, file)
+        tests = loader.load(settings.start, settings.pattern)
+        record.name = "(run)"
+
+        def results(*args: object, **kwargs: object) -> Results:
+            made.append(Results(sink, file, loader.module, *args, **kwargs))
+            return made[0]
+
+        return not _runner(settings, results).run(tests).bad
+    except SettingsError as error:
+        record.add("error", "SettingsError", "unittest does not take its arguments: %s" % error)
+    except unittest.SkipTest as error:
+        record.add("skipped", type(error).__name__, str(error))
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        record.add("error", type(error).__name__,
+                   short_traceback(error, os.path.dirname(__file__)))
+    if not any(one.bad for one in made):  # else a test has said so
+        record.name = sink.begins(file, record.name)
+        sink.ends(record)
+    return not record.bad

@@ -1,0 +1,648 @@
+"""pytest in the host: what becomes of each kind of test, and which files are test files.
+
+Each test runs with every interpreter that has a pytest; SNIFFER_TEST_PATHS names folders with more
+of them (best called site-packages), tried with each interpreter."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from host_process import Host, Project, other_pythons  # noqa: E402
+
+# What pytest itself makes of each test: the worst of its parts, as sniffer says it.
+PLAIN = """
+    import json
+    told = {}
+    def pytest_runtest_logreport(report):
+        part = "failure" if report.when == "call" else "error"
+        if report.failed:
+            outcome = part
+        elif report.skipped:
+            outcome = "skipped"
+        elif report.when == "call":
+            outcome = "success"
+        else:
+            return
+        told.setdefault(report.nodeid, []).append(outcome)
+    def pytest_unconfigure():
+        with open("plain.json", "w") as file:
+            json.dump(told, file)
+    """
+ORDER = ("success", "skipped", "failure", "error")
+
+
+class PytestCase(unittest.TestCase):
+    python, folder, version = None, None, (0, 0)  # set by load_tests
+
+    def setUp(self):
+        self.project = Project()
+        self.addCleanup(self.project.remove)
+        self.hosts = {}
+
+    def environment(self):
+        return {"PYTHONPATH": self.folder} if self.folder else {}
+
+    def host(self, *args, **kwargs):
+        """One for each set of arguments: settings are read afresh in each run."""
+        key = args, repr(kwargs)
+        if key not in self.hosts:
+            self.hosts[key] = self.new_host(*args, **kwargs)
+        return self.hosts[key]
+
+    def new_host(self, *args, **kwargs):
+        env = {**self.environment(), **kwargs.pop("env", {})}
+        host = Host(self.project, self.python, ["--arg=" + word for word in args],
+                    framework="pytest", env=env, **kwargs).ready()
+        self.addCleanup(host.close)
+        return host
+
+    def run_text(self, text, *args, name="test_it.py", **kwargs):
+        self.project.write(name, text)
+        self.ran = self.host(*args, **kwargs)
+        return self.ran.run(name)
+
+    def plain(self, *args):
+        env = dict(os.environ, HOME=self.project.outer, **self.environment())
+        env["PYTHONPATH"] = ":".join(filter(None, [self.folder, self.project.outer]))
+        return subprocess.run(
+            [self.python, "-B", "-m", "pytest", "-p", "no:cacheprovider", *args], env=env,
+            cwd=self.project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
+
+
+class OutcomeTest(PytestCase):
+    EVERYTHING = """
+        import sys, unittest, pytest
+        @pytest.fixture
+        def early(): raise KeyError(1)
+        @pytest.fixture
+        def late():
+            yield
+            print('going')
+            raise OSError('late')
+        @pytest.fixture(scope='module')
+        def shared():
+            yield 1
+            raise OSError('at the end')
+        def test_good(tmp_path, shared): (tmp_path / 'x').write_text('1')
+        def test_bad():
+            print('spoken')
+            assert {'a': 1} == {'a': 2}
+        def test_error(): raise KeyError('k')
+        def test_early(early): pass
+        def test_late(late): print('hi')
+        def test_both(late): assert 0
+        @pytest.mark.skip(reason='never')
+        def test_skip(): pass
+        def test_skip_inside(): pytest.skip('not now')
+        @pytest.mark.xfail(reason='known')
+        def test_xfail(): assert 0
+        @pytest.mark.xfail
+        def test_xpass(): pass
+        @pytest.mark.xfail(strict=True)
+        def test_strict(): pass
+        @pytest.mark.parametrize('a', ['x::y', 'b[c]', 3])
+        def test_each(a): assert a != 3
+        class TestX:
+            class TestIn:
+                def test_m(self): pass
+        class CaseTest(unittest.TestCase):
+            def test_u(self): self.assertEqual(1, 2)
+            @unittest.expectedFailure
+            def test_x(self): assert 0
+            @unittest.expectedFailure
+            def test_y(self): pass
+            @unittest.skip('no')
+            def test_s(self): pass
+            def test_sub(self):
+                for i in range(3):
+                    with self.subTest(i=i): assert i != 1
+        async def test_async(): pass
+        def test_exit(): sys.exit(0)
+        def test_last(shared): pass
+        """
+
+    def test_all_is_as_pytest_says(self):
+        self.project.write("../plain_report.py", PLAIN)
+        run = self.run_text(self.EVERYTHING)
+        self.plain("-p", "plain_report", "test_it.py")
+        with open(self.project.path("plain.json")) as file:
+            told = json.load(file)
+        expected = {}
+        for nodeid, outcomes in told.items():
+            head, bracket, rest = nodeid.partition("::")[2].partition("[")
+            expected[head.replace("::", ".") + bracket + rest] = max(outcomes, key=ORDER.index)
+        self.assertEqual(run.outcomes, expected)
+        self.assertTrue(run.done)
+
+    def test_outcomes_and_exceptions(self):
+        run = self.run_text(self.EVERYTHING)
+        for name, outcome, exception in (
+                ("test_good", "success", None), ("test_bad", "failure", "AssertionError"),
+                ("test_error", "failure", "KeyError"), ("test_early", "error", "KeyError"),
+                ("test_late", "error", "OSError"), ("test_both", "error", "OSError"),
+                ("test_skip", "skipped", "Skipped"), ("test_skip_inside", "skipped", "Skipped"),
+                ("test_xfail", "skipped", "AssertionError"), ("test_xpass", "success", None),
+                ("test_strict", "failure", None), ("test_each[x::y]", "success", None),
+                ("test_each[b[c]]", "success", None), ("test_each[3]", "failure", "AssertionError"),
+                ("TestX.TestIn.test_m", "success", None),
+                ("CaseTest.test_u", "failure", "AssertionError"),
+                ("CaseTest.test_sub", "failure", "AssertionError"),
+                ("test_exit", "failure", "SystemExit"), ("test_last", "error", "OSError")):
+            with self.subTest(name):
+                self.assertEqual(run.outcomes[name], outcome)
+                self.assertEqual(run.results[name]["exception"], exception)
+
+    def test_reports_are_what_pytest_prints(self):
+        run = self.run_text(self.EVERYTHING)
+        reports = {name: one["report_text"] for name, one in run.results.items()}
+        self.assertIsNone(reports["test_good"])
+        self.assertIn("E       AssertionError: assert {'a': 1} == {'a': 2}", reports["test_bad"])
+        self.assertIn("- Captured stdout call -", reports["test_bad"])
+        self.assertIn("spoken", reports["test_bad"])
+        self.assertIn("assert 0", reports["test_both"])
+        self.assertIn("OSError: late", reports["test_both"])
+        self.assertIn("going", reports["test_late"])
+        self.assertEqual(reports["test_skip"], "never")
+        self.assertEqual(reports["test_xfail"], "expected to fail: known")
+        for text in filter(None, reports.values()):
+            self.assertNotIn("\x1b", text)
+
+    def test_what_a_test_prints_while_it_is_torn_down_is_shown_with_its_failure(self):
+        run = self.run_text("""
+            import pytest
+            @pytest.fixture
+            def f():
+                yield
+                print('going')
+            def test_a(f): assert 0
+            """)
+        self.assertRegex(run.results["test_a"]["report_text"],
+                         "- Captured stdout teardown -+\ngoing")
+        self.assertNotIn("- Captured stdout call", run.results["test_a"]["report_text"])
+
+    def test_captured_output_is_left_out_where_the_settings_say_so(self):
+        run = self.run_text("def test_a():\n    print('spoken')\n    assert 0\n",
+                            "--show-capture=no", "--color=yes")
+        self.assertNotIn("Captured", run.results["test_a"]["report_text"])
+        self.assertNotIn("\x1b", run.results["test_a"]["report_text"])
+
+    def test_a_file_that_cannot_be_loaded_is_one_error(self):
+        for text, kind in (("import nothing_here\n", "ModuleNotFoundError"),
+                           ("def f(:\n", "SyntaxError"), ("assert 0\n", "AssertionError"),
+                           ("raise SystemExit(0)\n", "SystemExit"),
+                           ("raise KeyboardInterrupt\n", "KeyboardInterrupt")):
+            with self.subTest(text):
+                run = self.run_text(text + "def test_a(): pass\n")
+                self.assertEqual(run.outcomes, {"(import)": "error"})
+                self.assertEqual(run.results["(import)"]["exception"], kind)
+                self.assertIn("test_it.py", run.results["(import)"]["report_text"])
+                self.assertNotIn("sniffer_plugin", run.results["(import)"]["report_text"])
+                self.assertTrue(run.done)
+
+    def test_a_file_that_skips_itself_is_one_skip(self):
+        for text in ("import pytest\npytest.skip('not here', allow_module_level=True)\n",
+                     "import pytest\npytest.importorskip('nothing_here')\n"):
+            with self.subTest(text):
+                run = self.run_text(text + "def test_a(): pass\n")
+                self.assertEqual(run.outcomes, {"(import)": "skipped"})
+
+    def test_a_broken_conftest_is_one_error(self):
+        for text, kind in (("import nothing_here\n", "ModuleNotFoundError"),
+                           ("def f(:\n", "SyntaxError")):
+            with self.subTest(text):
+                self.project.write("tests/conftest.py", text)
+                run = self.run_text("def test_a(): pass\n", name="tests/test_it.py")
+                self.assertEqual(run.outcomes, {"(conftest)": "error"})
+                self.assertEqual(run.results["(conftest)"]["exception"], kind)
+                self.assertIn("tests/conftest.py", run.results["(conftest)"]["report_text"])
+                self.assertNotIn("pluggy", run.results["(conftest)"]["report_text"])
+
+    def test_a_conftest_that_leaves_is_one_error(self):
+        self.project.write("conftest.py", "import sys\nsys.exit(0)\n")
+        run = self.run_text("def test_a(): pass\n")
+        self.assertEqual(run.outcomes, {"(settings)": "error"})
+        self.assertEqual(run.results["(settings)"]["exception"], "SystemExit")
+        self.assertIn("conftest.py", run.results["(settings)"]["report_text"])
+
+    def test_who_ends_the_run_is_its_error(self):
+        for text, kind in (("raise KeyboardInterrupt", "KeyboardInterrupt"),
+                           ("import pytest; pytest.exit('enough', 0)", "Exit")):
+            with self.subTest(kind):
+                run = self.run_text("def test_a(): pass\ndef test_b(): %s\ndef test_c(): pass\n"
+                                    % text)
+                self.assertEqual(run.outcomes, {"test_a": "success", "test_b": "error"})
+                self.assertEqual(run.results["test_b"]["exception"], kind)
+
+    def test_a_run_that_ends_badly_is_red_though_its_tests_are_well(self):
+        for text, kind in (
+                ("def pytest_sessionfinish(session): session.exitstatus = 7\n", None),
+                ("def pytest_runtestloop(): raise ValueError('inside')\n", "ValueError")):
+            with self.subTest(text):
+                self.project.write("conftest.py", text)
+                run = self.run_text("def test_a(): pass\n")
+                self.assertEqual(run.outcomes.pop("(run)"), "error")
+                self.assertEqual(run.results["(run)"]["exception"], kind)
+                self.assertLessEqual(set(run.outcomes.values()), {"success"})
+
+    def test_doctests_and_files_that_are_no_python(self):
+        self.project.write("conftest.py", """
+            import pytest
+            class Item(pytest.Item):
+                def runtest(self): assert 'good' in open(str(self.fspath)).read()
+                def repr_failure(self, excinfo, style=None): return 'it is no good'
+            class File(pytest.File):
+                def collect(self): yield Item.from_parent(self, name='all')
+            if hasattr(pytest, 'version_tuple'):
+                def pytest_collect_file(file_path, parent):
+                    if file_path.suffix == '.yaml': return File.from_parent(parent, path=file_path)
+            else:
+                def pytest_collect_file(path, parent):
+                    if path.ext == '.yaml': return File.from_parent(parent, fspath=path)
+            """)
+        self.project.write("a.yaml", "good")
+        self.project.write("b.yaml", "bad")
+        self.project.write("test_c.txt", ">>> 1 + 1\n3\n")
+        self.project.write("d.txt", ">>> 1 + 1\n3\n")
+        host = self.host()
+        self.assertIn(".yaml", host.first["suffixes"])
+        names = ("a.yaml", "b.yaml", "test_c.txt", "d.txt")
+        self.assertEqual(host.classify(*names)["tests"], ["a.yaml", "b.yaml", "test_c.txt"])
+        self.assertEqual(host.run("a.yaml").outcomes, {"all": "success"})
+        run = host.run("b.yaml")
+        self.assertEqual(run.results["all"]["report_text"], "it is no good")
+        self.assertEqual(host.run("test_c.txt").outcomes, {"test_c.txt": "failure"})
+
+
+class SettingsTest(PytestCase):
+    def test_options_that_make_no_sense_for_one_file_are_switched_off_and_said(self):
+        self.project.write("pytest.ini",
+                           "[pytest]\naddopts = -x --lf --junitxml=out.xml other.py\n")
+        self.project.write("other.py", "def test_other(): pass\n")
+        run = self.run_text("def test_a(): assert 0\ndef test_b(): assert 0\n", "--collect-only")
+        self.assertEqual(run.outcomes, {"test_a": "failure", "test_b": "failure"})
+        self.assertEqual(self.ran.printed.count("sniffer:"), 1)
+        for name in ("-x", "--last-failed", "--junitxml", "--collect-only"):
+            self.assertIn(name, self.ran.printed)
+        for name in ("out.xml", ".pytest_cache"):
+            self.assertFalse(os.path.exists(self.project.path(name)))
+
+    def test_what_plugins_would_do_to_many_files_is_switched_off(self):
+        self.project.write("conftest.py", """
+            def pytest_addoption(parser):
+                parser.addoption('--many', dest='numprocesses', type=int)
+                parser.addoption('--dist', default='no')
+            def pytest_cmdline_main(config):
+                assert not config.option.numprocesses and config.option.dist == 'no'
+            """)
+        run = self.run_text("def test_a(): pass\n", "--many=4", "--dist=load")
+        self.assertEqual(run.outcomes, {"test_a": "success"})
+        self.assertIn("--numprocesses; --dist", self.ran.printed)
+
+    def test_a_choice_of_tests_is_pytest_s_own(self):
+        text = ("import pytest\ndef test_a(): pass\n@pytest.mark.slow\ndef test_b(): pass\n")
+        self.project.write("pytest.ini", "[pytest]\nmarkers = slow\n")
+        run = self.run_text(text, "-m", "not slow")
+        self.assertEqual(run.outcomes, {"test_a": "success"})
+        self.assertNotIn("sniffer:", self.ran.printed)
+        run = self.run_text(text, "-k", "test_b")
+        self.assertEqual(run.outcomes, {"test_b": "success"})
+        self.assertIn("sniffer: -k leaves out 1", self.ran.printed)
+        run = self.run_text(text, "-m", "nothing")
+        self.assertEqual((run.outcomes, run.done, run.exited["status"]), ({}, True, 0))
+
+    def test_settings_that_pytest_cannot_take_are_one_error(self):
+        self.project.write("pytest.ini", "[pytest]\naddopts = --no-such-option\n")
+        run = self.run_text("def test_a(): pass\n")
+        self.assertEqual(run.outcomes, {"(settings)": "error"})
+        self.assertIn("--no-such-option", run.results["(settings)"]["report_text"])
+        answer = self.ran.classify("test_it.py")
+        self.assertEqual(answer["tests"], [])
+        self.assertIn("--no-such-option", answer["message"])
+
+    def test_modules_are_found_as_pytest_finds_them(self):
+        self.project.write("deep/more/helper.py", "")
+        self.project.write("lib/other.py", "")
+        for ini, ok in (("", True), ("addopts = --import-mode=append", True),
+                        ("addopts = --import-mode=importlib", False)):
+            with self.subTest(ini):
+                self.project.write("pytest.ini", "[pytest]\n%s\n" % ini)
+                run = self.run_text("def test_a():\n    import helper\n",
+                                    name="deep/more/test_it.py")
+                self.assertEqual(run.outcomes, {"test_a": "success" if ok else "failure"})
+        if self.version >= (7,):
+            self.project.write("pytest.ini", "[pytest]\npythonpath = lib\n")
+            run = self.run_text("import other\ndef test_a(): pass\n")
+            self.assertEqual(run.outcomes, {"test_a": "success"})
+
+    def test_a_run_is_as_python_m_pytest(self):
+        run = self.run_text("""
+            import os, sys
+            def test_a():
+                assert sys.path[0] == os.getcwd() or sys.path[1] == os.getcwd()
+                assert not [p for p in sys.path if 'python_plugin' in p]
+                main = sys.modules['__main__']
+                assert main.__spec__.name == 'pytest.__main__'
+                assert sys.argv == [main.__file__, '-v', os.path.abspath('test_it.py')]
+            """, "-v")
+        self.assertEqual(run.outcomes, {"test_a": "success"})
+
+    def test_the_cache_works_and_is_empty_in_each_run(self):
+        text = """
+            def test_a(request):
+                assert request.config.cache.get('a/b', None) is None
+                request.config.cache.set('a/b', 1)
+                assert request.config.cache.get('a/b', None) == 1
+            """
+        run = self.run_text(text)
+        self.assertEqual(run.outcomes, {"test_a": "success"})
+        self.assertEqual(self.ran.run("test_it.py").outcomes, {"test_a": "success"})
+        self.assertEqual(os.listdir(self.project.path(".sniffer/pytest_cache")), [])
+
+    def test_plugins_by_name_by_conftest_and_by_entry_point(self):
+        self.project.write("by_name.py", "import pytest\n@pytest.fixture\ndef one(): return 1\n")
+        self.project.write("by_conf.py", "import pytest\n@pytest.fixture\ndef two(): return 2\n")
+        self.project.write("by_entry.py", "import pytest\n@pytest.fixture\ndef three(): return 3\n")
+        self.project.write("conftest.py", "pytest_plugins = ['by_conf']\n")
+        self.project.write("Mine.egg-info/PKG-INFO", "Name: mine\nVersion: 1\n")
+        self.project.write("Mine.egg-info/entry_points.txt", "[pytest11]\nmine = by_entry\n")
+        run = self.run_text("def test_a(one, two, three): assert (one, two, three) == (1, 2, 3)\n",
+                            "-p", "by_name")
+        self.assertEqual(run.outcomes, {"test_a": "success"})
+        for name in ("by_name.py", "by_conf.py", "by_entry.py"):
+            self.assertIn("code", run.kinds(name))
+        self.assertIn("content", run.kinds("Mine.egg-info/entry_points.txt"))
+
+    def test_variables_that_pytest_reads_are_evidence(self):
+        host = self.host(env={"PYTEST_ADDOPTS": "-q"})
+        pairs = dict(host.first["environment"])
+        self.assertEqual(pairs["env:PYTEST_ADDOPTS"], "=-q")
+        self.assertEqual(pairs["env:PYTEST_PLUGINS"], "unset")
+        self.assertEqual(host.first["framework"], "pytest")
+
+
+class ClassifyTest(PytestCase):
+    FILES = ("test_top.py", "top_test.py", "helper.py", "conftest.py", "tests/test_a.py",
+             "tests/helper.py", "other/test_b.py", "pkg/__init__.py", "pkg/test_c.py",
+             "pkg/sub/test_d.py", "build/test_e.py", ".hidden/test_f.py", "spec/check_g.py",
+             "tests/deep/er/test_h.py", "node_modules/x/test_i.py", "venv/lib/test_j.py")
+
+    def setUp(self):
+        super().setUp()
+        for name in self.FILES:
+            self.project.write(name, "def test_a(): pass\n" if "conf" not in name else "")
+        self.project.write("venv/pyvenv.cfg", "")
+        self.project.write("venv/bin/activate", "")
+
+    def collected(self, *args):
+        """The files in which plain pytest finds tests."""
+        lines = self.plain("--collect-only", "-q", *args).splitlines()
+        return sorted({line.partition("::")[0] for line in lines if "::" in line})
+
+    def both(self, host, *args):
+        answer = host.classify(*self.FILES)
+        self.assertIsNone(answer["message"])
+        self.assertEqual(sorted(answer["tests"]), self.collected(*args))
+        return set(answer["tests"])
+
+    def test_it_is_what_pytest_collects(self):
+        host = self.host()
+        self.assertEqual(self.both(host), {
+            "test_top.py", "top_test.py", "tests/test_a.py", "other/test_b.py", "pkg/test_c.py",
+            "pkg/sub/test_d.py", "tests/deep/er/test_h.py"})
+
+    def test_settings_count_and_are_read_afresh(self):
+        host = self.host()
+        for ini in ("python_files = check_*.py", "testpaths = tests other",
+                    "norecursedirs = deep other", "addopts = --ignore=tests",
+                    "addopts = --ignore-glob=*_test.py", "addopts = pkg",
+                    "addopts = tests/test_a.py::test_a"):
+            with self.subTest(ini):
+                self.project.write("pytest.ini", "[pytest]\n%s\n" % ini)
+                self.both(host)
+
+    def test_a_file_without_tests_may_be_a_test_file(self):
+        self.project.write("pytest.ini", "[pytest]\npython_files = *.py\n")
+        self.assertEqual(self.host().classify("helper.py", "pkg/__init__.py")["tests"],
+                         ["helper.py", "pkg/__init__.py"])
+
+    def test_conftest_files_have_their_say(self):
+        host = self.host()
+        self.project.write("conftest.py", "collect_ignore = ['other']\n")
+        self.assertNotIn("other/test_b.py", self.both(host))
+        self.project.write("tests/conftest.py", "collect_ignore_glob = ['deep/*']\n")
+        self.assertNotIn("tests/deep/er/test_h.py", self.both(host))
+
+    def test_arguments_count(self):
+        self.both(self.host("tests"), "tests")
+
+    def test_what_is_absent_is_none(self):
+        self.assertEqual(self.host().classify("tests/test_gone.py")["tests"], [])
+
+    def test_nothing_is_imported_but_conftest_files(self):
+        self.project.write("tests/test_a.py", "open('ran', 'w')\n")
+        self.host().classify(*self.FILES)
+        self.assertFalse(os.path.exists(self.project.path("ran")))
+
+    def test_nothing_is_loaded_where_nobody_asked(self):
+        self.project.write("other/conftest.py", "open('ran', 'w')\n")
+        self.host().classify("tests/test_a.py", "pkg/sub/test_d.py")
+        self.assertFalse(os.path.exists(self.project.path("ran")))
+        self.host().classify("other/test_b.py")
+        self.assertTrue(os.path.exists(self.project.path("ran")))
+
+    def test_below_a_broken_conftest_the_tests_are_still_there(self):
+        host = self.host()
+        before = self.both(host)
+        for name in ("tests/conftest.py", "conftest.py"):
+            self.project.write(name, "import nothing_here\n")
+            self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)
+
+
+class EvidenceTest(PytestCase):
+    def blocks_that_ran(self, run, path):
+        """Their keys; None: the source counts as a whole."""
+        [look] = [look for look in run.stream if look["report"] == "look"
+                  and (look["kind"], look["path"]) == ("code", path)]
+        if "ran" not in look:
+            return None
+        [keys] = [source["keys"] for report in run.reports if report["report"] == "blocks"
+                  for source in report["sources"] if source["path"] == path]
+        bits = int.from_bytes(bytes.fromhex(look["ran"]), "little")
+        return [key for at, key in enumerate(keys) if bits >> at & 1]
+
+    def test_rewritten_modules_are_loaded_by_content(self):
+        """A .pyc of pytest's is beside the source, and both are of the same second and size."""
+        self.project.write("test_helped.py", "X = 1\n")
+        path = self.project.write("test_it.py", "import test_helped\ndef test_a():\n"
+                                                "    assert test_helped.X == 1\n")
+        helper = self.project.path("test_helped.py")
+        for name in (path, helper):
+            os.utime(name, (1000, 1000))
+        subprocess.run([self.python, "-m", "pytest", "-p", "no:cacheprovider"],
+                       cwd=self.project.root, stdout=subprocess.PIPE,
+                       env=dict(os.environ, PYTHONDONTWRITEBYTECODE="", **self.environment()))
+        self.assertTrue(os.listdir(self.project.path("__pycache__")))
+        host = self.host()
+        self.assertEqual(host.run("test_it.py").outcomes, {"test_a": "success"})
+        self.project.write("test_helped.py", "X = 2\n")
+        os.utime(helper, (1000, 1000))
+        run = host.run("test_it.py")
+        self.assertEqual(run.outcomes, {"test_a": "failure"})
+        self.assertIn("assert 2 == 1", run.results["test_a"]["report_text"])
+        self.assertFalse({name for _, name in run.looks if name.endswith(".pyc")})
+
+    def test_what_was_rewritten_once_is_kept(self):
+        host = self.host()
+        self.project.write("test_it.py", "def test_a():\n    assert 1 == 2\n")
+        host.run("test_it.py")
+        kept = os.listdir(self.project.path(".sniffer/bytecode"))
+        self.project.write("conftest.py", """
+            from _pytest.assertion import rewrite
+            def stop(*_): raise RuntimeError('rewritten again')
+            rewrite.rewrite_asserts = stop
+            """)
+        run = host.run("test_it.py")
+        self.assertIn("assert 1 == 2", run.results["test_a"]["report_text"])
+        self.assertLessEqual(set(kept), set(os.listdir(self.project.path(".sniffer/bytecode"))))
+
+    def test_warnings_of_the_compiler_are_shown_in_each_run(self):
+        text = "def test_a():\n    assert '\\d'\n"
+        self.assertEqual(self.run_text(text).outcomes, {"test_a": "success"})
+        self.assertEqual(self.run_text(text, "-W", "error").outcomes, {"(import)": "error"})
+
+    def test_a_fixture_that_nobody_used_is_no_evidence(self):
+        self.project.write("conftest.py", """
+            import pytest
+            @pytest.fixture
+            def used(): return 1
+            @pytest.fixture
+            def unused(): return [x for x in range(3)]
+            """)
+        run = self.run_text("def test_a(used): pass\n")
+        if self.ran.first["precision"] != "block":
+            self.skipTest("no blocks here")
+        self.assertEqual(self.blocks_that_ran(run, "conftest.py"), ["<module>", "used"])
+
+    def test_a_lambda_that_the_rewriting_moves_is_not_mistaken_for_another(self):
+        self.project.write("conftest.py", """
+            import pytest
+            @pytest.fixture
+            def used():
+                assert (lambda: 1)() == max(
+                    [1, 0],
+                    key=lambda x: x,
+                )
+            """)
+        run = self.run_text("def test_a(used): pass\n")
+        if self.ran.first["precision"] != "block":
+            self.skipTest("no blocks here")
+        ran = self.blocks_that_ran(run, "conftest.py")
+        self.assertTrue(ran is None or sum("<lambda>" in key for key in ran) == 2, ran)
+
+    def test_what_pytest_looked_for_is_evidence_and_what_lies_beside_is_not(self):
+        self.project.write("tests/test_other.py", "def test_a(): pass\n")
+        run = self.run_text("def test_a(tmp_path): pass\n", name="tests/test_it.py")
+        self.assertIn("content", run.kinds("tests/test_it.py"))
+        for name in ("tests/conftest.py", "conftest.py", "pytest.ini", "tests/__init__.py"):
+            self.assertIsNone(run.looks["presence", name])
+        self.assertFalse([one for kind, one in run.looks
+                          if kind == "listing" and one not in run.wrote])
+        self.assertFalse([one for _, one in run.looks if one.startswith("tests/test_other")])
+        self.assertFalse([one for _, one in run.looks if "pytest-of" in one])
+
+    def test_the_time_stamp_of_what_was_loaded_is_no_evidence(self):
+        self.project.write("conftest.py", "")
+        run = self.run_text("def test_a(): pass\n")
+        if self.ran.first["tracing"] != "library":
+            self.skipTest("no library here")
+        for name in ("conftest.py", "test_it.py"):
+            self.assertNotIn("presence", run.kinds(name))
+
+    def test_folders_of_a_run_s_own_are_gone_after_it(self):
+        run = self.run_text("def test_a(tmp_path): print('at', tmp_path); assert 0\n")
+        text = run.results["test_a"]["report_text"]
+        path = text[text.index("\nat ") + 4:].split()[0]
+        self.assertFalse(os.path.exists(os.path.dirname(path)))
+
+    def test_without_the_library_it_is_the_same(self):
+        self.project.write("tests/conftest.py", "")
+        run = self.run_text("def test_a(tmp_path): assert 1 == 2\n", name="tests/test_it.py",
+                            preload=False)
+        self.assertEqual(self.ran.first["tracing"], "python")
+        self.assertIn("assert 1 == 2", run.results["test_a"]["report_text"])
+        self.assertIn("code", run.kinds("tests/conftest.py"))
+        self.assertIsNone(run.looks["presence", "conftest.py"])
+        self.assertFalse([one for kind, one in run.looks
+                          if kind == "listing" and one not in run.wrote])
+
+
+class UnfitTest(unittest.TestCase):
+    def test_an_interpreter_without_pytest_is_told(self):
+        project = Project()
+        self.addCleanup(project.remove)
+        project.write("sitecustomize.py", "import sys\nsys.modules['pytest'] = None\n")
+        host = Host(project, sys.executable, framework="pytest",
+                    env={"PYTHONPATH": project.root})
+        self.addCleanup(host.close)
+        unfit = host.until("unfit")[0][-1]
+        self.assertEqual(unfit["kind"], "framework_missing")
+        self.assertIn("pip install pytest", unfit["message"])
+
+    def test_a_pytest_that_is_too_old_is_told(self):
+        project = Project()
+        self.addCleanup(project.remove)
+        project.write("pytest.py", "__version__ = '5.4.3'\n")
+        host = Host(project, sys.executable, framework="pytest")
+        self.addCleanup(host.close)
+        self.assertIn("5.4.3", host.until("unfit")[0][-1]["message"])
+
+
+# -- every (interpreter, pytest) that is here ------------------------------------------------
+
+
+def _version(python, folder):
+    env = dict(os.environ, PYTHONPATH=folder) if folder else os.environ
+    told = subprocess.run([python, "-c", "import sys, pytest; assert sys.version_info >= (3, 8);"
+                           "print(pytest.__version__)"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, env=env)
+    if told.returncode != 0:
+        return None
+    return tuple(int(word) for word in told.stdout.decode().split(".")[:2])
+
+
+def _pairs():
+    pythons = ["/usr/bin/python3", sys.executable] + other_pythons()
+    folders = [""] + list(filter(None, os.environ.get("SNIFFER_TEST_PATHS", "").split(":")))
+    for python in {os.path.realpath(path): path for path in pythons}.values():
+        for folder in folders:
+            yield python, folder
+
+
+def _missing(label):
+    def test(self):
+        self.skipTest("no pytest for " + label)
+    return test
+
+
+def load_tests(loader, standard, pattern):
+    tests = loader.loadTestsFromTestCase(UnfitTest)
+    missing = {}
+    for python, folder in _pairs():
+        version = _version(python, folder)
+        label = (python + " " + folder).strip()
+        if version is None:
+            missing["test_with_" + label] = _missing(label)
+            continue
+        for case in PytestCase.__subclasses__():
+            members = {"python": python, "folder": folder, "version": version}
+            tests.addTests(loader.loadTestsFromTestCase(
+                type("%s[%s]" % (case.__name__, label), (case,), members)))
+    tests.addTests(loader.loadTestsFromTestCase(type("Missing", (unittest.TestCase,), missing)))
+    return tests
+
+
+if __name__ == "__main__":
+    unittest.main()
