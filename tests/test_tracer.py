@@ -83,6 +83,10 @@ class Traced(unittest.TestCase):
 
 # name: (code, what it must tell). cwd is the project's root.
 PYTHON_CASES = {
+    "a file listed as a folder": (
+        "import os\nfor path in ('data.txt', 'data.txt/x'):\n"
+        " try: os.listdir(path)\n except NotADirectoryError: pass",
+        [("exists", "data.txt"), ("absent", "data.txt/x")]),
     "open": ("open('data.txt').read()", [("read", "data.txt")]),
     "os.open": ("os.open('data.txt', 0)", [("read", "data.txt")]),
     "open absent": ("try: open('nope')\nexcept OSError: pass", [("absent", "nope")]),

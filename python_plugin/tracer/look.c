@@ -241,9 +241,19 @@ static void look_kinds(struct look *look)
     look_do(look);
 }
 
+/* Is it PATH itself that is no folder, and not one on the way to it? */
+static bool is_there(int folder, const char *path, unsigned how)
+{
+    struct stat status;
+    return raw_stat(folder, path, &status,
+                    (how & LOOK_FOLLOW) != 0 ? 0 : AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static void look_failed(int folder, const char *path, unsigned how, bool creates)
 {
     enum error_means means = error_means(errno);
+    if (errno == ENOTDIR && path != NULL && is_there(folder, path, how))
+        means = MEANS_THERE;
     if (means == MEANS_NOTHING || path == NULL || path[0] == '\0')
         return;
     struct look look = {.folder = folder, .path = path, .how = how, .fd = -1};
