@@ -30,10 +30,7 @@ import acts  # noqa: E402
 
 link, write = acts.link, acts.write
 
-BLOCKS = "every edit of a source counts, whatever it changes"
-EXISTS = "who asks whether a file is there rests on its content"
-C_CODE = "what C code opens in the test's own process is not seen"
-VOLATILE = "what a test read and rewrote is not asked for when an older verdict is sought"
+WHOLE = "what a Python program reads counts whole"
 GONE = object()  # no test file any more
 KEPT = ("pyproject.toml", ".sniffer")
 

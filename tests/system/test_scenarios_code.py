@@ -1,7 +1,7 @@
 """Which edit of which block of a source runs which test files."""
 
 from house import main
-from scenes import BLOCKS, Table, cached, scene, shows, write
+from scenes import Table, cached, scene, shows, write
 
 M = "def f():\n    return 1\n\n\ndef g():\n    return 2\n"
 F = shows("m.f()", "import m")
@@ -34,7 +34,9 @@ class Layout(Table):
         "a_comment_in_a_function": scene(TWO, edit("return 1", "return 1  # one"), {}),
         "a_comment_that_goes": scene(dict(TWO, **{"m.py": "# old\n" + M}), write("m.py", M), {}),
         "blank_lines": scene(TWO, edit("\n\n\n", "\n\n\n\n\n"), {}),
-        "brackets_and_line_breaks": scene(TWO, edit("return 1", "return (\n        1\n    )"), {}),
+        "brackets_and_line_breaks": scene(
+            TWO, edit("return 1", "return (\n        1\n    )"), {},
+            costs="some line breaks show in the bytecode"),
         "deeper_indentation": scene(TWO, edit("    return 1", "        return 1"), {}),
         "line_ends": scene(TWO, write("m.py", M.replace("\n", "\r\n")), {}),
         "quotes": scene(user("def f():\n    return 'a'\n", "m.f()"),
@@ -79,7 +81,8 @@ class Functions(Table):
             {"test_x.py": 3}),
         "one_of_two_lambdas_on_a_line": scene(
             {"m.py": "f = lambda: 1; g = lambda: 2\n", "test_f.py": F, "test_g.py": G},
-            write("m.py", "f = lambda: 1; g = lambda: 3\n"), {"test_g.py": 3}),
+            write("m.py", "f = lambda: 1; g = lambda: 3\n"), {"test_g.py": 3},
+            costs="of functions on one line nobody knows which one ran"),
         "one_of_two_functions_of_one_name": scene(
             {"m.py": "def f():\n    return 1\n\nh = f\n\ndef f():\n    return 2\n", "test_f.py": F,
              "test_h.py": shows("m.h()", "import m")},

@@ -6,7 +6,7 @@ import subprocess
 import zipfile
 
 from house import PYTHON, main
-from scenes import AT_FIRST, BLOCKS, GONE, Table, link, scene, shows, write
+from scenes import AT_FIRST, GONE, Table, link, scene, shows, write
 
 USER = shows("m.V", "import m")
 MISSING = "error ModuleNotFoundError"
@@ -133,8 +133,7 @@ class Search(Table):
         "a_module_by_its_file_that_appears": scene(
             {"d/o": "", "test_a.py": shows("SourceFileLoader('m', 'd/m.py').load_module().V",
                                            "from importlib.machinery import SourceFileLoader")},
-            {"test_a.py": "FileNotFoundError"}, write("d/m.py", module(1)), {"test_a.py": 1},
-            stale="a source that is not there when it is loaded is told nowhere"),
+            {"test_a.py": "FileNotFoundError"}, write("d/m.py", module(1)), {"test_a.py": 1}),
         "an_import_that_failed": scene(
             {"test_a.py": "raise ImportError('by hand')\n", "test_o.py": shows("1")},
             {"test_a.py": "error ImportError"}, write("anything.py", ""),
@@ -258,7 +257,8 @@ class TestFiles(Table):
             {"tests/test_a.py": 2}),
         "their_package_changes_without_a_bearing": scene(
             {"tests/__init__.py": "", "tests/test_a.py": shows("1")},
-            write("tests/__init__.py", "# new\n"), {}),
+            write("tests/__init__.py", "# new\n"), {},
+            costs="the packages that a test file lies in count whole"),
         "one_is_replaced_by_a_folder": scene(
             {"test_a.py": shows("1")}, ["delete", "test_a.py"], ["mkdir", "test_a.py"],
             {"test_a.py": GONE}),

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 from house import main
-from scenes import AT_FIRST, BLOCKS, C_CODE, EXISTS, VOLATILE, Table, scene, shows, write
+from scenes import AT_FIRST, WHOLE, Table, scene, shows, write
 
 OUT = """\
 import subprocess
@@ -117,7 +117,8 @@ class Programs(Table):
         "what_is_missing": scene(
             {"test_a.py": shows("out('test -e x && echo 1')", OUT)}, {"test_a.py": ""},
             write("y", ""), {}, write("x", ""), {"test_a.py": "1"}, write("x", "new\n"), {},
-            ["delete", "x"], {"test_a.py": AT_FIRST}),
+            ["delete", "x"], {"test_a.py": AT_FIRST},
+            costs="a program that asks for a file may look at its times"),
         "a_listing": scene(
             {"d/x": "", "test_a.py": shows("out('ls d')", OUT)}, write("d/x", "new\n"), {},
             write("d/y", ""), {"test_a.py": "x\ny"}),
@@ -172,11 +173,11 @@ class Pythons(Table):
         "a_comment_in_what_it_imports": scene(
             dict(LIB, **{"test_a.py": shows("out([sys.executable, '-c', 'import lib; "
                                             "print(lib.f())'])", OUT)}),
-            write("lib.py", "# new\n" + LIB["lib.py"]), {}),
+            write("lib.py", "# new\n" + LIB["lib.py"]), {}, costs=WHOLE),
         "a_function_that_it_does_not_call": scene(
             dict(LIB, **{"test_a.py": shows("out([sys.executable, '-c', 'import lib; "
                                             "print(lib.f())'])", OUT)}),
-            write("lib.py", LIB["lib.py"].replace("3", "4")), {}),
+            write("lib.py", LIB["lib.py"].replace("3", "4")), {}, costs=WHOLE),
         "a_comment_in_the_script": scene(
             {"run.py": "print(1)\n", "test_a.py": shows("out([sys.executable, 'run.py'])", OUT)},
             write("run.py", "# new\nprint(1)\n"), {"test_a.py": "1"}),
@@ -281,8 +282,7 @@ class InProcess(Table):
             {"test_a.py": "OperationalError"},
             database("db", 1, "pragma journal_mode=wal", "create table t (a)"),
             {"test_a.py": [(1,)]},
-            database("db", 2, "delete from t"), {"test_a.py": [(2,)]},
-            stale=VOLATILE),
+            database("db", 2, "delete from t"), {"test_a.py": [(2,)]}),
         "certificates": scene(
             {"d/o": "", "test_a.py": shows("ssl.create_default_context(cafile='d/x.pem')",
                                            "import ssl")},
