@@ -71,9 +71,7 @@ static struct pool *make_or_change_pool(struct house *house)
                                  "--framework",
                                  house->framework,
                                  "--precision",
-                                 config->whole_files ? "file" : "block",
-                                 "--order",
-                                 config->changed_first ? "changed-first" : "file"};
+                                 config->whole_files ? "file" : "block"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv = xgrow(argv, count, &capacity, sizeof *argv);
         argv[count++] = fixed[i];

@@ -10,13 +10,11 @@
 #include <stdint.h>
 
 struct config {
-    char *framework; /* "auto", "pytest", "nose", "unittest": see framework.h */
-    char *python;    /* NULL: find it */
-    char **args;     /* for the framework; NULL-terminated like all lists here */
-    char **ignore;   /* gitignore patterns */
-    char **env;      /* variables whose values count as evidence */
-    bool
-        changed_first; /* order = changed-first: tests that executed what changed come first */
+    char *framework;    /* "auto", "pytest", "nose", "unittest": see framework.h */
+    char *python;       /* NULL: find it */
+    char **args;        /* for the framework; NULL-terminated like all lists here */
+    char **ignore;      /* gitignore patterns */
+    char **env;         /* variables whose values count as evidence */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */
