@@ -375,9 +375,10 @@ static bool could_be_imported(const char *path)
 
 static bool is_framework_settings(const char *path)
 {
-    static const char *const names[] = {"setup.cfg",   "tox.ini", "pyproject.toml",
-                                        "pytest.ini",  ".noserc", "nose.cfg",
-                                        "conftest.py", NULL};
+    static const char *const names[] = {"setup.cfg",    "tox.ini",     "pyproject.toml",
+                                        "pytest.ini",   ".pytest.ini", "pytest.toml",
+                                        ".pytest.toml", ".noserc",     "nose.cfg",
+                                        "conftest.py",  NULL};
     return word_find(names, path_base(path)) >= 0;
 }
 
