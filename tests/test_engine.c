@@ -358,6 +358,10 @@ START_TEST(a_run_that_began_in_another_environment_proves_nothing_of_the_new_one
     scene_settle();
     scene_ready("3.12.0 python3"); /* other settings; the run goes on in the old worker */
     scene_answer();
+    engine_report(
+        scene.engine,
+        &(struct report){.type = REPORT_STARTED, .run = scene_run_of("test_a.py")},
+        scene.now); /* which says so late */
     scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     ck_assert(!scene_file("test_a.py").current);
     ck_assert_int_eq(to_be_run(), 2);

@@ -270,6 +270,29 @@ START_TEST(blocks_of_another_interpreter_are_forgotten)
 }
 END_TEST
 
+START_TEST(an_answer_of_another_interpreter_is_nobodys)
+{
+    begin();
+    edit("<module> 1\nf 2\ng 1\n");
+    int64_t asked = scene.reading;
+    scene_ready("3.12"); /* all is stale by that; the source is asked for again */
+    ck_assert_int_ne(scene.reading, asked);
+    struct digest now;
+    struct tree *tree = tree_new(scene.root);
+    now = tree_state(tree, EVIDENCE_CODE, "a.py");
+    tree_free(tree);
+    int64_t anew = scene.reading;
+    size_t count = scene.reading_count;
+    scene.reading = asked;
+    answer();
+    ck_assert(!index_has_blocks(scene.index, &now));
+    scene.reading = anew;
+    scene.reading_count = count;
+    answer();
+    ck_assert(index_has_blocks(scene.index, &now));
+}
+END_TEST
+
 START_TEST(a_whole_file_counts_where_the_run_does_not_say_which_blocks)
 {
     begin();
@@ -399,6 +422,7 @@ int main(void)
     tcase_add_test(tests, a_worker_that_sees_another_file_is_not_believed);
     tcase_add_test(tests, without_a_worker_nothing_is_concluded);
     tcase_add_test(tests, blocks_of_another_interpreter_are_forgotten);
+    tcase_add_test(tests, an_answer_of_another_interpreter_is_nobodys);
     tcase_add_test(tests, a_whole_file_counts_where_the_run_does_not_say_which_blocks);
     tcase_add_test(tests, what_rests_on_something_unseen_is_no_proof_for_later);
     tcase_add_test(tests, tests_that_executed_what_changed_come_first);

@@ -119,6 +119,18 @@ START_TEST(outside_and_between_runs_nothing_is_anybodys)
 }
 END_TEST
 
+START_TEST(who_only_asks_for_a_file_has_not_opened_it)
+{
+    begin(1);
+    scene_look(scene_run_of("test_a.py"), EVIDENCE_EXISTENCE, "data");
+    engine_opened(scene.engine, "data");
+    play("test_a.py", NULL);
+    play("test_b.py", NULL);
+    ck_assert(rests_on_data("test_a.py"));
+    ck_assert(!rests_on_data("test_b.py"));
+}
+END_TEST
+
 START_TEST(a_run_with_something_unseen_is_not_explained_by_others)
 {
     begin(2);
@@ -161,6 +173,7 @@ int main(void)
     tcase_add_test(tests, what_changed_after_it_was_opened_was_seen_by_nobody_knows_whom);
     tcase_add_test(tests, what_the_daemon_opens_itself_is_nobodys);
     tcase_add_test(tests, outside_and_between_runs_nothing_is_anybodys);
+    tcase_add_test(tests, who_only_asks_for_a_file_has_not_opened_it);
     tcase_add_test(tests, a_run_with_something_unseen_is_not_explained_by_others);
     tcase_add_test(tests, opens_that_were_lost_leave_something_unseen);
     suite_add_tcase(suite, tests);

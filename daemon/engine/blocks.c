@@ -230,6 +230,19 @@ void blocks_ask(struct engine *engine)
     }
 }
 
+void blocks_forget_question(struct engine *engine)
+{
+    blocks_forget_comparison(engine);
+    if (!engine->reading)
+        return;
+    for (size_t i = 0; i < engine->reading_count; i++)
+        strset_add(engine->reading_urgent ? &engine->unread : &engine->unknown,
+                   engine->readings[i].path);
+    finish_readings(engine);
+    engine->reading = engine->reading_urgent = false;
+    engine->reading_id++; /* the answer is nobody's */
+}
+
 static const struct report_source *find_source(const struct report *report,
                                                const char *path)
 {

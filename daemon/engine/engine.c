@@ -273,7 +273,7 @@ static bool take_environment(struct engine *engine, const struct report *report)
     int error = index_blocks_maker(engine->index, python != NULL ? python : "");
     if (error < 0)
         log_error("cannot forget what sources are made of: %s", strerror(-error));
-    blocks_forget_comparison(engine);
+    blocks_forget_question(engine);
     return true;
 }
 
@@ -380,7 +380,6 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         strset_add(&run->wrote, report->path);
         break;
     case REPORT_STARTED:
-        run->environment = engine->environments;
         run->started =
             now; /* a worker that had to be started first is not the test's time */
         break;

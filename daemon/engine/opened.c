@@ -176,17 +176,31 @@ void engine_opens_lost(struct engine *engine, const char *why)
         run_look(run, EVIDENCE_CONTENT, "", NULL, DETAIL_UNSEEN);
 }
 
-static void explain(struct openings *openings, const struct run *run)
+/* What RUN says it has read; with CODE, or imported. Who only asked whether a file is there has not
+ * opened it. */
+static struct strset accounted(const struct run *run, bool code)
 {
     struct strset known = {0};
     for (size_t i = 0; i < run->look_count; i++)
-        strset_add(&known, run->looks[i].path);
-    for (size_t i = openings->count; i-- > 0;) {
-        const struct opening *opening = &openings->items[i];
-        if (opening->span >= run->span &&
-            (strset_has(&known, opening->path) || strset_has(&run->wrote, opening->path)))
+        if (run->looks[i].kind == EVIDENCE_CONTENT ||
+            (code && run->looks[i].kind == EVIDENCE_CODE))
+            strset_add(&known, run->looks[i].path);
+    return known;
+}
+
+static bool explains(const struct run *run, const struct strset *known,
+                     const struct opening *opening)
+{
+    return strset_has(known, opening->path) || strset_has(&run->wrote, opening->path);
+}
+
+static void explain(struct openings *openings, const struct run *run)
+{
+    struct strset known = accounted(run, true);
+    for (size_t i = openings->count; i-- > 0;)
+        if (openings->items[i].span >= run->span &&
+            explains(run, &known, &openings->items[i]))
             drop_opening(openings, i);
-    }
     strset_finish(&known);
 }
 
@@ -231,14 +245,10 @@ static void blame(struct engine *engine, const struct opening *opening)
 static void blame_unseen(struct engine *engine, const struct run *run, int64_t verdict)
 {
     const struct openings *openings = engine->openings;
-    struct strset known = {0};
-    for (size_t i = 0; i < run->look_count; i++)
-        if (run->looks[i].kind == EVIDENCE_CONTENT)
-            strset_add(&known, run->looks[i].path);
+    struct strset known = accounted(run, false);
     for (size_t i = 0; i < openings->count; i++) {
         const struct opening *opening = &openings->items[i];
-        if (opening->span >= run->span && !strset_has(&known, opening->path) &&
-            !strset_has(&run->wrote, opening->path))
+        if (opening->span >= run->span && !explains(run, &known, opening))
             add_to(engine, run->file, verdict, opening);
     }
     strset_finish(&known);

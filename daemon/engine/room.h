@@ -197,6 +197,8 @@ bool blocks_are_bits(const char *text);
 bool blocks_hold(struct engine *engine, const struct index_fact *fact,
                  const struct digest *now);
 void blocks_forget_comparison(struct engine *engine);
+/* Another interpreter takes sources apart from now on: what the old one was asked is asked anew. */
+void blocks_forget_question(struct engine *engine);
 /* The blocks that FACT names; "" where it names none. What of them is another now; NULL: not known.
  * The caller's. */
 char *blocks_names(struct engine *engine, const struct index_fact *fact);

@@ -202,7 +202,7 @@ void run_start_what_fits(struct engine *engine, int64_t now)
 {
     /* While a burst is on, what a run would see is still moving. */
     if (engine->paused || engine->error != NULL || engine->root_gone || !engine->sorted ||
-        !settle_empty(&engine->settle) || blocks_awaited(engine))
+        !settle_empty(&engine->settle) || blocks_awaited(engine) || engine->renewing)
         return;
     const struct sched_job *job = NULL;
     while ((job = next_job(engine)) != NULL)
