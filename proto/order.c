@@ -377,6 +377,7 @@ static void read_wrote(struct reading *reading, struct report *report)
 {
     take_run(reading, report);
     take_path(reading, report);
+    take_seen(reading, report);
 }
 
 /* Hexadecimal TEXT of exactly SIZE bytes, into TO. */

@@ -189,7 +189,7 @@ ONLY_BY = {
         "lstat": ("os.lstat('link')", [("content", "link")], [("content", "data.txt")]),
         "sqlite": ("sqlite3.connect('a.db')", [("presence", "a.db"), ("wrote", "a.db")], []),
         "sqlite there": ("sqlite3.connect('data.txt')",
-                         [("content", "data.txt"), ("wrote", "data.txt")], []),
+                         [("content", "data.txt")], [("wrote", "data.txt")]),
         "weak for one, not for the next": (
             "os.path.exists('data.txt'); os.stat('data.txt')",
             [("existence", "data.txt"), ("presence", "data.txt")], []),

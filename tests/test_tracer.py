@@ -4,6 +4,7 @@ import ctypes
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -17,6 +18,21 @@ from trace_log import HEADER, HIDDEN, KINDS, LIBRARY, MAGIC, PRIVILEGED, STATIC,
 CC = shutil.which("cc")
 # The interpreter itself: a launcher script before it would be traced as well.
 PYTHON = os.path.realpath(sys.executable)
+
+
+# Of data.txt, open as f for reading and writing; o is open too, for reading.
+WRITING = (
+    "os.write(f, b'x')", "os.pwrite(f, b'x', 0)", "os.writev(f, [b'x'])", "os.pwritev(f, [b'x'], 0)",
+    "os.ftruncate(f, 1)", "os.posix_fallocate(f, 0, 9)", "libc.fallocate(f, 0, 0, 9)",
+    "os.sendfile(f, o, 0, 3)", "os.copy_file_range(o, f, 3)", "libc.dup(f)", "os.dup(f)",
+    "os.dup2(f, f + 9)", "os.dup2(f, f + 9, False)", "fcntl.fcntl(f, fcntl.F_DUPFD, 0)",
+    "libc.fdopen(f, b'w')", "mmap.mmap(f, 0)", "r, w = os.pipe(); os.write(w, b'x'); libc.splice(r, 0, f, 0, 1, 0)",
+    "os.set_inheritable(f, True); os.system('true')",
+    "os.set_inheritable(f, True); os.posix_spawnp('true', ['true'], os.environ)",
+    "os.set_inheritable(f, True); os.execlp('true', 'true')",
+    "os.posix_spawnp('true', ['true'], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, f, 1)])",
+    "subprocess.run(['echo'], stdout=f)", "libc.fork() or os.write(f, b'x'); os.wait()",
+)
 
 
 @unittest.skipUnless(os.path.exists(LIBRARY), "no tracer was built")
@@ -130,9 +146,9 @@ PYTHON_CASES = {
     "O_PATH and /proc/self/fd": ("f = os.open('data.txt', os.O_PATH); open('/proc/self/fd/%d' % f)",
                                  [("exists", "data.txt"), ("read", "data.txt")]),
     "write": ("open('out', 'w')", [("wrote", "out")]),
-    "append": ("open('data.txt', 'a')", [("read", "data.txt"), ("wrote", "data.txt")]),
+    "append": ("open('data.txt', 'a').write('x')", [("read", "data.txt"), ("wrote", "data.txt")]),
     "append to what is not there": ("open('out', 'a')", [("absent", "out"), ("wrote", "out")]),
-    "read and write": ("open('data.txt', 'r+')", [("read", "data.txt"), ("wrote", "data.txt")]),
+    "read and write": ("open('data.txt', 'r+').write('x')", [("read", "data.txt"), ("wrote", "data.txt")]),
     "make exclusively": ("open('out', 'x')", [("absent", "out"), ("wrote", "out")]),
     "fail to make exclusively": ("try: open('link', 'x')\nexcept OSError: pass", [("link", "link")]),
     "rename": ("os.rename('data.txt', 'new')", [("from", "data.txt"), ("to", "new")]),
@@ -250,8 +266,50 @@ class PythonLooks(Traced):
 
     def test_order_tells_outputs_from_inputs(self):
         self.python("open('out', 'w').write('x'); open('out').read(); open('data.txt').read(); open('data.txt', 'w')")
-        self.assertEqual(self.order("out"), ["wrote", "read"])
-        self.assertEqual(self.order("data.txt"), ["read", "wrote"])
+        self.assertEqual(self.order("out"), ["wrote", "left", "read"])
+        self.assertEqual(self.order("data.txt"), ["read", "wrote", "left"])
+
+    def test_to_open_for_writing_is_not_to_write(self):
+        for code in ("open('data.txt', 'r+').read(); open('data.txt', 'a').close()",
+                     "import sqlite3; c = sqlite3.connect('a.db'); c.execute('select * from t').fetchall()",
+                     "f = os.open('data.txt', 2); os.fork() or os._exit(0); os.wait(); os.close(f)",
+                     "import subprocess; f = open('data.txt', 'a'); subprocess.run(['true'])"):
+            with self.subTest(code):
+                base = sqlite3.connect(self.root + "/a.db")
+                base.execute("create table if not exists t(a)")
+                base.close()
+                self.python(code)
+                for path in ("data.txt", "a.db"):
+                    self.assertLessEqual(set(self.order(path)), {"read", "exists", "found"})
+
+    def test_each_way_to_write_to_what_is_open_is_told(self):
+        for code in WRITING:
+            with self.subTest(code):
+                self.log = Log(self.outer + "/log", self.root)
+                self.python("import mmap, sys, ctypes, subprocess, fcntl\n"
+                            "libc = ctypes.CDLL(None)\nf = os.open('data.txt', os.O_RDWR)\n"
+                            "o = os.open('other.txt', 0)\n" + code)
+                self.assertEqual(self.order("data.txt")[:2], ["read", "wrote"])
+
+    def test_what_was_written_is_told_as_it_was_left(self):
+        ways = {"close": "f = open('data.txt', 'r+'); f.write('x'); f.close()",
+                "twice": "for i in 'xy': open('data.txt', 'a').write(i)",
+                "not closed": "f = os.open('data.txt', 1); os.write(f, b'x')",
+                "left at once": "f = os.open('data.txt', 1); os.write(f, b'x'); os._exit(0)",
+                "stream": "import ctypes; c = ctypes.CDLL(None); c.fopen.restype = ctypes.c_void_p\n"
+                          "f = ctypes.c_void_p(c.fopen(b'data.txt', b'a')); c.fputs(b'x', f); c.fclose(f)",
+                "renamed": "open('new', 'w').write('x'); os.rename('new', 'data.txt')",
+                "altered": "open('data.txt', 'w').write('x'); os.utime('data.txt', (1, 1))",
+                "all closed": "f = os.open('data.txt', 1); os.write(f, b'x'); os.closerange(f, f + 9)"}
+        for name, code in ways.items():
+            with self.subTest(name):
+                self.log = Log(self.outer + "/log", self.root)
+                self.python(code)
+                left = [r for r in self.log.records
+                        if r.kind == "left" and r.path == self.root + "/data.txt"]
+                now = os.stat(self.root + "/data.txt")
+                self.assertEqual(left[-1].seen, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns,
+                                                 now.st_ctime_ns, now.st_mode))
 
     def test_the_identity_is_what_was_seen(self):
         before = os.stat(self.root + "/data.txt")

@@ -54,6 +54,7 @@ void engine_free(struct engine *engine)
     conflict_forget_writes(engine);
     free(engine->writes);
     strset_finish(&engine->conflicts);
+    strset_finish(&engine->repeated);
     strset_finish(&engine->broke);
     strset_finish(&engine->mended);
     strset_finish(&engine->unread);
@@ -377,7 +378,7 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         order_note(run, report);
         break;
     case REPORT_WROTE:
-        strset_add(&run->wrote, report->path);
+        run_wrote(run, report->path, report->has_seen ? &report->seen : NULL);
         break;
     case REPORT_STARTED:
         run->started =

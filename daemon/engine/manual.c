@@ -117,7 +117,7 @@ static bool take_write(struct run *run, const json_t *item)
 {
     autofree char *path = wire_path_bytes(item);
     if (path != NULL)
-        strset_add(&run->wrote, path);
+        run_wrote(run, path, NULL);
     return path != NULL;
 }
 

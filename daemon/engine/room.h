@@ -72,6 +72,7 @@ struct run {
     int64_t id;
     char *file;
     int64_t began;       /* number of the last change told before it began */
+    int64_t clock_ns;    /* tree_clock_ns when it began */
     int64_t environment; /* which it ran in; see engine.environments */
     bool blind;          /* changes were lost meanwhile: nothing it saw is sure */
     int64_t span;        /* in which it began; see opened.c */
@@ -84,8 +85,11 @@ struct run {
     char *test;          /* runs now */
     struct look *looks;
     size_t look_count, look_capacity;
-    struct strset looked; /* kind digit + path */
-    struct strset wrote;
+    struct strset looked;   /* kind digit + path */
+    struct strset wrote;    /* see run_wrote */
+    struct strset doubtful; /* of these: not by itself alone; see rewrites.c */
+    struct identity *lefts; /* of what it wrote */
+    size_t left_count, left_capacity;
     struct outcome_record *results;
     size_t result_count, result_capacity;
     double duration_ms;
@@ -172,6 +176,7 @@ struct engine {
     struct strset broke,
         mended; /* facts that did so first of all while runs are on, by number */
     struct strset conflicts; /* pairs of test files that must not run at the same time */
+    struct strset repeated;  /* their last run left a doubt; see rewrites.c */
     const char *concluded;   /* the file whose verdict is being stored just now */
     struct strset deferred;  /* stale only by what runs may have written themselves */
     struct strset hostless;  /* files whose worker host died under them, once */
@@ -258,6 +263,9 @@ void run_forget(struct engine *engine, struct run *run);
 void run_disturb(struct engine *engine, const char *path, bool entry);
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
               const struct report_identity *seen, const char *detail);
+/* LEFT: how it left what it wrote; NULL: not known. */
+void run_wrote(struct run *run, const char *path, const struct report_identity *left);
+const struct identity *run_left(const struct run *run, const char *path);
 void run_result(struct run *run, const char *test, enum outcome outcome,
                 double duration_ms, const char *exception, const char *report);
 /* Did it do something that nobody told? */
@@ -295,6 +303,16 @@ void conflict_learn(struct engine *engine, const struct run *run,
                     const struct disturbance *change);
 /* Is something on that FILE must not run beside? */
 bool conflict_now(const struct engine *engine, const char *file);
+
+/* rewrites.c: what a run read and then wrote, and whether it was alone */
+
+/* Was what RUN saw by LOOK left alone since, whatever was told about it? */
+bool rewrites_untouched(const struct engine *engine, const struct run *run,
+                        const struct look *look);
+/* Of the evidence of RUN, what is not as the run left it becomes unsure, and doubtful. Not twice in a
+ * row: what it hands to programs that go on writing settles, too. */
+void rewrites_doubt(struct engine *engine, struct run *run, struct index_evidence *items,
+                    size_t count);
 
 /* verdict.c: a run is over and every change was told */
 void verdict_conclude(struct engine *engine, struct run *run);

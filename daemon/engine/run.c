@@ -25,6 +25,7 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now)
     run->id = ++engine->last_run;
     run->file = xstrdup(file);
     run->began = engine->number;
+    run->clock_ns = tree_clock_ns();
     opened_run_begins(engine, run);
     run->environment = engine->environments;
     run->started = now;
@@ -67,6 +68,8 @@ void run_forget(struct engine *engine, struct run *run)
     order_forget(run);
     strset_finish(&run->looked);
     strset_finish(&run->wrote);
+    strset_finish(&run->doubtful);
+    free(run->lefts);
     free(run->file);
     free(run->path);
     free(run->detail);
@@ -98,6 +101,34 @@ void run_disturb(struct engine *engine, const char *path, bool entry)
         .number = engine->number, .path = xstrdup(path), .entry = entry};
 }
 
+static struct identity identity_of(const struct report_identity *seen)
+{
+    return (struct identity){.device = (uint64_t)seen->device,
+                             .inode = (uint64_t)seen->inode,
+                             .size = seen->size,
+                             .mtime_ns = seen->mtime_ns,
+                             .ctime_ns = seen->ctime_ns,
+                             .mode = (uint32_t)seen->mode};
+}
+
+void run_wrote(struct run *run, const char *path, const struct report_identity *left)
+{
+    int64_t place = -1;
+    if (left != NULL) {
+        run->lefts =
+            xgrow(run->lefts, run->left_count, &run->left_capacity, sizeof *run->lefts);
+        place = (int64_t)run->left_count++;
+        run->lefts[place] = identity_of(left);
+    }
+    strset_put(&run->wrote, path, place);
+}
+
+const struct identity *run_left(const struct run *run, const char *path)
+{
+    int64_t place = strset_get(&run->wrote, path, -1);
+    return place >= 0 ? &run->lefts[place] : NULL;
+}
+
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
               const struct report_identity *seen, const char *detail)
 {
@@ -115,12 +146,7 @@ void run_look(struct run *run, enum evidence_kind kind, const char *path,
                           .has_seen = seen != NULL,
                           .detail = xstrdup(detail)};
     if (seen != NULL)
-        look->seen = (struct identity){.device = (uint64_t)seen->device,
-                                       .inode = (uint64_t)seen->inode,
-                                       .size = seen->size,
-                                       .mtime_ns = seen->mtime_ns,
-                                       .ctime_ns = seen->ctime_ns,
-                                       .mode = (uint32_t)seen->mode};
+        look->seen = identity_of(seen);
 }
 
 bool run_is_unseen(const struct run *run)

@@ -124,11 +124,14 @@ static bool below_any(const struct strset *entries, const char *path)
     return false;
 }
 
-/* Did the path, as this look saw it, stay as it was? */
-static bool is_disturbed(const struct disturbed *disturbed, const struct look *look)
+/* Did the path, as this look saw it, not stay as it was? */
+static bool is_disturbed(const struct engine *engine, const struct run *run,
+                         const struct disturbed *disturbed, const struct look *look)
 {
     if (below_any(&disturbed->entries, look->path))
         return true;
+    if (rewrites_untouched(engine, run, look))
+        return false;
     switch (look->kind) {
     case EVIDENCE_LISTING:
         return strset_has(&disturbed->folders, look->path) ||
@@ -172,7 +175,8 @@ static void blame_others(struct engine *engine, const struct run *run,
         return;
     for (size_t i = 0; i < engine->disturbance_count; i++) {
         const struct disturbance *change = &engine->disturbances[i];
-        if (change->number > run->began && !strset_has(&run->wrote, change->path))
+        if (change->number > run->began && (!strset_has(&run->wrote, change->path) ||
+                                            strset_has(&run->doubtful, change->path)))
             conflict_learn(engine, run, change);
     }
 }
@@ -201,7 +205,7 @@ static bool wrote_it_later(const struct own_writes *own, const struct look *look
     return strset_has(&own->paths, look->path);
 }
 
-static struct evidence_list evidence_of(struct engine *engine, const struct run *run)
+static struct evidence_list evidence_of(struct engine *engine, struct run *run)
 {
     struct disturbed disturbed = {0};
     struct own_writes own = {0};
@@ -225,7 +229,7 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
             continue;
         }
         item->is_volatile = wrote_it_later(&own, look);
-        item->unsure = blind || is_disturbed(&disturbed, look) ||
+        item->unsure = blind || is_disturbed(engine, run, &disturbed, look) ||
                        (!item->is_volatile && moved_on(engine, look));
         pick_heed(engine, look->kind, look->path);
         item->state = tree_state(engine->tree, look->kind, look->path);
@@ -245,6 +249,7 @@ static struct evidence_list evidence_of(struct engine *engine, const struct run 
                                     .path = engine->environment[i].name,
                                     .detail = engine->environment[i].value,
                                     .holds = true};
+    rewrites_doubt(engine, run, list.items, list.count);
     disturbed_finish(&disturbed);
     strset_finish(&own.paths);
     strset_finish(&own.folders);
@@ -331,7 +336,7 @@ static void rebase(void *owner, const char *path, int64_t value)
                          held_before, engine);
 }
 
-static int record(struct engine *engine, const struct run *run)
+static int record(struct engine *engine, struct run *run)
 {
     struct evidence_list list = evidence_of(engine, run);
     struct index_result *results = xcalloc(run->result_count, sizeof *results);

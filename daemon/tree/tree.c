@@ -251,6 +251,18 @@ struct identity tree_identity(const struct tree *tree, const char *path)
     return identity;
 }
 
+int64_t tree_clock_ns(void)
+{
+    return identity_clock_ns();
+}
+
+bool tree_is_untouched(const struct tree *tree, const char *path,
+                       const struct identity *then, int64_t clock_ns)
+{
+    struct identity now = tree_identity(tree, path);
+    return identity_equal(&now, then) && identity_settled(then, clock_ns);
+}
+
 /* ---- over a restart ---- */
 
 void tree_remember(struct tree *tree, const struct tree_memory *memory)

@@ -103,6 +103,13 @@ bool tree_is_shared(const struct tree *tree, const char *path);
 /* The identity PATH has now (lstat), freshly asked. Absent: mode 0. */
 struct identity tree_identity(const struct tree *tree, const char *path);
 
+/* The clock that files are stamped with, in ns. */
+int64_t tree_clock_ns(void);
+/* Somebody saw PATH as THEN, at CLOCK_NS (of that clock) or later. Has it been left alone since? True
+ * only where every change would show. */
+bool tree_is_untouched(const struct tree *tree, const char *path,
+                       const struct identity *then, int64_t clock_ns);
+
 /* What survives a restart: the digest of PATH's contents and the identity it was taken
  * at. */
 struct tree_memory {

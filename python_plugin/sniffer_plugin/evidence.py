@@ -47,6 +47,7 @@ class Run:
         self._loads: dict[bytes, dict[bytes, set[bytes]]] = {}
         self._whole = sources is None
         self._silent = True
+        self._left: dict[str, object] = {}  # what was written, as it was then
         self._framework_loads = True
         # What is to be said of sources before their blocks are named.
         self.entries: list[str] = []
@@ -64,7 +65,9 @@ class Run:
             for kind, path, seen in self._translate(*record):
                 told.setdefault((kind, path), (kind, self._scope.shown(path), seen, None))
         for (kind, path), (_, shown, seen, _) in told.items():
-            if kind == "code" and ("content", path) not in told:  # which says more
+            if kind == "wrote" and {("content", path), ("code", path)} & told.keys():
+                told[kind, path] = kind, shown, self._left.get(path, ()), None
+            elif kind == "code" and ("content", path) not in told:  # which says more
                 told[kind, path] = kind, shown, seen, self._ran(path, shown, seen)
         return list(told.values())
 
@@ -82,6 +85,8 @@ class Run:
                     self._began.setdefault(file, set()).add((line, name))
             elif kind == trace.WHOLE:
                 self._whole = True
+            elif kind == trace.LEFT:
+                self._left[os.fsdecode(path)] = trace.SEEN.unpack(seen)
             elif kind == trace.ABSENT and path == _LAST_LOOK:
                 self._silent = False
             else:

@@ -65,7 +65,8 @@ class Looks:
 
     def line(self, kind: str, path: str, seen: object, ran: str | None = None) -> bytes:
         if kind == "wrote":
-            text = '{"report":"wrote","run":%d,"path":%s}\n' % (self._run, path_json(path))
+            text = '{"report":"wrote","run":%d,"path":%s%s}\n' % (
+                self._run, path_json(path), "" if seen == () else ',"seen":' + seen_json(seen))
         elif kind == "unseen":  # more happened here than is told
             text = '{"report":"look","run":%d,"kind":"content","path":%s,"unseen":true}\n' % (
                 self._run, path_json(path))

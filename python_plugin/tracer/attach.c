@@ -138,12 +138,14 @@ __attribute__((constructor)) static void begin(void)
 __attribute__((destructor)) static void end(void)
 {
     attach_tell_libraries();
+    writers_closing_from(0, INT_MAX);
 }
 
 /* Children that are forked leave by these, past all destructors. */
 PUBLIC void _exit(int status)
 {
     attach_tell_libraries();
+    writers_closing_from(0, INT_MAX);
     for (;;)
         raw_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
 }

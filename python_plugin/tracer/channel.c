@@ -18,6 +18,7 @@
 #include "python_plugin/tracer/python.h"
 #include "python_plugin/tracer/tracer.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define PREFIX "sniffer."
@@ -80,6 +81,7 @@ static void do_begin(struct object *arguments)
 static void do_end(struct object *arguments)
 {
     (void)arguments;
+    writers_closing_from(0, INT_MAX);
     log_end();
 }
 

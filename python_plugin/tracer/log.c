@@ -274,6 +274,23 @@ void log_tell(struct trace_log *log, unsigned kind, unsigned detail, const char 
     append(log, &head, path);
 }
 
+/* Past the table: the last one counts. */
+static void log_left(struct trace_log *log, const char *path, size_t length,
+                     const struct trace_identity *seen)
+{
+    uint64_t at = 0;
+    const struct trace_record head = {.kind = TRACE_LEFT,
+                                      .path_length = (uint16_t)length,
+                                      .pid = raw_getpid(),
+                                      .has_seen = true,
+                                      .seen = *seen};
+    struct trace_record *record = length <= UINT16_MAX ? reserve(log, &head, &at) : NULL;
+    if (record == NULL)
+        return;
+    memcpy(record->path, path, length);
+    publish(record);
+}
+
 void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
                 const char *path, size_t length, const struct stat *status)
 {
@@ -282,6 +299,11 @@ void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
         return;
     if (status != NULL)
         seen = identity_of(status);
+    if (kind == TRACE_LEFT) {
+        if (status != NULL && log_counts(log, path, length))
+            log_left(log, path, length, &seen);
+        return;
+    }
     if (kind == TRACE_FOUND && atomic_load_explicit(&begun, memory_order_relaxed))
         detail = TRACE_BY_RUN;
     log_tell(log, kind, detail, path, length, status != NULL ? &seen : NULL);

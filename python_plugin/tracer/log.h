@@ -37,7 +37,7 @@ enum { TRACE_VERSION = 1, TRACE_ALIGN = 8 };
 enum trace_kind {
     /* Its content was opened for reading, or is still in what was written. */
     TRACE_READ = 1,
-    /* Created, truncated, opened for writing; mode, owner or times were set. */
+    /* Created, truncated, written to; mode, owner or times were set. */
     TRACE_WROTE,
     TRACE_FOUND,   /* asked for with its time stamps (stat) */
     TRACE_EXISTS,  /* asked for, no time stamps seen (access, chdir, a folder opened) */
@@ -61,6 +61,8 @@ enum trace_kind {
     TRACE_PACKAGE, /* a distribution that was imported from */
     TRACE_TEST,    /* a test begins or ends */
     TRACE_WHOLE,   /* TRACE_CODE is not all that ran; see below */
+    /* What was written is now `seen`; told each time, the last one counts. */
+    TRACE_LEFT,
     TRACE_KINDS
 };
 

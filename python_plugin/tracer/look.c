@@ -18,6 +18,7 @@ struct look {
     uint8_t kinds[2];
     bool doubtful; /* kinds[0] is EXISTS where something is there, ABSENT where not */
     bool parent;   /* the folder is what matters, not the name in it */
+    bool again;    /* it is told each time */
     const struct stat *status; /* identity for kinds[0]; NULL: to be asked */
 };
 
@@ -80,9 +81,8 @@ static void tell_kinds(struct trace_log *log, const struct look *look, const cha
 /* What an open that went well means, by what came of it. */
 static void judge_open(struct look *look, const struct stat *status)
 {
-    bool writes = (look->key & O_ACCMODE) != O_RDONLY;
     look->kinds[0] = TRACE_READ;
-    look->kinds[1] = writes ? TRACE_WROTE : 0;
+    look->kinds[1] = 0;
     if ((look->key & O_PATH) != 0 || !S_ISREG(status->st_mode)) {
         look->kinds[0] = TRACE_EXISTS;
         look->kinds[1] = 0;
@@ -192,8 +192,8 @@ static void look_do(struct look *look)
         name_spell_quickly(text, sizeof text, look->folder, look->path, &spelled) == 0;
     if (fits)
         mark ^= (uint64_t)spelled.slash << 27; /* "link" and "link/" differ to lstat */
-    if (!fits || !cache_has(mark, text, spelled.length))
-        if (tell_slowly(log, look) && fits)
+    if (!fits || look->again || !cache_has(mark, text, spelled.length))
+        if (tell_slowly(log, look) && fits && !look->again)
             cache_add(mark, text, spelled.length);
     errno = error;
 }
@@ -343,6 +343,28 @@ void look_opened(int folder, const char *path, int flags, bool makes, int fd)
         makes = true;
     look.key = KEY_OPENED | ((unsigned)flags & KEY_FLAGS) | (makes ? KEY_MAKES : 0u);
     look_do(&look);
+    if ((flags & O_ACCMODE) != O_RDONLY && (flags & O_PATH) == 0)
+        writers_opened(fd, makes || (flags & O_TRUNC) != 0);
+}
+
+void look_of_open(enum trace_kind kind, int fd, const struct stat *status)
+{
+    struct look look = {.folder = fd,
+                        .path = "",
+                        .fd = -1,
+                        .status = status,
+                        .again = kind == TRACE_LEFT};
+    look.kinds[0] = (uint8_t)kind;
+    look_kinds(&look);
+}
+
+/* It was written to or altered by its name, and is like this now. */
+static void look_left(int folder, const char *path, unsigned how)
+{
+    struct look look = {
+        .folder = folder, .path = path, .how = how, .fd = -1, .again = true};
+    look.kinds[0] = TRACE_LEFT;
+    look_kinds(&look);
 }
 
 void look_changed(enum trace_kind kind, int folder, const char *path, unsigned how,
@@ -355,6 +377,8 @@ void look_changed(enum trace_kind kind, int folder, const char *path, unsigned h
     struct look look = {.folder = folder, .path = path, .how = how, .fd = -1};
     look.kinds[0] = (uint8_t)kind;
     look_kinds(&look);
+    if (kind == TRACE_WROTE || kind == TRACE_RENAMED_TO)
+        look_left(folder, path, how);
 }
 
 bool look_before(int folder, const char *path, unsigned how, struct stat *ret_status)
@@ -377,6 +401,7 @@ void look_altered(int folder, const char *path, unsigned how, long result,
         before != NULL && S_ISREG(before->st_mode) ? TRACE_READ : TRACE_EXISTS;
     look.kinds[1] = TRACE_WROTE;
     look_kinds(&look);
+    look_left(folder, path, how);
 }
 
 void look_used(enum trace_kind kind, int folder, const char *path, unsigned how,

@@ -245,6 +245,7 @@ static int exec_do(start_function *start, struct exec *exec, char *const *given,
                    unsigned program)
 {
     attach_tell_libraries();
+    writers_handed_on();
     program_launched(program, 1);
     int result = start_heard(start, exec, given, program);
     program_launched(program, -1);
@@ -387,6 +388,7 @@ static int start_spawnp(void *call, char *const *environment)
 static int spawn_do(start_function *start, struct spawn *spawn, char *const *given,
                     unsigned program)
 {
+    writers_handed_on();
     program_launched(program, 1);
     int result = start_heard(start, spawn, given, program);
     if (result != 0)
@@ -429,6 +431,7 @@ static int set_environment(void *call, char *const *environment)
 
 static unsigned shell_starts(void)
 {
+    writers_handed_on();
     start_heard(set_environment, NULL, environ, 0);
     unsigned program = program_starts(AT_FDCWD, "/bin/sh");
     program_launched(program, 1);

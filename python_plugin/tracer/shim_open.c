@@ -111,6 +111,15 @@ static int flags_of(const char *mode)
     return flags;
 }
 
+/* What is written to it later, libc writes by itself. */
+static void stream_opened(const char *path, int flags, bool makes, FILE *file)
+{
+    int fd = file != NULL ? fileno(file) : -1;
+    look_opened(AT_FDCWD, path, flags, makes, fd);
+    if (fd >= 0)
+        writers_wrote(fd);
+}
+
 #define FOPEN(name)                                                                      \
     PUBLIC FILE *name(const char *restrict path, const char *restrict mode)              \
     {                                                                                    \
@@ -119,7 +128,7 @@ static int flags_of(const char *mode)
         bool makes = flags >= 0 && look_makes(AT_FDCWD, path, flags);                    \
         FILE *file = real(path, mode);                                                   \
         if (flags >= 0)                                                                  \
-            look_opened(AT_FDCWD, path, flags, makes, file != NULL ? fileno(file) : -1); \
+            stream_opened(path, flags, makes, file);                                     \
         return file;                                                                     \
     }
 
@@ -133,7 +142,7 @@ static int flags_of(const char *mode)
         bool makes = flags >= 0 && look_makes(AT_FDCWD, path, flags);                    \
         FILE *file = real(path, mode, stream);                                           \
         if (flags >= 0)                                                                  \
-            look_opened(AT_FDCWD, path, flags, makes, file != NULL ? fileno(file) : -1); \
+            stream_opened(path, flags, makes, file);                                     \
         return file;                                                                     \
     }
 
@@ -181,7 +190,7 @@ PUBLIC int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *restrict
         look_asked(AT_FDCWD, path, LOOK_FOLLOW, -1, NULL);
     }
     if ((flags & (O_ACCMODE | O_CREAT)) != O_RDONLY)
-        look_changed(TRACE_WROTE, AT_FDCWD, path, LOOK_FOLLOW, 0);
+        look_used(TRACE_WROTE, AT_FDCWD, path, LOOK_FOLLOW, NULL); /* and left later */
     errno = error;
     return result;
 }

@@ -5,6 +5,7 @@
  *
  *   shim_*.c   the functions. Each calls the next definition of itself, then tells look.c.
  *   look.c     from a call to records: which kinds, which identity, which of the names
+ *   writers.c  descriptors that are open for writing: is something written, and what is left
  *   names.c    from what the caller spelled to what the kernel means by it
  *   cache.c    what this process has told already
  *   log.c      the shared log
@@ -129,6 +130,20 @@ void look_used(enum trace_kind kind, int folder, const char *path, unsigned how,
 void look_unseen(enum trace_unseen why, const char *path);
 /* A link or a folder came, went or moved: what was known of names is no longer so. */
 void look_names_changed(void);
+
+/* KIND: WROTE, LEFT, about the file that FD is, which has STATUS. */
+void look_of_open(enum trace_kind kind, int fd, const struct stat *status);
+
+/* ---- writers.c ---- */
+/* A file was opened for writing; WRITTEN: and told as written already. */
+void writers_opened(int fd, bool written);
+/* Before something is written to FD, or may be in a way that is not followed. */
+void writers_wrote(int fd);
+/* Before FD is closed; all from FIRST to LAST. */
+void writers_closing(int fd);
+void writers_closing_from(int first, int last);
+/* Before a program is started, which inherits what is open. */
+void writers_handed_on(void);
 
 /* ---- program.c ---- */
 enum {

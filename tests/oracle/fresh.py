@@ -83,6 +83,7 @@ def _name(case, file):
 
 
 def _add(outcomes, name, value):
+    name = re.sub(" at 0x[0-9a-f]+", " at 0x...", name)  # as results do
     shown, count = name, 1
     while shown in outcomes:
         count += 1

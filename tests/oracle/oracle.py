@@ -288,6 +288,7 @@ def one_round(seed, options, price):
     print("--- batches of steps:\n" + "\n".join(json.dumps(short(batch)) for batch in batches),
           flush=True)
     if options.save:
+        os.makedirs(options.save, exist_ok=True)
         with open(os.path.join(options.save, "case-%d.json" % seed), "w") as file:
             json.dump([files, batches], file)
     return wrong

@@ -9,7 +9,7 @@ LIBRARY = os.environ.get("SNIFFER_TRACE_LIBRARY", os.path.join(BUILD, "libsniffe
 
 KINDS = ("", "read", "wrote", "found", "exists", "absent", "link", "listing", "exec", "library",
          "from", "to", "removed", "made", "unseen", "code", "source", "search", "package", "test",
-         "whole")
+         "whole", "left")
 STATIC, PRIVILEGED, FOREIGN, UNREADABLE, ELSEWHERE, INSIDE = range(1, 7)
 HIDDEN = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/var",
           os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)]
