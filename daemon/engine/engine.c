@@ -55,6 +55,7 @@ void engine_free(struct engine *engine)
     free(engine->writes);
     strset_finish(&engine->conflicts);
     strset_finish(&engine->repeated);
+    restless_finish(engine);
     strset_finish(&engine->broke);
     strset_finish(&engine->mended);
     strset_finish(&engine->unread);
@@ -167,7 +168,7 @@ void engine_synced(struct engine *engine, uint64_t cookie, int64_t now)
     struct run *next = NULL;
     HASH_ITER(hh, engine->runs, run, next)
     if (run->ended && run->cookie == cookie)
-        verdict_conclude(engine, run);
+        verdict_conclude(engine, run, now);
     for (size_t i = 0; i < engine->waiter_count; i++)
         if (engine->waiters[i].cookie == cookie)
             engine->waiters[i].cookie = 0;
@@ -455,6 +456,10 @@ int64_t engine_deadline(const struct engine *engine)
         deadline = engine->poll;
     if (opened_deadline(engine) < deadline)
         deadline = opened_deadline(engine);
+    if (restless_deadline(engine) < deadline)
+        deadline = restless_deadline(engine);
+    if (tidy_deadline(engine) < deadline)
+        deadline = tidy_deadline(engine);
     for (size_t i = 0; i < engine->waiter_count; i++)
         if (engine->waiters[i].deadline < deadline)
             deadline = engine->waiters[i].deadline;
@@ -483,7 +488,9 @@ void engine_tick(struct engine *engine, int64_t now)
         pick_changes(engine, &paths);
         strset_finish(&paths);
     }
+    engine->ticked = now;
     turn(engine, now);
+    tidy_tick(engine, now);
 }
 
 bool engine_at_rest(const struct engine *engine)

@@ -142,10 +142,11 @@ static enum reason reason_of(const struct engine *engine, const struct index_fac
     return was_absent ? REASON_ADDED : REASON_CHANGED;
 }
 
-static char *detail_of(struct engine *engine, const struct index_fact *fact)
+static char *detail_of(struct engine *engine, const struct index_fact *fact,
+                       const char *file)
 {
     if (fact->unsure)
-        return xstrdup("it changed while the test file ran");
+        return restless_detail(engine, file);
     if (fact->kind == EVIDENCE_ENVIRONMENT) {
         const char *value = pick_environment(engine, fact->path);
         return xasprintf("was %s, is %s", fact->detail,
@@ -180,7 +181,7 @@ static void consider(void *owner, const struct index_fact *fact, bool is_volatil
     free(cause->detail);
     cause->path = xstrdup(fact->path);
     cause->reason = reason_of(cause->engine, fact);
-    cause->detail = detail_of(cause->engine, fact);
+    cause->detail = detail_of(cause->engine, fact, cause->file);
 }
 
 static void want_stale(struct engine *engine, const char *file,

@@ -87,6 +87,7 @@ struct run {
     size_t look_count, look_capacity;
     struct strset looked;   /* kind digit + path */
     struct strset wrote;    /* see run_wrote */
+    const char *disturbed;  /* the first of its looks that is unsure; NULL: none */
     struct strset doubtful; /* of these: not by itself alone; see rewrites.c */
     struct identity *lefts; /* of what it wrote */
     size_t left_count, left_capacity;
@@ -176,10 +177,14 @@ struct engine {
     struct strset broke,
         mended; /* facts that did so first of all while runs are on, by number */
     struct strset conflicts; /* pairs of test files that must not run at the same time */
-    struct strset repeated;  /* their last run left a doubt; see rewrites.c */
-    const char *concluded;   /* the file whose verdict is being stored just now */
-    struct strset deferred;  /* stale only by what runs may have written themselves */
-    struct strset hostless;  /* files whose worker host died under them, once */
+    struct restless *restless; /* see restless.c */
+    int64_t ticked;            /* the last engine_tick */
+    int64_t untidy;            /* runs since the index was tidied */
+    int64_t tidy_at;
+    struct strset repeated; /* their last run left a doubt; see rewrites.c */
+    const char *concluded;  /* the file whose verdict is being stored just now */
+    struct strset deferred; /* stale only by what runs may have written themselves */
+    struct strset hostless; /* files whose worker host died under them, once */
     uint64_t cookie;
 
     struct openings *openings;
@@ -315,7 +320,24 @@ void rewrites_doubt(struct engine *engine, struct run *run, struct index_evidenc
                     size_t count);
 
 /* verdict.c: a run is over and every change was told */
-void verdict_conclude(struct engine *engine, struct run *run);
+void verdict_conclude(struct engine *engine, struct run *run, int64_t now);
+
+/* restless.c: test files that are disturbed in each of their runs */
+void restless_finish(struct engine *engine);
+/* RUN is over, and run->disturbed says whether it was. */
+void restless_note(struct engine *engine, const struct run *run, int64_t now);
+/* Why FILE runs again, in words. The caller's. */
+char *restless_detail(const struct engine *engine, const char *file);
+/* Is it too early for JOB? */
+bool restless_pauses(const struct engine *engine, const struct sched_job *job,
+                     int64_t now);
+/* When the next pause is over. */
+int64_t restless_deadline(const struct engine *engine);
+
+/* tidy.c: the index, when there is time */
+void tidy_note_run(struct engine *engine, int64_t now);
+int64_t tidy_deadline(const struct engine *engine);
+void tidy_tick(struct engine *engine, int64_t now);
 /* What to record of a child that ended badly; nothing where it ended well. */
 void verdict_of_end(struct run *run, const struct engine_finished *finished);
 

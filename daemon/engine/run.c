@@ -207,18 +207,24 @@ static bool start_one(struct engine *engine, const struct sched_job *job, int64_
     return true;
 }
 
-/* The first that nothing that runs stands against. */
-static const struct sched_job *next_job(const struct engine *engine)
+static bool may_start(const struct engine *engine, const struct sched_job *job,
+                      int64_t now)
+{
+    return !conflict_now(engine, job->file) && !restless_pauses(engine, job, now);
+}
+
+/* The first that may start, where nothing that runs stands against it. */
+static const struct sched_job *next_job(const struct engine *engine, int64_t now)
 {
     const struct sched_job *first = sched_first(engine->sched);
-    if (first == NULL || !conflict_now(engine, first->file))
+    if (first == NULL || may_start(engine, first, now))
         return first;
     const struct sched_job **queue = NULL;
     size_t count = sched_queue(engine->sched, &queue);
     const struct sched_job *found = NULL;
     for (size_t i = 0; i < count && found == NULL; i++)
         if (!sched_running(engine->sched, queue[i]->file) &&
-            !conflict_now(engine, queue[i]->file))
+            may_start(engine, queue[i], now))
             found = queue[i];
     free(queue);
     return found;
@@ -231,7 +237,7 @@ void run_start_what_fits(struct engine *engine, int64_t now)
         !settle_empty(&engine->settle) || blocks_awaited(engine) || engine->renewing)
         return;
     const struct sched_job *job = NULL;
-    while ((job = next_job(engine)) != NULL)
+    while ((job = next_job(engine, now)) != NULL)
         if (!start_one(engine, job, now))
             return;
 }

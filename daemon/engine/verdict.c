@@ -250,6 +250,9 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
                                     .detail = engine->environment[i].value,
                                     .holds = true};
     rewrites_doubt(engine, run, list.items, list.count);
+    for (size_t i = 0; i < list.count && run->disturbed == NULL && !blind; i++)
+        if (list.items[i].unsure)
+            run->disturbed = list.items[i].path;
     disturbed_finish(&disturbed);
     strset_finish(&own.paths);
     strset_finish(&own.folders);
@@ -403,11 +406,17 @@ static void want_again(struct engine *engine, const struct run *run)
     struct index_file file;
     if (!index_file(engine->index, run->file, &file) || (file.current && !run->discard))
         return;
-    if (sched_waiting(engine->sched, run->file) == NULL)
+    if (sched_waiting(engine->sched, run->file) != NULL)
+        return;
+    if (run->disturbed != NULL) {
+        autofree char *detail = restless_detail(engine, run->file);
+        pick_want(engine, run->file, REASON_CHANGED, run->disturbed, detail, false);
+    } else {
         pick_want(engine, run->file, run->reason, run->path, run->detail, false);
+    }
 }
 
-void verdict_conclude(struct engine *engine, struct run *run)
+void verdict_conclude(struct engine *engine, struct run *run, int64_t now)
 {
     struct index_file file;
     bool known = index_file(engine->index, run->file, &file);
@@ -420,6 +429,8 @@ void verdict_conclude(struct engine *engine, struct run *run)
         /* The test file itself is evidence, whatever the child could tell. */
         run_look(run, EVIDENCE_CONTENT, run->file, NULL, "");
         error = record(engine, run);
+        restless_note(engine, run, now);
+        tidy_note_run(engine, now);
         struct rebasing rebasing = {.engine = engine};
         collect(engine, run, &rebasing.disturbed);
         strset_each(&run->wrote, rebase, &rebasing);

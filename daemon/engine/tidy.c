@@ -1,0 +1,32 @@
+/* What no verdict rests on any more leaves the index when there is time. */
+
+#include "daemon/base/log.h"
+#include "daemon/engine/room.h"
+
+#include <string.h>
+
+enum { RUNS = 500, QUIET_MS = 5000 };
+
+void tidy_note_run(struct engine *engine, int64_t now)
+{
+    engine->untidy++;
+    engine->tidy_at = now + QUIET_MS;
+}
+
+int64_t tidy_deadline(const struct engine *engine)
+{
+    return engine->untidy >= RUNS ? engine->tidy_at : INT64_MAX;
+}
+
+void tidy_tick(struct engine *engine, int64_t now)
+{
+    if (now < tidy_deadline(engine))
+        return;
+    engine->tidy_at = now + QUIET_MS;
+    if (!engine_settled(engine) || engine->runs != NULL)
+        return;
+    engine->untidy = 0;
+    int error = index_tidy(engine->index);
+    if (error < 0)
+        log_error("cannot tidy the index: %s", strerror(-error));
+}
