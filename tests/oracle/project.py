@@ -16,10 +16,11 @@ FLAGS = ["flags/x", "flags/y", "data/maybe.txt"]
 TEST_FOLDERS = ["tests", "tests_flat", "app/tests", ""]
 
 HEAD = """\
-import importlib, os, sys, unittest, zlib
+import importlib, os, re, sys, unittest, zlib
 
 def code(value):
-    return zlib.crc32(repr(value).encode()) % 100000
+    shown = re.sub(" at 0x[0-9a-f]+", "", repr(value))  # an edit may make generators
+    return zlib.crc32(shown.encode()) % 100000
 
 def attempt(look):
     try:
