@@ -14,6 +14,7 @@ import unittest
 SOURCE = os.environ.get("SNIFFER_SOURCE",
                         os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("SNIFFER_BUILD", os.path.join(SOURCE, "build", "debug"))
+FRAMEWORK = os.environ.get("SNIFFER_FRAMEWORK", "nose")  # of what is played
 TIMEOUT = 120
 
 
@@ -26,7 +27,7 @@ def interpreter_with(module):
     return None
 
 
-PYTHON = interpreter_with("nose")
+PYTHON = interpreter_with(FRAMEWORK)
 
 
 class House:
@@ -46,7 +47,7 @@ class House:
                                 SNIFFER_TRACE_LIBRARY=os.path.join(BUILD, "libsniffer_trace.so"))
         if settings is not None:
             python = "" if "python =" in settings else 'python = "%s"\n' % PYTHON
-            framework = "" if "framework =" in settings else 'framework = "nose"\n'
+            framework = "" if "framework =" in settings else 'framework = "%s"\n' % FRAMEWORK
             self.write("pyproject.toml", "[tool.sniffer]\n" + python + framework + settings)
         for path, text in dict(files).items():
             self.write(path, text)

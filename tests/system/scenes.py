@@ -22,7 +22,7 @@ import socket
 import sys
 import unittest
 
-from house import PYTHON, SOURCE, TIMEOUT, House
+from house import FRAMEWORK, PYTHON, SOURCE, TIMEOUT, House
 
 sys.path.insert(1, os.path.join(SOURCE, "tests", "oracle"))
 
@@ -44,21 +44,45 @@ class cached:
 
 AT_FIRST = cached("what it showed at first")
 
+# How a test comes to be named after a value that is found out when it runs.
+_NAMED = {"nose": ("def test_value():", "yield check, value"),
+          "pytest": ("def test_value(value):\n    pass\n\ndef pytest_generate_tests(metafunc):\n"
+                     "    if metafunc.function is not test_value:\n        return",
+                     "metafunc.parametrize('value', [0], ids=[repr(value).encode().hex()])")}
+
+
 def shows(look, first=""):
     """A test file that shows what LOOK gives: a test is named after it."""
+    head, end = _NAMED[FRAMEWORK]
     return ("import importlib, os, sys\n%s\n\ndef check(value):\n    pass\n\n"
-            "def test_value():\n    try:\n        value = %s\n"
+            "%s\n    try:\n        value = %s\n"
             "    except Exception as error:\n        value = type(error).__name__\n"
-            "    yield check, value\n" % (first, look))
+            "    %s\n" % (first, head, look, end))
+
+
+def shown_value(test):
+    """The value that TEST is named after, as text; None: after none."""
+    nose = re.match(r"test_value\((.*),\)$", test, re.DOTALL)
+    pytest = re.match(r"test_value\[([0-9a-f]+)\]$", test)
+    if pytest:
+        return bytes.fromhex(pytest.group(1)).decode()
+    return nose.group(1) if nose else None
 
 
 class Scene:
-    def __init__(self, files, story, costs, stale):
+    def __init__(self, files, story, costs, stale, only):
         self.files, self.story, self.costs, self.stale = files, story, costs, stale
+        self.only = only
 
 
-def scene(files, *story, costs=None, stale=None):
-    return Scene(files, story, costs, stale)
+def scene(files, *story, costs=None, stale=None, only=FRAMEWORK):
+    """ONLY: the framework whose rules it is about."""
+    return Scene(files, story, costs, stale, only)
+
+
+def either(nose, pytest):
+    """What one framework shows, or the other."""
+    return {"nose": nose, "pytest": pytest}[FRAMEWORK]
 
 
 class Client:
@@ -96,10 +120,10 @@ def values(files, results):
     """Test file -> the value of its only check, else "success", else its outcomes."""
     found = {record["file"]: [] for record in files}
     for record in sorted(results, key=lambda record: (record["file"], record["test"])):
-        value = re.match(r"test_value\((.*),\)$", record["test"], re.DOTALL)
+        value = shown_value(record["test"])
         outcome = ("%s %s" % (record["outcome"], record["exception"] or "")).strip()
         found[record["file"]].append(
-            ast.literal_eval(value.group(1)) if value and outcome == "success" else outcome)
+            ast.literal_eval(value) if value and outcome == "success" else outcome)
         if not record["current"]:
             found[record["file"]].append("not current")
     return {file: shown[0] if len(set(map(repr, shown))) == 1 else shown
@@ -250,10 +274,12 @@ class Table(unittest.TestCase):
 
     def setUp(self):
         if PYTHON is None:
-            self.skipTest("no interpreter here has nose")
+            self.skipTest("no interpreter here has " + FRAMEWORK)
 
     def holds(self, name):
         scene = self.SCENES[name]
+        if scene.only != FRAMEWORK:
+            self.skipTest("about %s alone" % scene.only)
         played = Played(self.house(), "%s.%s" % (type(self).__name__, name))
         try:
             played.play(scene)

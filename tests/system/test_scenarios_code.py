@@ -1,7 +1,7 @@
 """Which edit of which block of a source runs which test files."""
 
 from house import main
-from scenes import Table, cached, scene, shows, write
+from scenes import Table, cached, either, scene, shows, write
 
 M = "def f():\n    return 1\n\n\ndef g():\n    return 2\n"
 F = shows("m.f()", "import m")
@@ -302,13 +302,14 @@ class Seen(Table):
             edit("return 1", "return 3"), {}, edit("f()", "f(x=1)"), {"test_a.py": "(x=1)"}),
         "the_report_of_a_failure": scene(
             {"m.py": M, "test_a.py": "import m\n\ndef test_red():\n    m.f(1)\n", "test_f.py": F},
-            {"test_a.py": "error TypeError"}, write("m.py", "# new\n" + M), {}),
+            {"test_a.py": either("error", "failure") + " TypeError"},
+            write("m.py", "# new\n" + M), {}),
         "the_report_of_a_failure_within": scene(
             {"m.py": "def f():\n    return 1 / 0\n",
              "test_a.py": "import m\n\ndef test_red():\n    m.f()\n",
-             "test_b.py": shows("m.f()", "import m")}, {"test_a.py": "error ZeroDivisionError"},
+             "test_b.py": shows("m.f()", "import m")}, {"test_a.py": either("error", "failure") + " ZeroDivisionError"},
             write("m.py", "# new\ndef f():\n    return 1 / 0\n"),
-            {"test_a.py": "error ZeroDivisionError"}),
+            {"test_a.py": either("error", "failure") + " ZeroDivisionError"}),
         "the_text_of_a_warning": scene(
             user("import warnings\n# x\ndef f():\n"
                  "    return 'mark' in warnings.formatwarning('w', UserWarning, __file__, 2)\n",

@@ -82,7 +82,12 @@ class Data(Table):
         "which_tests_there_are": scene(
             {"d/x.txt": "1 2\n", "test_a.py": "def check(n):\n    pass\n\ndef test_it():\n"
              "    for n in open('d/x.txt').read().split():\n        yield check, n\n"},
-            write("d/x.txt", "1 2 3\n"), {"test_a.py": "success"}),
+            write("d/x.txt", "1 2 3\n"), {"test_a.py": "success"}, only="nose"),
+        "which_parameters_there_are": scene(
+            {"d/x.txt": "1 2\n", "test_a.py": "import pytest\n\n@pytest.mark.parametrize('n',"
+             " open('d/x.txt').read().split())\ndef test_it(n):\n    assert n != '3'\n"},
+            write("d/x.txt", "1 2 3\n"), {"test_a.py": ["success", "success", "failure AssertionError"]},
+            only="pytest"),
         "who_reads_nothing_of_it": scene(
             dict(X, **{"test_a.py": shows("1")}), NEW, {}, write("d/z.txt", ""), {}),
         "resources": scene(
@@ -317,10 +322,13 @@ class Undone(Table):
     PROJECT = {"m.py": "V = 1\n", "d/x": "1\n", "test_m.py": shows("m.V", "import m"),
                "test_x.py": shows("open('d/x').read()"), "test_l.py": shows("len(os.listdir('d'))"),
                "test_p.py": shows("os.path.exists('p')")}
-    THERE = [write("m.py", "V = 2\n"), write("d/x", "2\n"), write("d/y", ""), write("p", "")]
-    BACK = [write("m.py", "V = 1\n", "checkout"), write("d/x", "1\n", "checkout"),
+    # git holds a lock while it writes: one change, however slowly it comes.
+    LOCK, UNLOCK = write(".git/index.lock", ""), ["delete", ".git/index.lock"]
+    TO = [write("m.py", "V = 2\n"), write("d/x", "2\n"), write("d/y", ""), write("p", "")]
+    FROM = [write("m.py", "V = 1\n", "checkout"), write("d/x", "1\n", "checkout"),
             ["delete", "d/y"],
             ["delete", "p"]]
+    THERE, BACK = [LOCK, *TO, UNLOCK], [LOCK, *FROM, UNLOCK]
     RAN = {"test_m.py": 2, "test_x.py": "2\n", "test_l.py": 2, "test_p.py": True}
     AGAIN = {file: cached(value) for file, value in RAN.items()}
     FIRST = dict.fromkeys(RAN, AT_FIRST)
@@ -335,7 +343,7 @@ class Undone(Table):
                                {"test_m.py": cached(1)}),
         "a_branch": scene(PROJECT, *THERE, RAN, *BACK, FIRST, *THERE, AGAIN),
         "a_branch_and_a_restart": scene(PROJECT, *THERE, RAN, ["stop"], *BACK, ["start"], FIRST),
-        "a_branch_in_one_go": scene(PROJECT, *THERE, *BACK, {}),
+        "a_branch_in_one_go": scene(PROJECT, LOCK, *TO, *FROM, UNLOCK, {}),
         "the_test_file_itself": scene(PROJECT, write("test_m.py", shows("8")), {"test_m.py": 8},
                                       write("test_m.py", PROJECT["test_m.py"]),
                                       {"test_m.py": AT_FIRST}),
