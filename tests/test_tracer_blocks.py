@@ -243,11 +243,45 @@ class Places(Forked):
 
     def test_it_is_told_once_in_each_generation(self):
         module = self.load("def target(): pass\ndef other(): pass\n"
-                           "def outer(sys):\n target()\n sys.audit('sniffer.generation')\n"
-                           " target(); target()\n sys.audit('sniffer.generation')\n other()")
+                           "def outer(sys):\n target()\n sys.audit('sniffer.test', b't')\n"
+                           " target(); target()\n sys.audit('sniffer.test', b't')\n other()")
         self.traced(lambda: module.outer(sys))
         self.assertEqual([name for _, name, _ in self.codes()],
                          ["outer", "target", "outer", "target", "outer", "other"])
+
+    def test_each_test_is_told_what_it_runs(self):
+        module = self.load("def target(): pass\ndef other(): pass\n")
+
+        def work():
+            for name, calls in ((b"a", [module.target, module.target]), (b"", [module.target]),
+                                (b"", []), (b"b", [module.target, module.other])):
+                sys.audit("sniffer.test", name)
+                for call in calls:
+                    call()
+        self.assertEqual(self.traced(work), "")
+        told = [(r.kind, r.path if r.kind == "test" else r.path.partition("\0")[2])
+                for r in self.log.records if r.kind in ("test", "code")]
+        self.assertEqual([one for one in told if one[0] == "test" or one[1] in ("target", "other")],
+                         [("test", "a"), ("code", "target"), ("test", ""), ("test", "b"),
+                          ("code", "target"), ("code", "other")])
+
+    def test_half_of_the_log_is_not_for_tests(self):
+        self.log = Log(self.log.path, self.folder, size=32 << 10)
+        module = self.load("def target(): pass\n")
+
+        def inside():
+            sys.audit("sniffer.begin", self.log.path)
+            sys.audit("sniffer.blocks", 1)
+            for i in range(1000):
+                sys.audit("sniffer.test", b"test %d" % i)
+                module.target()
+                sys.audit("sniffer.test", b"")
+        self.fork(inside)
+        self.log.read()
+        self.assertEqual(self.log.lost, 0)
+        tests = [r.path for r in self.log.records if r.kind == "test" and r.path]
+        self.assertEqual(tests, ["test %d" % i for i in range(len(tests))])
+        self.assertTrue(20 < len(tests) < 500, len(tests))
 
     def test_what_is_on_the_stacks_is_told_at_once(self):
         module = self.load("def outer(f): return f()\n"
@@ -312,7 +346,7 @@ class Places(Forked):
         def work():
             gc.set_threshold(1)
             for _ in range(50):
-                sys.audit("sniffer.generation")
+                sys.audit("sniffer.test", b"t")
                 module.make()
         self.assertEqual(self.traced(work), "")
         self.assertEqual(self.names(), {name if sys.version_info >= (3, 11) else

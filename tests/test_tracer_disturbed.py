@@ -78,7 +78,7 @@ class Forks(Forked):
             for thread in threads:
                 thread.start()
             for thread in threads:
-                sys.audit("sniffer.generation")
+                sys.audit("sniffer.test", b"t")
                 thread.join()
         self.assertEqual(self.traced(work), "")
         self.assertLessEqual({"f%d" % i for i in range(200)}, self.names())

@@ -11,7 +11,7 @@
  *
  * A code object carries a mark (co_extra) with the generation in which it was told, so code that is
  * freed takes its mark with it, and a forked child knows what its parent told. A new log and each
- * "sniffer.generation" begin a generation. Whatever a test does with sys.settrace, sys.setprofile
+ * test that is told begin a generation. Whatever a test does with sys.settrace, sys.setprofile
  * and threads, it is seen.
  *
  * Where this cannot work there is no TRACE_CODE: who switches it on tries it. Where it stops working,

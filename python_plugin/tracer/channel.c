@@ -9,7 +9,7 @@
  *   "sniffer.weak", +1 | -1     this thread asks for kind and mode only
  *   "sniffer.record", kind, detail, path, seen    a record of any kind; bytes, b"" or an identity
  *   "sniffer.blocks", 1 | 0     the code objects that run are told
- *   "sniffer.generation"        and once more from here on
+ *   "sniffer.test", name        a test begins: they are told once more from here on; b"": it is over
  *
  * Of what others raise it hears whose code is read, and whether there is a second interpreter. It
  * hears everything, so it must be quick to say that it does not care. */
@@ -90,17 +90,26 @@ static void do_blocks(struct object *arguments)
     blocks_switch(number_at(arguments, 0) != 0);
 }
 
-static void do_generation(struct object *arguments)
+/* A test that is not told costs its place in the next run, and nothing else. */
+static void do_test(struct object *arguments)
 {
-    (void)arguments;
-    blocks_generation();
+    static bool is_on;
+    struct trace_log *log = log_current();
+    char *name = NULL;
+    intptr_t length = 0;
+    if (log == NULL || python.bytes(python.item(arguments, 0), &name, &length) != 0)
+        return;
+    bool told = (length != 0 || is_on) && log_test(log, name, (size_t)length);
+    is_on = told && length != 0;
+    if (is_on)
+        blocks_generation();
 }
 
 static const struct {
     const char *name;
     order *order;
-} orders[] = {{"quiet", do_quiet},           {"record", do_record}, {"weak", do_weak},
-              {"generation", do_generation}, {"begin", do_begin},   {"end", do_end},
+} orders[] = {{"quiet", do_quiet},  {"record", do_record}, {"weak", do_weak},
+              {"test", do_test},    {"begin", do_begin},   {"end", do_end},
               {"blocks", do_blocks}};
 
 static void obey(const char *name, struct object *arguments)

@@ -332,3 +332,18 @@ void log_code(struct trace_log *log, const char *file, size_t file_length,
     memcpy(record->path + file_length + 1, name, name_length);
     publish(record);
 }
+
+bool log_test(struct trace_log *log, const char *name, size_t length)
+{
+    uint64_t at = atomic_load_explicit(&log->head, memory_order_relaxed);
+    struct trace_record head = {
+        .kind = TRACE_TEST, .path_length = (uint16_t)length, .pid = raw_getpid()};
+    if (length > UINT16_MAX || at >= log->capacity / 2)
+        return false;
+    struct trace_record *record = reserve(log, &head, &at);
+    if (record == NULL)
+        return false;
+    memcpy(record->path, name, length);
+    publish(record);
+    return true;
+}

@@ -59,7 +59,7 @@ enum trace_kind {
     TRACE_SOURCE,  /* a module was made of this source */
     TRACE_SEARCH,  /* a module was looked for */
     TRACE_PACKAGE, /* a distribution that was imported from */
-    TRACE_TEST,    /* a test begins or ends */
+    TRACE_TEST,    /* a test begins; without a name: it is over */
     TRACE_WHOLE,   /* TRACE_CODE is not all that ran; see below */
     /* What was written is now `seen`; told each time, the last one counts. */
     TRACE_LEFT,

@@ -51,6 +51,9 @@ void log_tell(struct trace_log *log, unsigned kind, unsigned detail, const char 
 /* TRACE_CODE, each time anew. */
 void log_code(struct trace_log *log, const char *file, size_t file_length,
               const char *name, size_t name_length, uint64_t line);
+/* TRACE_TEST, each time anew. False: it was not told, for half of the log is full, and the other
+ * half is for what verdicts rest on. */
+bool log_test(struct trace_log *log, const char *name, size_t length);
 /* Does the filter that decides on PATH say '+'? */
 bool log_counts(const struct trace_log *log, const char *path, size_t length);
 void log_lose(struct trace_log *log);
