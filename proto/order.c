@@ -451,20 +451,21 @@ static void read_blocks(struct reading *reading, struct report *report)
 
 static void take_ran(struct reading *reading, const json_t *pair, struct report_ran *ran)
 {
-    ran->path = path_of(reading, json_array_get(pair, 0), "\"ran\" has no path");
+    ran->test = plain_text(json_array_get(pair, 0));
     ran->ran = plain_text(json_array_get(pair, 1));
-    if (ran->ran == NULL && reading->error == 0)
-        refuse(reading, "\"ran\" is not a list of [path, blocks]");
+    if (ran->test == NULL || ran->ran == NULL)
+        refuse(reading, "\"tests\" is not a list of [test, blocks]");
 }
 
 static void read_tested(struct reading *reading, struct report *report)
 {
-    take_test(reading, report);
-    const json_t *pairs = json_object_get(reading->json, "ran");
+    take_run(reading, report);
+    take_path(reading, report);
+    const json_t *pairs = json_object_get(reading->json, "tests");
     if (reading->error != 0)
         return;
     if (!json_is_array(pairs)) {
-        refuse(reading, "\"ran\" is not a list");
+        refuse(reading, "\"tests\" is not a list");
         return;
     }
     report->rans = calloc(json_array_size(pairs) + 1, sizeof *report->rans);
@@ -541,8 +542,6 @@ void report_finish(struct report *report)
     free(report->suffixes);
     free(report->environment);
     free(report->distributions);
-    for (size_t i = 0; i < report->ran_count; i++)
-        free(report->rans[i].path);
     free(report->rans);
     for (size_t i = 0; i < report->source_count; i++) {
         free(report->sources[i].path);

@@ -52,7 +52,7 @@ enum report_type {
     REPORT_LOOK,       /* on the looks stream */
     REPORT_WROTE,  /* on the looks stream: the run wrote, created, removed or renamed PATH
                    */
-    REPORT_TESTED, /* which blocks one test of the run executed */
+    REPORT_TESTED, /* which blocks of a source each test of the run executed */
     REPORT_BLOCKS, /* what sources are made of: answer to blocks, or told unasked (id 0) */
 };
 
@@ -81,10 +81,9 @@ struct report_source {
     const char *message;
 };
 
-/* The blocks RAN of the source PATH, as in a look. */
+/* TEST executed the blocks RAN, as in a look. */
 struct report_ran {
-    char *path; /* owned */
-    const char *ran;
+    const char *test, *ran;
 };
 
 struct report {
@@ -119,7 +118,7 @@ struct report {
     enum outcome outcome;
     double duration_ms;
     const char *exception, *text; /* NULL where null */
-    /* look, wrote. Without "seen" has_seen is false; "seen":null is all zeros: absent. What was
+    /* look, wrote, tested. Without "seen" has_seen is false; "seen":null is all zeros: absent. What was
      * written was left like that. */
     enum evidence_kind evidence;
     char *path; /* owned */
@@ -128,7 +127,7 @@ struct report {
     struct report_identity seen;
     const char *ran; /* code: the blocks that ran, see PROTOCOL.md; NULL: all */
     /* tested */
-    struct report_ran *rans; /* owned */
+    struct report_ran *rans; /* of the source PATH; owned */
     size_t ran_count;
     /* blocks */
     struct report_source *sources; /* owned */

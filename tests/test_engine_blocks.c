@@ -331,31 +331,100 @@ START_TEST(what_rests_on_something_unseen_is_no_proof_for_later)
 }
 END_TEST
 
-START_TEST(tests_that_executed_what_changed_come_first)
+/* ---- the order of tests ---- */
+
+/* As play(), by a run that tells of its tests. SEES: what it looked at of a.py. */
+static void play_tests(enum evidence_kind sees, const char *ran)
 {
+    int64_t run = scene_run_of("test_f.py");
+    char path[] = "a.py";
+    struct report_ran rans[] = {{"test_f", "03"}, {"test_g", "05"}};
+    struct report_ran later[] = {{"test_none", "01"}, {"test_broken", "what?"}};
+    struct report reports[] = {
+        {.type = REPORT_LOOK, .evidence = sees, .path = path, .ran = ran},
+        {.type = REPORT_TESTED, .path = path, .rans = rans, .ran_count = 2},
+        {.type = REPORT_TESTED, .path = path, .rans = later, .ran_count = 2}};
+    for (size_t i = 0; i < 3; i++) {
+        reports[i].run = run;
+        engine_report(scene.engine, &reports[i], scene.now);
+    }
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run);
+    while (answer())
+        ;
+}
+
+static void begin_with_order(void)
+{
+    engine_order(scene.engine, true);
     begin();
     edit("<module> 1\nf 2\ng 1\n");
     answer();
-    int64_t run = scene_run_of("test_f.py");
-    char path[] = "a.py";
-    struct report_ran rans[] = {{path, "03"}, {path, "05"}, {path, "01"}};
-    const char *const names[] = {"test_f", "test_g", "test_none"};
-    for (size_t i = 0; i < 3; i++)
-        engine_report(scene.engine,
-                      &(struct report){.type = REPORT_TESTED,
-                                       .run = run,
-                                       .test = names[i],
-                                       .rans = &rans[i],
-                                       .ran_count = 1},
-                      scene.now);
-    play("test_f.py", "07", OUTCOME_SUCCESS);
-    while (answer())
-        ;
+    play_tests(EVIDENCE_CODE, "07");
+    ck_assert_str_eq(scene.first, "");
     scene.places = 2;
+}
+
+static const struct {
+    const char *text, *first;
+} edits_of_tests[] = {
+    {"<module> 1\nf 2\ng 2\n", "<test_g>"},
+    {"<module> 1\nf 3\ng 1\n", "<test_f>"},
+    {"<module> 1\nf 2\n", "<test_g>"},
+    {"<module> 2\nf 2\ng 1\n", "<test_f><test_g><test_none>"},
+    {"!\n", "<test_f><test_g><test_none>"},
+};
+
+START_TEST(tests_that_executed_what_changed_come_first)
+{
+    begin_with_order();
+    edit(edits_of_tests[_i].text);
+    answer();
+    ck_assert_str_eq(scene.first, edits_of_tests[_i].first);
+}
+END_TEST
+
+START_TEST(no_test_comes_first_where_that_is_not_asked_for)
+{
+    begin_with_order();
+    engine_order(scene.engine, false);
     edit("<module> 1\nf 2\ng 2\n");
     answer();
-    ck_assert_uint_eq(runs(), 3);
-    ck_assert_str_eq(scene.first, "<test_g>");
+    ck_assert_str_eq(scene.first, "");
+    play_tests(EVIDENCE_CODE, "07");
+    engine_order(scene.engine, true);
+    edit("<module> 1\nf 2\ng 3\n");
+    answer();
+    ck_assert_str_eq(scene.first, "<test_g>"); /* by what was known before */
+}
+END_TEST
+
+START_TEST(a_run_waits_until_it_is_known_which_tests_come_first)
+{
+    engine_order(scene.engine, true);
+    scene_write("a.py", "<module> 1\nf 1\ng 1\n");
+    scene_write("test_f.py", "");
+    engine_begin(scene.engine, scene.now);
+    scene_ready("3.11");
+    scene_answer();
+    play_tests(EVIDENCE_CONTENT, NULL); /* it read the source: all of it counts */
+    scene.places = 1;
+    edit("<module> 1\nf 2\ng 1\n");
+    ck_assert_uint_eq(scene.started_count, 1);
+    answer();
+    ck_assert_uint_eq(scene.started_count, 2);
+    ck_assert_str_eq(scene.first, "<test_f>");
+}
+END_TEST
+
+START_TEST(a_source_that_cannot_be_told_holds_up_no_run)
+{
+    begin_with_order();
+    size_t before = runs();
+    edit("<module> 1\nf 2\ng 2\n");
+    answer_as(true);
+    ck_assert_uint_gt(runs(), before);
+    ck_assert_str_eq(scene.first, "<test_f><test_g><test_none>");
 }
 END_TEST
 
@@ -425,7 +494,11 @@ int main(void)
     tcase_add_test(tests, an_answer_of_another_interpreter_is_nobodys);
     tcase_add_test(tests, a_whole_file_counts_where_the_run_does_not_say_which_blocks);
     tcase_add_test(tests, what_rests_on_something_unseen_is_no_proof_for_later);
-    tcase_add_test(tests, tests_that_executed_what_changed_come_first);
+    tcase_add_loop_test(tests, tests_that_executed_what_changed_come_first, 0,
+                        sizeof edits_of_tests / sizeof *edits_of_tests);
+    tcase_add_test(tests, no_test_comes_first_where_that_is_not_asked_for);
+    tcase_add_test(tests, a_run_waits_until_it_is_known_which_tests_come_first);
+    tcase_add_test(tests, a_source_that_cannot_be_told_holds_up_no_run);
     tcase_add_test(tests, a_package_runs_who_imported_it);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -129,12 +129,12 @@ START_TEST(the_order_of_tests_is_asked_for_and_told)
     ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"a.py\"}");
     free(line);
     struct report report =
-        decode("{\"report\":\"tested\",\"run\":1,\"test\":\"T.test_b\","
-               "\"ran\":[[\"a.py\",\"05\"],[\"b.py\",\"01\"]]}");
+        decode("{\"report\":\"tested\",\"run\":1,\"path\":\"a.py\","
+               "\"tests\":[[\"T.test_b\",\"05\"],[\"test_a\",\"01\"]]}");
     ck_assert_int_eq(report.type, REPORT_TESTED);
-    ck_assert_str_eq(report.test, "T.test_b");
+    ck_assert_str_eq(report.path, "a.py");
     ck_assert_uint_eq(report.ran_count, 2);
-    ck_assert_str_eq(report.rans[1].path, "b.py");
+    ck_assert_str_eq(report.rans[1].test, "test_a");
     ck_assert_str_eq(report.rans[1].ran, "01");
     report_finish(&report);
 }
@@ -295,8 +295,9 @@ static const struct {
      "report_text"},
     {"{\"report\":\"exited\",\"run\":1,\"status\":0}", "signal"},
     {"{\"report\":\"exited\",\"run\":1,\"signal\":0}", "status"},
-    {"{\"report\":\"tested\",\"run\":1,\"test\":\"t\"}", "ran"},
-    {"{\"report\":\"tested\",\"run\":1,\"test\":\"t\",\"ran\":[[\"a.py\"]]}", "ran"},
+    {"{\"report\":\"tested\",\"run\":1,\"path\":\"a.py\"}", "tests"},
+    {"{\"report\":\"tested\",\"run\":1,\"path\":\"a.py\",\"tests\":[[\"t\"]]}", "tests"},
+    {"{\"report\":\"tested\",\"run\":1,\"tests\":[]}", "path"},
     {"{\"report\":\"blocks\",\"id\":1}", "sources"},
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"seen\":null}]}", "path"},
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":[1]}]}",

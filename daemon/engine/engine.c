@@ -376,7 +376,8 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
                  report->has_seen ? &report->seen : NULL, look_detail(report));
         break;
     case REPORT_TESTED:
-        order_note(run, report);
+        if (engine->changed_first)
+            order_note(run, report);
         break;
     case REPORT_WROTE:
         run_wrote(run, report->path, report->has_seen ? &report->seen : NULL);
@@ -447,6 +448,11 @@ void engine_chosen(struct engine *engine, const char *python, const char *framew
 {
     replace(&engine->chosen_python, python);
     replace(&engine->chosen_framework, framework);
+}
+
+void engine_order(struct engine *engine, bool changed_first)
+{
+    engine->changed_first = changed_first;
 }
 
 int64_t engine_deadline(const struct engine *engine)

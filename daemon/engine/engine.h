@@ -117,6 +117,9 @@ json_t *engine_snapshot(struct engine *engine);
 /* Settings were loaded (MESSAGE NULL) or are wrong (the last good ones stay). */
 void engine_configured(struct engine *engine, const char *message, int64_t now);
 
+/* Do the tests of a file that executed what has changed run before its others? */
+void engine_order(struct engine *engine, bool changed_first);
+
 /* Which interpreter and framework were chosen for the project, and why, each a sentence. */
 void engine_chosen(struct engine *engine, const char *python, const char *framework);
 

@@ -127,6 +127,7 @@ struct engine {
     int64_t poll; /* when to compare next; INT64_MAX: all is watched */
     char *framework, *python;
     char *chosen_framework, *chosen_python; /* why these, each a sentence */
+    bool changed_first;                     /* within a test file */
     bool paused;
     bool root_gone;
 
@@ -282,7 +283,8 @@ void order_note(struct run *run, const struct report *report);
 void order_forget(struct run *run);
 /* What RUN told of its tests, for the index; the array is the caller's, the rest the run's. */
 struct index_tested *order_record(struct engine *engine, const struct run *run);
-/* The tests of FILE that executed what has changed since; for order_free. */
+/* The tests of FILE that executed what has changed since; for order_free. Where that is not known
+ * yet, blocks_awaited() from here on. */
 char **order_first(struct engine *engine, const char *file);
 void order_free(char **list);
 

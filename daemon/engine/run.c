@@ -185,6 +185,12 @@ static void tell_start(struct engine *engine, const struct run *run)
 
 static bool start_one(struct engine *engine, const struct sched_job *job, int64_t now)
 {
+    char **first = order_first(engine, job->file);
+    if (blocks_awaited(engine)) {
+        order_free(first);
+        blocks_ask(engine);
+        return false;
+    }
     /* Numbered before the worker hears of it: a change from here on is one during the run. */
     struct run *run = run_begin(engine, job->file, now);
     run->reason = job->reason;
@@ -193,7 +199,6 @@ static bool start_one(struct engine *engine, const struct sched_job *job, int64_
     struct index_file file;
     if (index_file(engine->index, job->file, &file))
         run->before = file.counts;
-    char **first = order_first(engine, run->file);
     int error = engine->ports.start(engine->ports.owner, run->id, run->file,
                                     (const char *const *)first);
     order_free(first);

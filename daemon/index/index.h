@@ -137,11 +137,13 @@ struct index_evidence {
     bool holds;       /* the tree shows this state now */
 };
 
-/* What one test of a run executed, for the order of the next run; no part of what is true. */
+/* What the tests of a run executed of the source PATH, which was in STATE: for the order of the next
+ * run, and no part of what is true. TESTS is whatever the caller makes of it. */
 struct index_tested {
-    const char *test, *path;
+    const char *path;
     struct digest state;
-    const char *blocks; /* as the detail of code evidence */
+    const char *tests;
+    size_t size;
 };
 
 struct index_run {

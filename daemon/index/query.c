@@ -39,10 +39,10 @@ void index_each_tested(struct index *index, const char *path,
     struct db *db = &index->db;
     sqlite3_stmt *ask = db_ask(db, TESTED_OF, as_number(file->id));
     while (db_step(db, ask) > 0) {
-        struct index_tested tested = {.test = db_string(ask, 0),
-                                      .path = db_string(ask, 1),
-                                      .state = db_digest(ask, 2),
-                                      .blocks = db_string(ask, 3)};
+        struct index_tested tested = {.path = db_string(ask, 0),
+                                      .state = db_digest(ask, 1),
+                                      .tests = sqlite3_column_blob(ask, 2),
+                                      .size = (size_t)sqlite3_column_bytes(ask, 2)};
         visit(owner, &tested);
     }
 }

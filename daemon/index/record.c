@@ -198,8 +198,8 @@ static int write_tested(struct recording *recording)
     int r = db_run(db, REMOVE_TESTED, as_number(recording->file->id));
     for (size_t i = 0; r == 0 && i < run->tested_count; i++)
         r = db_run(db, ADD_TESTED, as_number(recording->file->id),
-                   as_text(run->tested[i].test), as_bytes(run->tested[i].path),
-                   as_digest(&run->tested[i].state), as_text(run->tested[i].blocks));
+                   as_bytes(run->tested[i].path), as_digest(&run->tested[i].state),
+                   as_data(run->tested[i].tests, run->tested[i].size));
     return r;
 }
 

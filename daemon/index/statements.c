@@ -99,10 +99,9 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [EACH_SEEN] = "SELECT name, device, inode, size, mtime_ns, ctime_ns, mode, digest"
                   " FROM seen JOIN path ON path.id = seen.path_id",
     [REMOVE_TESTED] = "DELETE FROM tested WHERE file_id = ?1",
-    [ADD_TESTED] = "INSERT INTO tested (file_id, test, path, state, blocks)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5)",
-    [TESTED_OF] = "SELECT test, path, state, blocks FROM tested WHERE file_id = ?1"
-                  " ORDER BY id",
+    [ADD_TESTED] = "INSERT INTO tested (file_id, path, state, tests)"
+                   " VALUES (?1, ?2, ?3, ?4)",
+    [TESTED_OF] = "SELECT path, state, tests FROM tested WHERE file_id = ?1",
     [SET_BLOCKS] =
         "INSERT OR REPLACE INTO source (state, count, blocks) VALUES (?1, ?2, ?3)",
     [GET_BLOCKS] = "SELECT count, blocks FROM source WHERE state = ?1",
@@ -110,7 +109,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [FORGET_BLOCKS] = "DELETE FROM source WHERE NOT EXISTS"
                       " (SELECT 1 FROM maker WHERE name = ?1)",
     [SET_MAKER] = "INSERT OR REPLACE INTO maker (id, name) VALUES (1, ?1)",
-    [TIDY_BLOCKS] = "DELETE FROM source WHERE state NOT IN (SELECT state FROM fact)",
+    [TIDY_BLOCKS] = "DELETE FROM source WHERE state NOT IN (SELECT state FROM fact)"
+                    " AND state NOT IN (SELECT state FROM tested)",
     [TIDY_FACTS] = "DELETE FROM fact WHERE NOT EXISTS"
                    " (SELECT 1 FROM evidence WHERE fact_id = fact.id) RETURNING id",
     [TIDY_SEEN] = "DELETE FROM seen WHERE NOT EXISTS"
