@@ -71,7 +71,9 @@ static struct pool *make_or_change_pool(struct house *house)
                                  "--framework",
                                  house->framework,
                                  "--precision",
-                                 config->whole_files ? "file" : "block"};
+                                 config->whole_files ? "file" : "block",
+                                 "--order",
+                                 config->changed_first ? "changed-first" : "file"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv = xgrow(argv, count, &capacity, sizeof *argv);
         argv[count++] = fixed[i];
@@ -134,6 +136,7 @@ static void reload(struct house *house)
     set_ignore(house);
     if (!same_ignore)
         sinks_note(&house->lost, "the ignore setting is another one");
+    engine_order(house->engine, fresh.changed_first);
     engine_configured(house->engine, NULL, house->clock.now());
     if (!choose(house) && same)
         return;
@@ -265,6 +268,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
     struct engine_ports ports = ports_of(house);
     house->engine = engine_new(settings->root, watcher_backend(house->watcher),
                                settings->index, &ports);
+    engine_order(house->engine, house->config.changed_first);
     choose(house);
     house->pool = make_or_change_pool(house);
     return open_server(house);

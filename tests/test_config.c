@@ -87,14 +87,14 @@ START_TEST(pyproject_gives_every_setting)
         "[project]\nname = 'x'\n[tool.sniffer]\n"
         "framework = \"nose\"\npython = \"env/bin/python\"\n"
         "args = [\"-v\", \"two words\"]\njobs = 3\ntimeout = 2.5\nprecision = "
-        "\"file\"\n"
+        "\"file\"\norder = \"changed-first\"\n"
         "ignore = [\n  \"*.log\",\n  \"!keep.log\",\n]\nenv = [\"TZ\"]\n");
     struct config config = load();
     ck_assert_str_eq(config.framework, "nose");
     ck_assert_str_eq(config.python, "env/bin/python");
     ck_assert_str_eq(config.source, "pyproject.toml");
     ck_assert_int_eq(config.jobs, 3);
-    ck_assert(config.whole_files);
+    ck_assert(config.whole_files && config.changed_first);
     ck_assert_int_eq(config.timeout_ms, 2500);
     expect_list(config.args, "<-v><two words>");
     expect_list(config.ignore, "<*.log><!keep.log>");
@@ -205,7 +205,7 @@ static const struct {
     {"pyproject.toml", "[tool.sniffer]\nwork = 1\nabc = 2\n",
      "pyproject.toml:2: work is no setting; there are: args, env, framework, ignore, "
      "jobs, "
-     "precision, python, timeout"},
+     "order, precision, python, timeout"},
     {"pyproject.toml", "[tool]\nsniffer = 3\n",
      "pyproject.toml:2: tool.sniffer must be a table: write [tool.sniffer] and the "
      "settings "
@@ -214,13 +214,15 @@ static const struct {
      "setup.cfg:4: jobs must be a whole number from 1 to 256, not \"many\""},
     {"setup.cfg", "[sniffer]\nprecision = line\n",
      "setup.cfg:2: precision must be \"block\" or \"file\", not \"line\""},
+    {"setup.cfg", "[sniffer]\norder = changed\n",
+     "setup.cfg:2: order must be \"file\" or \"changed-first\", not \"changed\""},
     {"setup.cfg", "[sniffer]\njobs = 2\nenv = A\njobs = 3\n",
      "setup.cfg:4: jobs is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\nargs = a\nargs = b\n",
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
      "setup.cfg:3: work is no setting; there are: args, env, framework, ignore, jobs, "
-     "precision, python, timeout"},
+     "order, precision, python, timeout"},
     {"tox.ini", "[sniffer]\n\nwhat is this\n",
      "tox.ini:3: this line is no setting; write \"key = value\""},
 };

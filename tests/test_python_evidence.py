@@ -271,6 +271,29 @@ class RanTest(Case):
         self.assertIn('"path":"m.py"', entry)
         self.assertIn('["<module>","f","g"]', entry)
 
+    def test_each_test_has_its_blocks(self):
+        self.load("n.py", "def h(): pass\n")
+        other = self.root + "/n.py"
+        self.begin(1, "<module>")
+        for test, line, name, file in (("test_f", 1, "f", None), ("test_g", 2, "g", None),
+                                       ("test_h", 1, "h", other), ("", 2, "g", None),
+                                       ("T.test_none", 9, "x", "/elsewhere.py"),
+                                       ("test_f", 1, "h", other), ("test\0", 1, "f", None)):
+            self.records.append((trace.TEST, 0, test.encode(), b""))
+            self.begin(line, name, file)
+        self.last()
+        self.assertEqual(self.ran(), "07")
+        self.assertEqual(self.run_.tested(), {"m.py": {"test_f": "03", "test_g": "05"},
+                                              "n.py": {"test_h": "03", "test_f": "03"}})
+
+    def test_no_test_has_blocks_of_what_counts_as_a_whole(self):
+        self.records.append((trace.TEST, 0, b"test_f", b""))
+        self.begin(1, "f")
+        self.begin(7, "h")
+        self.last()
+        self.looks()
+        self.assertEqual(self.run_.tested(), {})
+
     def test_what_is_known_of_a_source_is_not_said_again(self):
         self.last()
         self.looks()

@@ -134,6 +134,15 @@ static bool take_precision(struct judging *judging, const struct setting *settin
     return true;
 }
 
+static bool take_order(struct judging *judging, const struct setting *setting)
+{
+    bool changed = is_text(setting) && strcmp(setting->text, "changed-first") == 0;
+    if (!changed && (!is_text(setting) || strcmp(setting->text, "file") != 0))
+        return refuse(judging, setting, "\"file\" or \"changed-first\"");
+    judging->config.changed_first = changed;
+    return true;
+}
+
 static bool take_jobs(struct judging *judging, const struct setting *setting)
 {
     double value = number(setting);
@@ -187,9 +196,9 @@ static const struct known {
     const char *key;
     bool (*take)(struct judging *judging, const struct setting *setting);
 } known[] = {
-    {"args", take_args},     {"env", take_env},         {"framework", take_framework},
-    {"ignore", take_ignore}, {"jobs", take_jobs},       {"precision", take_precision},
-    {"python", take_python}, {"timeout", take_timeout},
+    {"args", take_args},           {"env", take_env},       {"framework", take_framework},
+    {"ignore", take_ignore},       {"jobs", take_jobs},     {"order", take_order},
+    {"precision", take_precision}, {"python", take_python}, {"timeout", take_timeout},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
 

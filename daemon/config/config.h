@@ -15,6 +15,7 @@ struct config {
     char **args;        /* for the framework; NULL-terminated like all lists here */
     char **ignore;      /* gitignore patterns */
     char **env;         /* variables whose values count as evidence */
+    bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */

@@ -22,6 +22,6 @@ bool config_equal(const struct config *a, const struct config *b)
     return text_equal(a->framework, b->framework) && text_equal(a->python, b->python) &&
            config_list_equal(a->args, b->args) &&
            config_list_equal(a->ignore, b->ignore) && config_list_equal(a->env, b->env) &&
-           a->whole_files == b->whole_files && a->jobs == b->jobs &&
-           a->timeout_ms == b->timeout_ms;
+           a->changed_first == b->changed_first && a->whole_files == b->whole_files &&
+           a->jobs == b->jobs && a->timeout_ms == b->timeout_ms;
 }

@@ -118,8 +118,9 @@ def _same_environment(theirs: list[list[str]]) -> bool:
     from .environment import environment
     from .packages import Packages
     names = [name[4:] for name, _ in theirs if name.startswith("env:")]
-    return dict(environment([], names, "nose " + nose.__version__,
-                            Packages(sys.path))) == dict(theirs)
+    order = dict(theirs).get("order", "file")  # where any order will do, so does that of the file
+    return dict(environment([], names, "nose " + nose.__version__, Packages(sys.path),
+                            order)) == dict(theirs)
 
 
 class Hand:

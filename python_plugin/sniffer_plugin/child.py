@@ -17,6 +17,7 @@ import types
 
 from . import library, looks, trace, wrappers
 from .channel import identity
+from .order import First
 from .scope import Scope
 from .telling import Looks, Reporter
 
@@ -168,7 +169,8 @@ def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def,
     try:
         number = order["run"]
         file = os.path.join(host.scope.root, os.fsdecode(order["file"]))
-        report = Reporter(host.reports, number)
+        report = Reporter(host.reports, number,
+                          library.test if heard and host.by_tests else None)
         tells = Looks(host.looks, number)
         _clean_process(host.runner.MAIN)
         folders = host.runner.searched_folders(host.args, host.scope.root, file)
@@ -180,7 +182,8 @@ def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def,
         _, links = host.scope.real(file)
         _listen(host, heard, tells, certain)
         host.guard.sink.links(links)
-        good = host.runner.run(host.args, file, report, lambda: _hear_packages(host.guard))
+        good = host.runner.run(host.args, file, report, lambda: _hear_packages(host.guard),
+                               First(order.get("first", ())))
         if not tells.lost:
             report.done()
         else:

@@ -13,8 +13,8 @@ def python_words() -> str:
     return "%d.%d.%d %s" % (*sys.version_info[:3], sys.executable)
 
 
-def environment(args: list[str], names: list[str], framework: str,
-                installed: Packages) -> list[tuple[str, str]]:
+def environment(args: list[str], names: list[str], framework: str, installed: Packages,
+                order: str = "file") -> list[tuple[str, str]]:
     """Evidence of every run of this host."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = [folder for folder in sys.path if os.path.abspath(folder) != own]
@@ -31,6 +31,8 @@ def environment(args: list[str], names: list[str], framework: str,
         ("sys.path", json.dumps(path)),
         (START, installed.value(START)),
     ]
+    if order != "file":  # what was found in another order is no proof for this one
+        pairs.append(("order", order))
     for name in names:
         value = os.environ.get(name)
         pairs.append(("env:" + name, "unset" if value is None else "=" + value))

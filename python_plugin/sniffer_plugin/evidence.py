@@ -18,7 +18,7 @@ import stat
 
 from . import library, packages, trace
 from .scope import Scope
-from .sources import LARGE, Sources
+from .sources import LARGE, Source, Sources
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Record = tuple[int, int, bytes, bytes]
     Look = tuple[str, str, object, str | None]
+    Places = dict[bytes, set[tuple[int, bytes]]]  # of code objects, by file as it was compiled
 
 _LAST_LOOK = library.LAST.encode()
 _LAST_CODE = _LAST_LOOK[1:]
@@ -42,7 +43,8 @@ class Run:
         self._sources = sources
         self._since = since
         self._made: set[str] = set()  # folders that the run itself made: all in them is its own
-        self._began: dict[bytes, set[tuple[int, bytes]]] = {}
+        self._began: Places = {}
+        self._tests: dict[bytes, Places] = {}
         # Real path, name of the file as it was compiled, names in the store ("": not there).
         self._loads: dict[bytes, dict[bytes, set[bytes]]] = {}
         self._whole = sources is None
@@ -76,13 +78,18 @@ class Run:
     def _sort(self, records: Iterable[Record]) -> list[Record]:
         """The records that are looks of their own; the rest is kept for what it says of sources."""
         rest = []
+        test: Places | None = None
         for record in records:
             kind, _, path, seen = record
             if kind == trace.CODE:
                 file, _, name = path.partition(b"\0")
                 if len(seen) == trace.SEEN.size:
-                    line = trace.SEEN.unpack(seen)[2]
-                    self._began.setdefault(file, set()).add((line, name))
+                    place = trace.SEEN.unpack(seen)[2], name
+                    self._began.setdefault(file, set()).add(place)
+                    if test is not None:
+                        test.setdefault(file, set()).add(place)
+            elif kind == trace.TEST:
+                test = self._tests.setdefault(path, {}) if path else None
             elif kind == trace.WHOLE:
                 self._whole = True
             elif kind == trace.LEFT:
@@ -106,23 +113,46 @@ class Run:
         self._loads.setdefault(real, {}).setdefault(file, set()).add(name)
 
     def _ran(self, path: str, shown: str, seen: object) -> str | None:
-        if self._sources is None or self._whole:
-            return None
-        source = None
         bits = 0
-        for file, names in self._loads.get(os.fsencode(path), {}).items():
-            other = self._sources.find(min(names).decode("ascii", "replace"))
-            more = other.bits(self._began.get(file, ())) if other is not None else None
-            if other is None or more is None or len(names) > 1 or (
-                    source is not None and source.told != other.told):
-                return None
-            source, bits = other, bits | more
+        source = None
+        for file, source in self._made_of(os.fsencode(path)):
+            bits |= source.bits(self._began.get(file, ())) or 0
         ran = source.ran(bits) if source is not None else None
         if source is not None and ran is not None:
-            entry = self._sources.tell(shown, seen, source)
+            entry = self._sources.tell(shown, seen, source)  # type: ignore[union-attr]
             if entry is not None:
                 self.entries.append(entry)
         return ran
+
+    def _made_of(self, path: bytes) -> list[tuple[bytes, Source]]:
+        """The blocks of PATH, for each name under which it was compiled; none: it counts as a
+        whole."""
+        found: list[tuple[bytes, Source]] = []
+        if self._sources is None or self._whole:
+            return found
+        for file, names in self._loads.get(path, {}).items():
+            source = self._sources.find(min(names).decode("ascii", "replace"))
+            if source is None or len(names) > 1 or (found and found[0][1].told != source.told) \
+                    or source.bits(self._began.get(file, ())) is None:
+                return []
+            found.append((file, source))
+        return found
+
+    def tested(self) -> dict[str, dict[str, str]]:
+        """After looks(): of which sources the tests executed what, by path and test."""
+        if not self._tests:
+            return {}
+        sources = {file: (path, source) for path in self._loads
+                   for file, source in self._made_of(path)}
+        told: dict[str, dict[str, str]] = {}
+        for name, began in self._tests.items():
+            for file in began.keys() & sources.keys():
+                path, source = sources[file]
+                ran = source.ran(source.bits(began[file]) or 0)
+                if ran is not None and b"\0" not in name:
+                    shown = self._scope.shown(os.fsdecode(path))
+                    told.setdefault(shown, {})[os.fsdecode(name)] = ran
+        return told
 
     # -- one record ------------------------------------------------------------------------
 

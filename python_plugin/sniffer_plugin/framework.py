@@ -11,9 +11,11 @@ For each there is a module NAME_runner, which the host asks, always in a process
     classify(args, paths)
                     those of PATHS that it would run as test files, and what is wrong with its
                     settings
-    run(args, file, sink, begins)
-                    run FILE as `python -m NAME FILE` would; SINK gets the records (records.Sink),
-                    BEGINS is called when settings and plugins are loaded. Was all well?
+    run(args, file, sink, begins, first)
+                    run FILE as `python -m NAME FILE` would, but for the order of its tests: those
+                    in FIRST (order.First) come before others where that does no harm. SINK gets the
+                    records (records.Sink), BEGINS is called when settings and plugins are loaded.
+                    Was all well?
     settings_files()
                     where it looks for settings in the working directory, whether they exist or not
     searched_folders(args, root, file)

@@ -31,7 +31,7 @@ from .processes import populate, sweep
 from .scope import Scope
 from .settings import Settings, Usage
 from .sources import Sources
-from .telling import Looks
+from .telling import Looks, tested_lines
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Host:
         self.guard = guard.Guard(self.scope, looks.quiet if self.tracing_why else library.quiet)
         by_blocks = settings.precision == "block" and self.precision_why is None
         self.sources = Sources(self.scope.root, self.guard.store) if by_blocks else None
+        self.by_tests = by_blocks and settings.order == "changed-first"
         self.packages = packages.Packages(sys.path)
         self._startup = startup
         self._stamp: object = None
@@ -120,7 +121,7 @@ class Host:
             "suffixes": self.runner.SUFFIXES,
             "environment": environment(
                 self.args, [*self.settings.env, *self.runner.VARIABLES],
-                "%s %s" % (self.runner.NAME, version), self.packages),
+                "%s %s" % (self.runner.NAME, version), self.packages, self.settings.order),
             "distributions": self.packages.everything(),
             "precision": "block" if by_blocks else "file",
             "precision_why": None if by_blocks or asked else self.precision_why,
@@ -234,7 +235,9 @@ class Host:
             self._spare_log.close()
             self._spare_log = None
         if self.tracer is not None:
-            self._spare_log = trace.Log(trace.filters(self.scope), int(self.tracing_why is None))
+            # What is told of tests is not to be missing where verdicts need it.
+            self._spare_log = trace.Log(trace.filters(self.scope), int(self.tracing_why is None),
+                                        trace.SIZE * 2 if self.by_tests else trace.SIZE)
         host = posix.getpid()
         pid = os.fork()
         if pid == 0:
@@ -322,6 +325,9 @@ class Host:
         run = Run(self.scope, self.sources, self._began)
         found = run.looks(self._log.records())
         self._tell_sources(run.entries)
+        for path, tests in run.tested().items():
+            for line in tested_lines(number, path, tests):
+                self.reports.line(line)
         tells = Looks(self.looks, number)
         tells.all(found)
         if tells.lost or not run.is_heard() or not self._log.whole():

@@ -51,6 +51,11 @@ def blocks(on: bool) -> None:
     _audit("sniffer.blocks", int(on))
 
 
+def test(name: str) -> None:
+    """The test NAME begins; "": it is over. Each is told the code objects that it runs."""
+    _audit("sniffer.test", name.encode("utf-8", "surrogateescape"))
+
+
 def last() -> None:
     """At the end of a run: whatever its tests did, it is still heard, as the log will show."""
     exec(compile("", LAST[1:], "exec", dont_inherit=True))

@@ -15,7 +15,9 @@ import unittest
 from nose.failure import Failure
 from nose.plugins.base import Plugin
 from nose.proxy import ResultProxy
+from nose.suite import ContextSuite
 
+from .order import First, ahead, is_doctest
 from .records import Record, Sink, now, prune, tidy
 
 
@@ -49,6 +51,7 @@ class Results(Plugin):
         self.sink = sink
         self.file: str | None = None  # the file of tests that do not know theirs
         self.module: str | None = None
+        self.first: First | None = None  # of the tests
         self.result = None
         self._record: Record | None = None
         self._began = 0.0
@@ -57,6 +60,10 @@ class Results(Plugin):
 
     def prepareTestResult(self, result) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
         self.result = result
+
+    def prepareTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        if self.first:
+            self._put_ahead(test, self.first)
 
     def beforeTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
         self._record = None
@@ -98,6 +105,21 @@ class Results(Plugin):
             else:
                 record.add("error", None, "the test ended without any outcome")
         self._close(record)
+
+    # -- order -----------------------------------------------------------------------------
+
+    def _put_ahead(self, suite, first: First) -> bool:  # type: ignore[no-untyped-def]
+        """Each suite is set up for what is in it, so it moves as one. What a generator is going to
+        make is not known yet. Is one of FIRST in here?"""
+        if type(suite) is not ContextSuite or suite.test_generator is not None:
+            return False
+        tests = list(suite)
+        wanted = {id(test) for test in tests if (
+            self._put_ahead(test, first) if _is_context(test)
+            else not is_doctest(test.test) and self._place(test)[1] in first)}
+        if wanted:
+            suite._tests = ahead(tests, lambda test: id(test) in wanted, lambda _: ())
+        return bool(wanted)
 
     # -- records ---------------------------------------------------------------------------
 

@@ -220,7 +220,7 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
 # -- one file ------------------------------------------------------------------------------
 
 
-def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-untyped-def]
+def run(args: list[str], file: str, sink, begins, first) -> bool:  # type: ignore[no-untyped-def]
     """Run FILE (absolute) as `python -m nose FILE` would; SINK gets the records, and BEGINS is
     called when nose has its settings and plugins. Was all well?"""
     from nose.core import TestProgram
@@ -231,6 +231,7 @@ def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-un
     notes: list[str] = []
     plugin = _plugin(sink)
     plugin.file = file
+    plugin.first = first
     configured = False
 
     def broken(name: str, kind: str, text: str) -> bool:

@@ -16,6 +16,7 @@ import sys
 
 import pytest
 
+from .order import First, ahead
 from .records import Record, Sink, prune, short_traceback, tidy
 
 TYPE_CHECKING = False  # typing is not for other people's processes
@@ -56,6 +57,7 @@ _COVERAGE = ("cov_source", "--cov", [])
 _FOLDERS = (pytest.Dir, pytest.Package) if hasattr(pytest, "Dir") else ()
 _OWN_FRAMES = re.compile(r"^%s/.*: in .*\n(?:    .*\n)*" % re.escape(os.path.dirname(__file__)),
                          re.MULTILINE)
+_OF_ONE_TEST = ("function", 4)  # the second up to pytest 6
 _OUTCOMES = {"setup": "error", "call": "failure", "teardown": "error"}
 
 
@@ -63,6 +65,24 @@ def test_name(nodeid: str) -> str:
     """tests/test_a.py::TestX::test_y[a::b] is TestX.test_y[a::b] to its file."""
     head, bracket, parameters = nodeid.partition("::")[2].partition("[")
     return tidy(head.replace("::", ".") + bracket + parameters) or "(import)"
+
+
+def _around(item: pytest.Item) -> list[object]:
+    """Modules and classes: fixtures of theirs are torn down when the next test is outside."""
+    return item.listchain()[:-1]
+
+
+def _setting(item: pytest.Item) -> object:
+    """The parameters for which something is set up that is for more than one test."""
+    spec = getattr(item, "callspec", None)
+    if spec is None:
+        return ()
+    scopes = getattr(spec, "_arg2scope", None) or getattr(spec, "_arg2scopenum", {})
+    try:
+        return tuple((name, at) for name, at in sorted(spec.indices.items())
+                     if getattr(scopes[name], "value", scopes[name]) not in _OF_ONE_TEST)
+    except (AttributeError, KeyError, TypeError):  # a pytest that nobody has seen yet
+        return item
 
 
 def inside() -> list[str]:
@@ -124,8 +144,10 @@ class Settled:
 class Results(Settled):
     """Records of one file's run."""
 
-    def __init__(self, sink: Sink, file: str, begins) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, sink: Sink, file: str, begins,  # type: ignore[no-untyped-def]
+                 first: First) -> None:
         super().__init__()
+        self.first = first
         self.sink = sink
         self.file = file
         self.bad = False  # was a record?
@@ -149,6 +171,17 @@ class Results(Settled):
     def pytest_load_initial_conftests(self, early_config):  # type: ignore[no-untyped-def]
         self._begins()
         yield from super().pytest_load_initial_conftests(early_config)
+
+    # Outside of all others: they find and leave the order that they would have without this one.
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items):  # type: ignore[no-untyped-def]
+        outcome = yield
+        if self.first and outcome.excinfo is None:
+            items[:] = ahead(items, self._comes_first, _around, _setting)
+
+    def _comes_first(self, item: pytest.Item) -> bool:
+        """Doctests, and what plugins make, stay behind: they may rest on what ran before."""
+        return isinstance(item, pytest.Function) and test_name(item.nodeid) in self.first
 
     def pytest_deselected(self, items) -> None:  # type: ignore[no-untyped-def]
         self.left_out += len(items)

@@ -173,12 +173,12 @@ def _be_quiet() -> None:
 # -- one file ------------------------------------------------------------------------------
 
 
-def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-untyped-def]
+def run(args: list[str], file: str, sink, begins, first) -> bool:  # type: ignore[no-untyped-def]
     """Run FILE (absolute) as `python -m pytest FILE` would; SINK gets the records, and BEGINS is
     called when pytest has its settings and plugins. Was all well?"""
     from .pytest_plugin import Results
 
-    plugin = Results(sink, file, begins)
+    plugin = Results(sink, file, begins, first)
     sys.argv = [sys.modules["__main__"].__file__ or NAME, *args, file]
     try:
         status = _main(plugin, [*args, file])

@@ -30,6 +30,8 @@ class Settings:
             raise Usage("--root, --orders, --reports and --looks are needed")
         if self.precision not in ("block", "file"):
             raise Usage("--precision is block or file")
+        if self.order not in ("file", "changed-first"):
+            raise Usage("--order is file or changed-first")
 
     def _take(self, name: str, value: str) -> None:
         if name == "--arg":

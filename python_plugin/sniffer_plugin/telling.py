@@ -8,8 +8,13 @@ from json.encoder import encode_basestring_ascii
 from .channel import PIPE_BUF, Channel, Lost, Serial, path_json, plain, seen_json
 from .names import Names
 
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 _getpid = posix.getpid
 _TEXT_MAX = 200_000
+_PAIRS = 1000  # that a line has
 
 
 def quote(text: str | None) -> str:
@@ -29,9 +34,12 @@ class Reporter:
     """The sink of a run in a child: records go out as they come. Only the process of the run
     itself may report: what it forks has inherited the pipe."""
 
-    def __init__(self, serial: Serial, run: int) -> None:
+    def __init__(self, serial: Serial, run: int,
+                 mark: Callable[[str], None] | None = None) -> None:
+        """MARK(name) is called when a test begins, and MARK("") when it is over."""
         self._serial = serial
         self._run = run
+        self._mark = mark
         self._pid = _getpid()
         self._names = Names()
 
@@ -42,9 +50,13 @@ class Reporter:
     def begins(self, file: str | None, name: str) -> str:
         name = self._names.unique(name)
         self._line('{"report":"test","run":%d,"test":%s}' % (self._run, quote(name)))
+        if self._mark is not None:
+            self._mark(name)
         return name
 
     def ends(self, record) -> None:  # type: ignore[no-untyped-def]
+        if self._mark is not None:
+            self._mark("")
         self._line('{"report":"result","run":%d,"test":%s,"outcome":"%s","duration_ms":%.3f,'
                    '"exception":%s,"report_text":%s}'
                    % (self._run, quote(record.name), record.outcome, record.duration_ms,
@@ -52,6 +64,14 @@ class Reporter:
 
     def done(self) -> None:
         self._line('{"report":"done","run":%d}' % self._run)
+
+
+def tested_lines(run: int, path: str, tests: dict[str, str]) -> Iterator[str]:
+    """Which blocks of PATH the tests executed, in as many lines as that takes."""
+    pairs = ["[%s,\"%s\"]" % (quote(test), ran) for test, ran in tests.items()]
+    for at in range(0, len(pairs), _PAIRS):
+        yield '{"report":"tested","run":%d,"path":%s,"tests":[%s]}' % (
+            run, path_json(path), ",".join(pairs[at:at + _PAIRS]))
 
 
 class Looks:

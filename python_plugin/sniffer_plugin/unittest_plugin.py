@@ -96,24 +96,27 @@ class Results(unittest.TextTestResult):
             self._close(record)
 
     def _open(self, test: unittest.TestCase) -> Record:
-        return Record(self.file, self.sink.begins(self.file, tidy(self._name(test))))
+        return Record(self.file, self.sink.begins(self.file, test_name(self.module, test)))
 
     def _close(self, record: Record) -> None:
         record.stop()
         self.bad = self.bad or record.bad
         self.sink.ends(record)
 
-    def _name(self, test: unittest.TestCase) -> str:
-        name = test.id()
-        if (type(test).__module__, type(test).__name__) == ("unittest.loader", "_FailedTest"):
-            return "(import)"  # a load_tests failed
-        fixture = _FIXTURE.match(name)
-        if fixture and not isinstance(test, unittest.TestCase):
-            inner = fixture.group(2)
-            if inner == self.module:
-                return fixture.group(1)
-            return "%s (%s)" % (fixture.group(1), _without(self.module, inner))
-        return _without(type(test).__module__, name)
+
+
+def test_name(module: str, test: unittest.TestCase) -> str:
+    """The name of TEST, which MODULE was loaded for."""
+    name = test.id()
+    if (type(test).__module__, type(test).__name__) == ("unittest.loader", "_FailedTest"):
+        return "(import)"  # a load_tests failed
+    fixture = _FIXTURE.match(name)
+    if fixture and not isinstance(test, unittest.TestCase):
+        inner = fixture.group(2)
+        if inner == module:
+            return fixture.group(1)
+        return tidy("%s (%s)" % (fixture.group(1), _without(module, inner)))
+    return tidy(_without(type(test).__module__, name))
 
 
 def _without(module: str, name: str) -> str:

@@ -16,8 +16,9 @@ import re
 import sys
 import unittest
 
+from .order import First, ahead, is_doctest
 from .records import Record, short_traceback
-from .unittest_plugin import Results
+from .unittest_plugin import Results, test_name
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -226,7 +227,27 @@ def _runner(settings: _Settings, results: Callable[..., Results]) -> unittest.Te
         resultclass=results)
 
 
-def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-untyped-def]
+def _put_ahead(tests: unittest.TestSuite, first: First, module: str) -> unittest.TestSuite:
+    """A suite of its own knows how to run its tests: then all stay where they are."""
+    cases: list[unittest.TestCase] = []
+    inside = [tests] if first else []
+    while inside:
+        suite = inside.pop()
+        if type(suite) is unittest.TestSuite:
+            inside += reversed(list(suite))  # type: ignore[arg-type]
+        elif isinstance(suite, unittest.TestCase):
+            cases.append(suite)
+        else:
+            return tests
+    if not cases:
+        return tests
+    return unittest.TestSuite(ahead(
+        cases, lambda case: not is_doctest(case) and test_name(module, case) in first,
+        lambda case: (type(case).__module__, type(case))))
+
+
+def run(args: list[str], file: str, sink, begins,  # type: ignore[no-untyped-def]
+        first: First) -> bool:
     """Run FILE (absolute) as discovery would; SINK gets the records. BEGINS is called first, for
     unittest has neither settings nor plugins. Was all well?"""
     begins()
@@ -239,7 +260,7 @@ def run(args: list[str], file: str, sink, begins) -> bool:  # type: ignore[no-un
             sys.stderr.write("sniffer: not used for a single file: --failfast\n")
         record.name = "(import)"
         loader = _OneFile(settings, file)
-        tests = loader.load(settings.start, settings.pattern)
+        tests = _put_ahead(loader.load(settings.start, settings.pattern), first, loader.module)
         record.name = "(run)"
 
         def results(*args: object, **kwargs: object) -> Results:

@@ -134,10 +134,10 @@ class Host:
     def order(self, **order):
         os.write(self.orders, json.dumps(order).encode() + b"\n")
 
-    def run(self, file):
+    def run(self, file, **more):
         self.run_number += 1
         self.printed = ""
-        self.order(order="run", run=self.run_number, file=file)
+        self.order(order="run", run=self.run_number, file=file, **more)
         return Run(*self.until("exited"))
 
     def blocks(self, *paths):
