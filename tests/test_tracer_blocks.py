@@ -265,6 +265,34 @@ class Places(Forked):
                          [("test", "a"), ("code", "target"), ("test", ""), ("test", "b"),
                           ("code", "target"), ("code", "other")])
 
+    def test_what_one_test_calls_often_is_told_of_the_next(self):
+        module = self.load("def target(): pass\ndef many(count):\n for i in range(count): target()")
+
+        def work():
+            for name, count in ((b"a", 1), (b"b", 5000), (b"c", 1), (b"d", 5000), (b"", 3000),
+                                (b"e", 1)):
+                sys.audit("sniffer.test", name)
+                module.many(count)
+        self.assertEqual(self.traced(work), "")
+        told = "".join(r.path if r.kind == "test" else "+" for r in self.log.records
+                       if r.kind == "test" or r.path.endswith("\0target"))
+        self.assertEqual(told, "a+b+c+d+e+")
+
+    def test_a_file_begins_to_count_with_another_log(self):
+        module = self.load("def target(): pass", self.outer + "/elsewhere/m.py")
+        other = Log(self.outer + "/other", self.outer + "/elsewhere")
+
+        def work():
+            for log in (self.log, other, self.log, other):
+                sys.audit("sniffer.begin", log.path)
+                sys.audit("sniffer.test", b"a")
+                module.target()
+        self.assertEqual(self.traced(work), "")
+        self.assertEqual(self.names(), set())
+        other.read()
+        self.assertEqual([r.path.partition("\0")[2] for r in other.records
+                          if r.kind == "code" and "/elsewhere/" in r.path], ["target"] * 2)
+
     def test_half_of_the_log_is_not_for_tests(self):
         self.log = Log(self.log.path, self.folder, size=32 << 10)
         module = self.load("def target(): pass\n")

@@ -7,6 +7,8 @@
 bool blocks_on;
 intptr_t blocks_index = -1;
 uintptr_t blocks_mark = 1;
+uintptr_t blocks_foreign = 1; /* nobody's */
+bool blocks_by_tests;
 
 static const struct blocks_tracer *tracer;
 static struct interpreter *traced;
@@ -36,8 +38,8 @@ static void note_as(struct object *code, uintptr_t mark)
 {
     bool known = blocks_known(code);
     python.set_mark(code, blocks_index, (void *)mark);
-    if (!known)
-        blocks_tell(code);
+    if (!known && !blocks_tell(code) && blocks_by_tests)
+        python.set_mark(code, blocks_index, (void *)blocks_foreign);
 }
 
 __attribute__((noinline)) void blocks_note(struct object *code)
@@ -153,9 +155,7 @@ static bool asker_is_modest(void)
 
 static bool is_read_already(struct object *code)
 {
-    void *mark = NULL;
-    python.mark(code, blocks_index, &mark);
-    return (uintptr_t)mark == blocks_mark;
+    return blocks_mark_of(code) == blocks_mark;
 }
 
 /* What is in it can be read as well. */
@@ -232,13 +232,23 @@ void blocks_switch(bool on)
     python.clear_error();
 }
 
-void blocks_generation(void)
+static void begin_anew(void)
 {
-    if (!is_ours())
-        return;
     check();
     begin_generation();
     python.clear_error();
+}
+
+void blocks_test(void)
+{
+    if (!is_ours())
+        return;
+    if (!blocks_by_tests) {
+        blocks_mark += 2;
+        blocks_foreign = blocks_mark;
+        blocks_by_tests = true;
+    }
+    begin_anew();
 }
 
 void blocks_begin(void)
@@ -246,7 +256,9 @@ void blocks_begin(void)
     if (!is_ours())
         return;
     blocks_forget_files();
-    blocks_generation();
+    blocks_by_tests = false;
+    blocks_foreign = 1;
+    begin_anew();
 }
 
 void blocks_overheard(void)

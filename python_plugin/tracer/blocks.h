@@ -27,8 +27,8 @@ extern bool blocks_on;
 
 /* python_find() went well. */
 void blocks_switch(bool on);
-/* Every code object counts as not yet seen. */
-void blocks_generation(void);
+/* A test begins: every code object of a file that counts is told once more. */
+void blocks_test(void);
 /* From here on in another log: what was decided about files holds no longer. */
 void blocks_begin(void);
 /* FUNCTION's code can be read: without being run it counts, and all that is in it. */
@@ -43,14 +43,27 @@ void blocks_whole(enum trace_whole why);
  * too: nobody needs to look what is in it. */
 extern intptr_t blocks_index;
 extern uintptr_t blocks_mark;
+/* Code of files that do not count, once there are tests: that is so for all of them. */
+extern uintptr_t blocks_foreign;
+extern bool blocks_by_tests;
 
 void blocks_note(struct object *code);
 
-static inline bool blocks_known(struct object *code)
+static inline bool blocks_is_known(uintptr_t mark)
+{
+    return (mark | 1) == blocks_mark || mark == blocks_foreign;
+}
+
+static inline uintptr_t blocks_mark_of(struct object *code)
 {
     void *mark = NULL;
     python.mark(code, blocks_index, &mark);
-    return ((uintptr_t)mark | 1) == blocks_mark;
+    return (uintptr_t)mark;
+}
+
+static inline bool blocks_known(struct object *code)
+{
+    return blocks_is_known(blocks_mark_of(code));
 }
 
 /* A tracer. Switched on and off by start and stop; still_there asks whether it is as it was. */
@@ -64,8 +77,8 @@ extern const struct blocks_tracer blocks_frame, blocks_monitor;
 
 /* ---- blocks_tell.c ---- */
 
-/* CODE runs. May raise. */
-void blocks_tell(struct object *code);
+/* CODE runs; false: its file does not count. May raise. */
+bool blocks_tell(struct object *code);
 /* There is another log now, and other files may count. */
 void blocks_forget_files(void);
 

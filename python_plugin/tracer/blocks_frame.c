@@ -36,7 +36,7 @@ static inline bool is_known(struct object *code)
         return blocks_known(code);
     const struct marks *marks = *(struct marks **)(void *)((char *)code + marks_at);
     return marks != NULL && marks->count > blocks_index &&
-           (marks->marks[blocks_index] | 1) == blocks_mark;
+           blocks_is_known(marks->marks[blocks_index]);
 }
 
 static inline void look_at(struct frame *frame)

@@ -1,6 +1,8 @@
 /* From 3.12 on: sys.monitoring.
  *
- * Each event is switched off where it came from, so that code which was told runs as fast as ever.
+ * Each event is switched off where it came from, so that code which was told runs as fast as ever. To
+ * switch all on again for each test would cost more than most tests do: where there are tests, code
+ * that counts is left on until it was called often.
  * A generator that began earlier may also go on by throw() or close(): that event cannot be switched
  * off, but it is rare. */
 
@@ -14,6 +16,10 @@ static struct object *monitoring, *disable;
 static long tool, events[EVENTS];
 static struct object *callbacks[EVENTS];
 
+enum { OFTEN = 1000 };       /* in one test, all code together */
+static unsigned repetitions; /* of events that were left on */
+static bool some_are_off;    /* of those that count */
+
 /* ---- the callbacks ---- */
 
 static struct object *begins(struct object *nothing, struct object *const *arguments,
@@ -23,6 +29,15 @@ static struct object *begins(struct object *nothing, struct object *const *argum
     (void)count;
     if (!blocks_known(arguments[0]))
         blocks_note(arguments[0]);
+    if (blocks_mark_of(arguments[0]) == blocks_foreign) {
+        python.keep(disable);
+        return disable;
+    }
+    if (blocks_by_tests && repetitions++ < OFTEN) {
+        python.keep(python.none);
+        return python.none;
+    }
+    some_are_off = true;
     python.keep(disable);
     return disable;
 }
@@ -144,6 +159,10 @@ static bool start(void)
 
 static void again(void)
 {
+    repetitions = 0;
+    if (blocks_by_tests && !some_are_off)
+        return;
+    some_are_off = false;
     done(python.call_method(monitoring, "restart_events", NULL));
 }
 

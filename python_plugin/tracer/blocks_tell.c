@@ -135,15 +135,17 @@ static void tell_place(struct trace_log *log, struct object *code, struct object
     python.drop(name);
 }
 
-void blocks_tell(struct object *code)
+bool blocks_tell(struct object *code)
 {
     struct trace_log *log = log_current();
     if (log == NULL)
-        return;
+        return true;
     struct object *file = python.attribute(code, "co_filename");
+    bool counts = file == NULL || file_counts(log, file);
     if (file == NULL)
         log_lose(log);
-    else if (file_counts(log, file))
+    else if (counts)
         tell_place(log, code, file);
     python.drop(file);
+    return counts;
 }

@@ -102,7 +102,7 @@ static void do_test(struct object *arguments)
     bool told = (length != 0 || is_on) && log_test(log, name, (size_t)length);
     is_on = told && length != 0;
     if (is_on)
-        blocks_generation();
+        blocks_test();
 }
 
 static const struct {
