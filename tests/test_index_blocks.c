@@ -85,6 +85,63 @@ START_TEST(blocks_that_no_fact_is_about_are_tidied_away)
 }
 END_TEST
 
+/* ---- what tests executed ---- */
+
+static void record_tested(struct scene *scene, const struct index_tested *tested,
+                          size_t count)
+{
+    ck_assert_int_eq(
+        index_record(
+            scene->index,
+            &(struct index_run){.file = "t.py", .tested = tested, .tested_count = count}),
+        0);
+}
+
+static void add_tested(void *owner, const struct index_tested *tested)
+{
+    char *text = owner;
+    size_t length = strlen(text);
+    snprintf(text + length, 200 - length, "<%s %d %zu %s>", tested->path,
+             tested->state.bytes[0], tested->size, tested->tests);
+}
+
+static void expect_tested(struct scene *scene, const char *expected)
+{
+    char text[200] = "";
+    index_each_tested(scene->index, "t.py", add_tested, text);
+    ck_assert_str_eq(text, expected);
+}
+
+START_TEST(what_tests_executed_is_kept_until_it_is_told_anew)
+{
+    struct scene scene;
+    struct index_blocks blocks;
+    static const char expected[] = "<a.py 7 5 x><b.py 8 2 y>";
+    const struct index_tested tested[] = {
+        {.path = "a.py", .state = state_digest(7), .tests = "x\00003", .size = 5},
+        {.path = "b.py", .state = state_digest(8), .tests = "y", .size = 2}};
+    scene_on_disk(&scene);
+    add_file(&scene, "t.py");
+    expect_tested(&scene, "");
+    record_tested(&scene, tested, 2);
+    expect_tested(&scene, expected);
+    set(&scene, 7, keys, 4);
+    ck_assert_int_eq(index_tidy(scene.index), 0);
+    ck_assert_int_eq(get(&scene, 7, &blocks), 0);
+    index_blocks_finish(&blocks);
+    scene_close(&scene);
+    scene_open(&scene);
+    record_tested(&scene, NULL, 0);
+    expect_tested(&scene, expected);
+    record_tested(&scene, tested + 1, 1);
+    expect_tested(&scene, "<b.py 8 2 y>");
+    ck_assert_int_eq(index_remove_file(scene.index, "t.py"), 0);
+    add_file(&scene, "t.py");
+    expect_tested(&scene, "");
+    scene_finish(&scene);
+}
+END_TEST
+
 /* ---- verdicts that rest on something unseen ---- */
 
 static void record_unseen(struct scene *scene)
@@ -135,6 +192,7 @@ int main(void)
     tcase_add_test(blocks, blocks_are_found_by_state_also_after_a_restart);
     tcase_add_test(blocks, another_interpreter_starts_with_none);
     tcase_add_test(blocks, blocks_that_no_fact_is_about_are_tidied_away);
+    tcase_add_test(blocks, what_tests_executed_is_kept_until_it_is_told_anew);
     tcase_add_test(blocks,
                    what_rests_on_something_unseen_is_current_only_as_the_last_verdict);
     suite_add_tcase(suite, blocks);

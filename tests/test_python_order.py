@@ -245,8 +245,9 @@ class UnittestTest(OrderCase):
             class A(unittest.TestCase):
                 def test_1(self): pass
             def load_tests(loader, tests, pattern):
-                return unittest.TestSuite([tests, doctest.DocTestSuite(sys.modules[__name__])])
-            ''', (["DocTestCase.f", "f", "test_it.f"], ["A.test_1", "test_it.f"], []))
+                tests.addTests(doctest.DocTestSuite(sys.modules[__name__]))
+                return tests
+            ''', (["test_it.f"], ["A.test_1", "test_it.f"], []))
 
 
 class PytestTest(OrderCase):
