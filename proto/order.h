@@ -118,8 +118,8 @@ struct report {
     enum outcome outcome;
     double duration_ms;
     const char *exception, *text; /* NULL where null */
-    /* look, wrote, tested. Without "seen" has_seen is false; "seen":null is all zeros: absent. What was
-     * written was left like that. */
+    /* look, wrote, tested. Without "seen" has_seen is false; "seen":null is all zeros:
+     * absent. What was written was left like that. */
     enum evidence_kind evidence;
     char *path; /* owned */
     bool has_seen;
