@@ -35,21 +35,6 @@ class LibraryTest(unittest.TestCase):
         self.project.write("test_it.py", text)
         return (host or self.host()).run("test_it.py")
 
-    def sources(self, run):
-        return {source["path"]: source for report in run.reports if report["report"] == "blocks"
-                for source in report["sources"]}
-
-    def ran(self, run, path):
-        """Names of the blocks of PATH that ran; None: the whole file counts."""
-        [look] = [look for look in run.stream
-                  if look.get("kind") == "code" and look["path"] == path]
-        if "ran" not in look:
-            return None
-        data = bytes.fromhex(look["ran"])
-        source = self.sources(run)[path]
-        self.assertEqual(source["seen"], look["seen"])
-        return {key for at, key in enumerate(source["keys"]) if data[at // 8] >> at % 8 & 1}
-
 
 class ReadyTest(LibraryTest):
     def why(self, *args, **kwargs):
@@ -84,22 +69,17 @@ class ReadyTest(LibraryTest):
 class BlocksTest(LibraryTest):
     def test_what_ran_is_told_by_blocks(self):
         run = self.run_text("import helper\ndef test_a(): helper.f()\n")
-        self.assertEqual(self.ran(run, "helper.py"), {"<module>", "f"})
+        self.assertEqual(run.ran("helper.py"), ["<module>", "f"])
 
-    def test_blocks_are_told_once_and_before_the_end_of_the_run(self):
-        host = self.host()
-        run = self.run_text("import helper\ndef test_a(): helper.f()\n", host)
-        self.assertEqual([r["report"] for r in run.reports][-2:], ["blocks", "exited"])
-        self.assertIn("helper.py", self.sources(run))
-        run = host.run("test_it.py")
-        self.assertEqual(self.sources(run), {})
+    def test_what_sources_are_made_of_is_told_only_where_it_is_asked(self):
+        run = self.run_text("import helper\ndef test_a(): helper.f()\n")
+        self.assertNotIn("blocks", {report["report"] for report in run.reports})
 
     def test_a_second_run_tells_what_it_ran_itself(self):
         host = self.host()
-        first = self.run_text("import helper\ndef test_a(): helper.f()\n", host)
+        self.run_text("import helper\ndef test_a(): helper.f()\n", host)
         run = self.run_text("import helper\ndef test_a(): helper.C().m()\n", host)
-        run.reports = first.reports + run.reports
-        self.assertEqual(self.ran(run, "helper.py"), {"<module>", "g", "C.m"})
+        self.assertEqual(run.ran("helper.py"), ["<module>", "g", "C.m"])
 
     def test_what_a_forked_child_ran_counts(self):
         run = self.run_text("""
@@ -114,12 +94,12 @@ class BlocksTest(LibraryTest):
                 process.start()
                 process.join()
             """)
-        self.assertEqual(self.ran(run, "helper.py"), {"<module>", "f", "g"})
+        self.assertEqual(run.ran("helper.py"), ["<module>", "f", "g"])
 
     def test_a_source_that_was_read_as_well_is_content(self):
         run = self.run_text("import helper, inspect\n"
                             "def test_a(): assert inspect.getsource(helper.f)\n")
-        self.assertIsNone(self.ran(run, "helper.py"))
+        self.assertIsNone(run.ran("helper.py"))
         self.assertIn("content", run.kinds("helper.py"))
 
     def test_two_versions_of_a_source_count_as_a_whole(self):
@@ -131,7 +111,7 @@ class BlocksTest(LibraryTest):
                 importlib.reload(helper).h()
             """)
         self.assertEqual(run.outcomes, {"test_a": "success"})
-        self.assertIsNone(self.ran(run, "helper.py"))
+        self.assertIsNone(run.ran("helper.py"))
 
     def test_a_loader_that_makes_its_own_code_makes_the_file_count_as_a_whole(self):
         host = self.host()
@@ -149,42 +129,32 @@ class BlocksTest(LibraryTest):
                 assert module.X == 1
             """, host)
         self.assertEqual(run.outcomes, {"test_a": "success"})
-        self.assertIsNone(self.ran(run, "helper.py"))
+        self.assertIsNone(run.ran("helper.py"))
 
     def test_a_run_without_an_end_counts_whole_files(self):
         run = self.run_text("import helper, os\ndef test_a(): helper.f(); os._exit(0)\n")
-        self.assertIsNone(self.ran(run, "helper.py"))
+        self.assertIsNone(run.ran("helper.py"))
 
     def test_a_tracer_that_was_switched_off_counts_whole_files(self):
         run = self.run_text("import helper, sys\n"
                             "def test_a(): helper.f(); sys.audit('sniffer.blocks', 0)\n")
-        self.assertIsNone(self.ran(run, "helper.py"))
+        self.assertIsNone(run.ran("helper.py"))
 
     def test_a_host_of_file_precision_counts_whole_files(self):
         run = self.run_text("import helper\ndef test_a(): helper.f()\n",
                             self.host("--precision=file"))
-        self.assertIsNone(self.ran(run, "helper.py"))
-        self.assertEqual(self.sources(run), {})
+        self.assertIsNone(run.ran("helper.py"))
 
     def test_a_damaged_bytecode_store_costs_blocks_at_most(self):
         host = self.host()
-        run = self.run_text("import helper\ndef test_a(): helper.f()\n", host)
+        self.run_text("import helper\ndef test_a(): helper.f()\n", host)
         shutil.rmtree(self.project.path(".sniffer/bytecode"))
         again = host.run("test_it.py")
         self.assertEqual(again.outcomes, {"test_a": "success"})
-        again.reports = run.reports + again.reports
-        self.assertIn(self.ran(again, "helper.py"), (None, {"<module>", "f"}))
+        self.assertIn(again.ran("helper.py"), (None, ["<module>", "f"]))
 
 
 class QuestionTest(LibraryTest):
-    def test_sources_are_what_the_runs_will_tell(self):
-        host = self.host()
-        [asked] = host.blocks("helper.py")
-        run = self.run_text("import helper\ndef test_a(): helper.f()\n", host)
-        self.assertEqual(self.sources(run), {})  # it is known
-        run.reports = [{"report": "blocks", "sources": [asked]}]
-        self.assertEqual(self.ran(run, "helper.py"), {"<module>", "f"})
-
     def test_each_path_has_an_answer(self):
         self.project.write("half.py", "def f(:\n")
         helper, half, none = self.host().blocks("helper.py", "half.py", "none.py")
@@ -341,7 +311,7 @@ class FaithTest(LibraryTest):
                 assert os.path.exists('data.txt')
             """)
         self.assertEqual(run.outcomes, {"test_a": "success"})
-        self.assertEqual(self.ran(run, "helper.py"), {"<module>", "f"})
+        self.assertEqual(run.ran("helper.py"), ["<module>", "f"])
         self.assertIn("existence", run.kinds("data.txt"))
 
 

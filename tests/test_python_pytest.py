@@ -462,17 +462,6 @@ class ClassifyTest(PytestCase):
 
 
 class EvidenceTest(PytestCase):
-    def blocks_that_ran(self, run, path):
-        """Their keys; None: the source counts as a whole."""
-        [look] = [look for look in run.stream if look["report"] == "look"
-                  and (look["kind"], look["path"]) == ("code", path)]
-        if "ran" not in look:
-            return None
-        [keys] = [source["keys"] for report in run.reports if report["report"] == "blocks"
-                  for source in report["sources"] if source["path"] == path]
-        bits = int.from_bytes(bytes.fromhex(look["ran"]), "little")
-        return [key for at, key in enumerate(keys) if bits >> at & 1]
-
     def test_rewritten_modules_are_loaded_by_content(self):
         """A .pyc of pytest's is beside the source, and both are of the same second and size."""
         self.project.write("test_helped.py", "X = 1\n")
@@ -524,7 +513,7 @@ class EvidenceTest(PytestCase):
         run = self.run_text("def test_a(used): pass\n")
         if self.ran.first["precision"] != "block":
             self.skipTest("no blocks here")
-        self.assertEqual(self.blocks_that_ran(run, "conftest.py"), ["<module>", "used"])
+        self.assertEqual(run.ran("conftest.py"), ["<module>", "used"])
 
     def test_a_lambda_that_the_rewriting_moves_is_not_mistaken_for_another(self):
         self.project.write("conftest.py", """
@@ -539,7 +528,7 @@ class EvidenceTest(PytestCase):
         run = self.run_text("def test_a(used): pass\n")
         if self.ran.first["precision"] != "block":
             self.skipTest("no blocks here")
-        ran = self.blocks_that_ran(run, "conftest.py")
+        ran = run.ran("conftest.py")
         self.assertTrue(ran is None or sum("<lambda>" in key for key in ran) == 2, ran)
 
     def test_what_pytest_looked_for_is_evidence_and_what_lies_beside_is_not(self):

@@ -134,19 +134,6 @@ class SourcesTest(unittest.TestCase):
         self.store.save("1" * 40, 5)
         self.assertIsNone(self.sources.find("1" * 40))
 
-    def test_a_source_is_told_once_for_each_identity(self):
-        found = sources.Source(blocks.read(TEXT))
-        told = json.loads(self.sources.tell("a.py", (1, 2, 3, 4, 5, 6), found))
-        self.assertEqual((told["path"], told["seen"]), ("a.py", [1, 2, 3, 4, 5, 6]))
-        self.assertIsNone(self.sources.tell("a.py", (1, 2, 3, 4, 5, 6), found))
-        self.assertIsNotNone(self.sources.tell("a.py", (1, 2, 3, 4, 6, 6), found))
-
-    def test_what_was_asked_for_needs_no_telling(self):
-        path = self.write("a.py", TEXT)
-        self.ask("a.py")
-        found = self.sources.find(self.store.name(TEXT.encode(), path))
-        self.assertIsNone(self.sources.tell("a.py", channel.identity(os.stat(path)), found))
-
     def test_memory_has_a_bound(self):
         was, sources._KEYS_MAX = sources._KEYS_MAX, 20
         self.addCleanup(setattr, sources, "_KEYS_MAX", was)

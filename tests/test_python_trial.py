@@ -43,7 +43,7 @@ for _ in range(2):
     run = evidence.Run(place, known, began)
     found = run.looks(log.records())
     assert log.whole() and run.is_heard()
-    told = json.loads(run.entries[0])["keys"] if run.entries else told
+    told = json.loads(known.ask("helper.py"))["keys"]
     [ran] = [ran for kind, path, _, ran in found if (kind, path) == ("code", "helper.py")]
     bits = int.from_bytes(bytes.fromhex(ran), "little")
     print(*[key for at, key in enumerate(told) if bits >> at & 1])

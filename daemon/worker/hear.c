@@ -54,7 +54,7 @@ static void on_classified(struct host *host, const struct report *report)
 static void on_blocks(struct host *host, const struct report *report)
 {
     struct pool *pool = host->pool;
-    if (report->id == 0 || pool_answered(pool, host, report))
+    if (pool_answered(pool, host, report))
         pool->sink.blocks(pool->sink.owner, report);
 }
 

@@ -77,7 +77,7 @@ struct pool_sink {
      * tells what to do. The pool tries again after a pause, and at once on pool_warm. */
     void (*unfit)(void *owner, const char *message);
     void (*classified)(void *owner, const struct report *report);
-    /* An answer to pool_ask_blocks, or told unasked: id 0. */
+    /* An answer to pool_ask_blocks. */
     void (*blocks)(void *owner, const struct report *report);
     /* started, test, result, look, wrote; report->run tells which. */
     void (*report)(void *owner, const struct report *report);

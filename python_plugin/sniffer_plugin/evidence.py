@@ -51,8 +51,6 @@ class Run:
         self._silent = True
         self._left: dict[str, object] = {}  # what was written, as it was then
         self._framework_loads = True
-        # What is to be said of sources before their blocks are named.
-        self.entries: list[str] = []
 
     def is_heard(self) -> bool:
         """After looks(): not, where the run came to its end and its last look is not there."""
@@ -70,7 +68,7 @@ class Run:
             if kind == "wrote" and {("content", path), ("code", path)} & told.keys():
                 told[kind, path] = kind, shown, self._left.get(path, ()), None
             elif kind == "code" and ("content", path) not in told:  # which says more
-                told[kind, path] = kind, shown, seen, self._ran(path, shown, seen)
+                told[kind, path] = kind, shown, seen, self._ran(path)
         return list(told.values())
 
     # -- what ran --------------------------------------------------------------------------
@@ -112,17 +110,12 @@ class Run:
             name = b""
         self._loads.setdefault(real, {}).setdefault(file, set()).add(name)
 
-    def _ran(self, path: str, shown: str, seen: object) -> str | None:
+    def _ran(self, path: str) -> str | None:
         bits = 0
         source = None
         for file, source in self._made_of(os.fsencode(path)):
             bits |= source.bits(self._began.get(file, ())) or 0
-        ran = source.ran(bits) if source is not None else None
-        if source is not None and ran is not None:
-            entry = self._sources.tell(shown, seen, source)  # type: ignore[union-attr]
-            if entry is not None:
-                self.entries.append(entry)
-        return ran
+        return source.ran(bits) if source is not None else None
 
     def _made_of(self, path: bytes) -> list[tuple[bytes, Source]]:
         """The blocks of PATH, for each name under which it was compiled; none: it counts as a

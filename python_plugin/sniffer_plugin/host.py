@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LULL = 0.03  # seconds without an order, after which nobody is kept waiting by a preparation
-_REPORT_MAX = 1 << 20  # characters of blocks in one report, about
 
 
 def _plain(value: object) -> object:
@@ -324,7 +323,6 @@ class Host:
             return
         run = Run(self.scope, self.sources, self._began)
         found = run.looks(self._log.records())
-        self._tell_sources(run.entries)
         for path, tests in run.tested().items():
             for line in tested_lines(number, path, tests):
                 self.reports.line(line)
@@ -334,17 +332,6 @@ class Host:
             tells.tell("unseen", "", ())
         self._log.close()
         self._log = None
-
-    def _tell_sources(self, entries: list[str]) -> None:
-        """Before the first look that names their blocks."""
-        while entries:
-            size = count = 0
-            while count < len(entries) and size < _REPORT_MAX:
-                size += len(entries[count])
-                count += 1
-            self.reports.line('{"report":"blocks","id":0,"sources":[%s]}'
-                              % ",".join(entries[:count]))
-            entries = entries[count:]
 
     def kill_all(self) -> None:
         sweep(set())

@@ -1,8 +1,8 @@
 """The blocks of the project's sources, in the host.
 
 A source is compiled once, by the run that loads it first or by the question that comes first, and
-kept in the bytecode store; what its blocks are is kept here. The daemon hears of a source's blocks
-before it hears that they were executed, and it asks for those of a source that was saved.
+kept in the bytecode store; what its blocks are is kept here. A run tells which of them it executed;
+what they are the daemon asks when it wants to know, and again when the source was saved.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 LARGE = 4 << 20       # a source larger than this has no blocks: nobody writes such a program
 _RAN_MAX = 2000       # digits that a look has room for
 _KEYS_MAX = 200_000   # blocks that are kept in memory, of all sources
-_TOLD_MAX = 50_000
 _DIGEST = 8
 _TRIES = 5
 
@@ -80,7 +79,6 @@ class Sources:
         self._store = store
         self._known: dict[str, Source] = {}
         self._keys = 0
-        self._told: set[tuple[str, object]] = set()
 
     def find(self, name: str) -> Source | None:
         """The blocks of what the store keeps under NAME; None: it has none."""
@@ -105,20 +103,6 @@ class Sources:
             self._keys -= self._known.pop(next(iter(self._known))).count
         return source
 
-    # -- telling ---------------------------------------------------------------------------
-
-    def tell(self, path: str, seen: object, source: Source) -> str | None:
-        """What is to be said of SOURCE before blocks of it are named; None: that was said."""
-        if (path, seen) in self._told:
-            return None
-        self._remember(path, seen)
-        return _entry(path, seen, source.told)
-
-    def _remember(self, path: str, seen: object) -> None:
-        if len(self._told) >= _TOLD_MAX:
-            self._told.clear()  # saying it again does no harm
-        self._told.add((path, seen))
-
     # -- asked by the daemon ---------------------------------------------------------------
 
     def ask(self, path: str) -> str:
@@ -128,7 +112,6 @@ class Sources:
             full = os.path.join(self._root, path)
             data, seen = _read(full)
             source = self._compiled(data, full)
-            self._remember(path, seen)
             return _entry(path, seen, source.told)
         except SyntaxError as error:
             message = "%s, line %s" % (error.msg, error.lineno)

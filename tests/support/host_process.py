@@ -138,7 +138,7 @@ class Host:
         self.run_number += 1
         self.printed = ""
         self.order(order="run", run=self.run_number, file=file, **more)
-        return Run(*self.until("exited"))
+        return Run(self, *self.until("exited"))
 
     def blocks(self, *paths):
         self.order(order="blocks", id=9, paths=list(paths))
@@ -162,7 +162,8 @@ class Host:
 class Run:
     """What became of one run."""
 
-    def __init__(self, reports, looks):
+    def __init__(self, host, reports, looks):
+        self.host = host
         self.reports = reports
         self.results = {r["test"]: r for r in reports if r["report"] == "result"}
         self.outcomes = {name: r["outcome"] for name, r in self.results.items()}
@@ -175,3 +176,14 @@ class Run:
 
     def kinds(self, path):
         return {kind for kind, one in self.looks if one == path}
+
+    def ran(self, path):
+        """Keys of the blocks of PATH that ran, in their order; None: the whole file counts."""
+        [look] = [look for look in self.stream
+                  if look.get("kind") == "code" and look["path"] == path]
+        if "ran" not in look:
+            return None
+        [source] = self.host.blocks(path)
+        assert source["seen"] == look["seen"], (source, look)
+        data = bytes.fromhex(look["ran"])
+        return [key for at, key in enumerate(source["keys"]) if data[at // 8] >> at % 8 & 1]
