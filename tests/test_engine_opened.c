@@ -160,6 +160,101 @@ START_TEST(opens_that_were_lost_leave_something_unseen)
 }
 END_TEST
 
+/* ---- runs by hand ---- */
+
+static void by_hand_begins(void)
+{
+    begin(0);
+    scene_ask(METHOD_PAUSE, json_object());
+    scene_ask(METHOD_RECORD_BEGIN, json_object());
+}
+
+/* Hands in test_a.py with LOOKS; how many files were taken? */
+static json_int_t by_hand_ends(json_t *looks)
+{
+    json_t *run = json_incref(json_object_get(scene.reply, "run"));
+    scene_ask(METHOD_RECORD_END,
+              json_pack("{s:o, s:[{s:s, s:f, s:[]}], s:o, s:[]}", "run", run, "files",
+                        "file", "test_a.py", "duration_ms", 1.0, "results", "looks",
+                        looks, "wrote"));
+    if (scene.refused)
+        return -1;
+    json_int_t taken = json_integer_value(json_object_get(scene.reply, "taken"));
+    engine_synced(scene.engine, scene.cookie, scene.now);
+    return taken;
+}
+
+START_TEST(a_run_by_hand_rests_on_what_was_opened_meanwhile)
+{
+    by_hand_begins();
+    ck_assert(scene.listening);
+    engine_opened(scene.engine, "data");
+    ck_assert_int_eq(by_hand_ends(json_array()), 1);
+    ck_assert(scene_file("test_a.py").current);
+    ck_assert(rests_on_data("test_a.py"));
+}
+END_TEST
+
+/* How does test_a.py rest on it? */
+static bool looked_at_data(const char *kind)
+{
+    scene_ask(METHOD_DEPS, json_pack("{s:[s]}", "files", "test_a.py"));
+    size_t i = 0;
+    const json_t *one = NULL;
+    json_array_foreach(json_object_get(scene.reply, "deps"), i, one)
+    {
+        const char *path = json_string_value(json_object_get(one, "path"));
+        const char *this = json_string_value(json_object_get(one, "kind"));
+        if (path != NULL && strcmp(path, "data") == 0 && strcmp(this, kind) == 0)
+            return true;
+    }
+    return false;
+}
+
+START_TEST(a_run_by_hand_may_explain_what_it_opened)
+{
+    by_hand_begins();
+    engine_opened(scene.engine, "data");
+    ck_assert_int_eq(
+        by_hand_ends(json_pack("[{s:s, s:s}]", "kind", "code", "path", "data")), 1);
+    engine_opened(scene.engine, "data"); /* it is over */
+    ck_assert(looked_at_data("code"));
+    ck_assert(!looked_at_data("content"));
+}
+END_TEST
+
+START_TEST(a_run_by_hand_that_never_ends_is_forgotten)
+{
+    by_hand_begins();
+    scene.now += 30 * 60 * 1000;
+    engine_tick(scene.engine, scene.now);
+    ck_assert(scene.listening);
+    scene.now += 30 * 60 * 1000;
+    engine_tick(scene.engine, scene.now);
+    ck_assert(!scene.listening);
+    ck_assert_int_eq(by_hand_ends(json_array()), -1);
+}
+END_TEST
+
+START_TEST(a_run_by_hand_belongs_to_the_environment_it_began_in)
+{
+    by_hand_begins();
+    scene_ready("3.12");
+    scene_answer();
+    ck_assert_int_eq(by_hand_ends(json_array()), 1);
+    ck_assert(!scene_file("test_a.py").current);
+}
+END_TEST
+
+START_TEST(opens_that_were_lost_leave_something_unseen_in_a_run_by_hand)
+{
+    by_hand_begins();
+    engine_opens_lost(scene.engine, "too many");
+    ck_assert_int_eq(by_hand_ends(json_array()), 1);
+    ck_assert(scene_file("test_a.py").unseen);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine_opened");
@@ -176,6 +271,11 @@ int main(void)
     tcase_add_test(tests, who_only_asks_for_a_file_has_not_opened_it);
     tcase_add_test(tests, a_run_with_something_unseen_is_not_explained_by_others);
     tcase_add_test(tests, opens_that_were_lost_leave_something_unseen);
+    tcase_add_test(tests, a_run_by_hand_rests_on_what_was_opened_meanwhile);
+    tcase_add_test(tests, a_run_by_hand_may_explain_what_it_opened);
+    tcase_add_test(tests, a_run_by_hand_that_never_ends_is_forgotten);
+    tcase_add_test(tests, a_run_by_hand_belongs_to_the_environment_it_began_in);
+    tcase_add_test(tests, opens_that_were_lost_leave_something_unseen_in_a_run_by_hand);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

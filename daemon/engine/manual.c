@@ -1,6 +1,6 @@
-/* Runs made by hand (nosetests --with-sniffer): the plugin asks for a number before it begins, and
- * hands in what it saw when it is over. The same rules hold as for runs of our own: what changed
- * meanwhile leaves the evidence unsure. */
+/* Runs made by hand (nosetests --with-sniffer, pytest -p sniffer): the plugin asks for a number
+ * before it begins, and hands in what it saw when it is over. The same rules hold as for runs of our
+ * own: what changed meanwhile leaves the evidence unsure, and what was opened meanwhile is evidence. */
 
 #include "daemon/base/log.h"
 #include "daemon/base/path.h"
@@ -113,6 +113,12 @@ static bool take_list(struct run *run, const json_t *list,
     return true;
 }
 
+static void add_opened(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    strset_add(owner, path);
+}
+
 static bool take_write(struct run *run, const json_t *item)
 {
     autofree char *path = wire_path_bytes(item);
@@ -133,6 +139,10 @@ static struct run *take_file(struct engine *engine, const struct run *token,
     run->manual = true;
     run->began = token->began;
     run->blind = token->blind;
+    run->environment = token->environment;
+    strset_each(&token->opened, add_opened, &run->opened);
+    if (run_is_unseen(token))
+        run_look(run, EVIDENCE_CONTENT, "", NULL, DETAIL_UNSEEN);
     run->started = token->started;
     run->started_wall = token->started_wall;
     run->reason = REASON_FORCED;

@@ -41,9 +41,8 @@ struct openings {
     int64_t until; /* when to stop listening; INT64_MAX: runs are on, or nobody listens */
 };
 
-enum {
-    LINGER_MS = 10000
-}; /* the next save is likely soon, and each folder costs a call */
+/* The next save is likely soon, and each folder costs a call. Who began a run by hand may be dead. */
+enum { LINGER_MS = 10000, BY_HAND_MS = 3600000 };
 
 void opened_open(struct engine *engine)
 {
@@ -147,6 +146,11 @@ void opened_tick(struct engine *engine, int64_t now)
     engine->ports.listen_opens(engine->ports.owner, false);
     strset_finish(&openings->own);
     strset_finish(&openings->own_before);
+    struct run *run = NULL;
+    struct run *next = NULL;
+    HASH_ITER(hh, engine->runs, run, next)
+    if (run->manual && !run->ended)
+        run_forget(engine, run); /* from here on nobody knows what it opens */
 }
 
 /* ---- openings ---- */
@@ -157,8 +161,12 @@ void engine_opened(struct engine *engine, const char *path)
     /* Outside the root, and of installed packages, whole worlds are opened that are no evidence. */
     if (path[0] == '/' || strstr(path, "-packages/") != NULL)
         return;
-    if (strset_has(&openings->own_before, path) || strset_has(&openings->own, path) ||
-        !some_on(engine))
+    if (strset_has(&openings->own_before, path) || strset_has(&openings->own, path))
+        return;
+    for (struct run *run = engine->runs; run != NULL; run = run->hh.next)
+        if (run->manual)
+            strset_add(&run->opened, path);
+    if (!some_on(engine))
         return;
     autofree char *key = xasprintf("%lld %s", (long long)openings->span, path);
     if (!strset_add(&openings->seen, key))
@@ -287,6 +295,33 @@ void opened_idle(struct engine *engine, int64_t now)
 {
     struct openings *openings = engine->openings;
     ask_cookie(engine);
-    if (openings->listening && openings->until == INT64_MAX && !some_on(engine))
-        openings->until = now + LINGER_MS;
+    if (!openings->listening || openings->until != INT64_MAX || some_on(engine))
+        return;
+    openings->until = now + LINGER_MS;
+    for (const struct run *run = engine->runs; run != NULL; run = run->hh.next)
+        if (run->manual && run->started + BY_HAND_MS > openings->until)
+            openings->until = run->started + BY_HAND_MS;
+}
+
+/* ---- runs by hand ---- */
+
+struct by_hand {
+    struct run *run;
+    struct strset known;
+};
+
+static void add_unexplained(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct by_hand *by_hand = owner;
+    if (!strset_has(&by_hand->known, path))
+        run_look(by_hand->run, EVIDENCE_CONTENT, path, NULL, DETAIL_OPENED);
+}
+
+void opened_by_hand_over(struct engine *engine, struct run *run)
+{
+    struct by_hand by_hand = {.run = run, .known = accounted(run, true)};
+    strset_each(&run->opened, add_unexplained, &by_hand);
+    strset_finish(&by_hand.known);
+    engine->openings->until = INT64_MAX;
 }

@@ -71,13 +71,14 @@ struct run {
     UT_hash_handle hh;
     int64_t id;
     char *file;
-    int64_t began;       /* number of the last change told before it began */
-    int64_t clock_ns;    /* tree_clock_ns when it began */
-    int64_t environment; /* which it ran in; see engine.environments */
-    bool blind;          /* changes were lost meanwhile: nothing it saw is sure */
-    int64_t span;        /* in which it began; see opened.c */
-    bool manual;         /* run by hand, outside the workers */
-    int64_t started;     /* monotonic ms */
+    int64_t began;        /* number of the last change told before it began */
+    int64_t clock_ns;     /* tree_clock_ns when it began */
+    int64_t environment;  /* which it ran in; see engine.environments */
+    bool blind;           /* changes were lost meanwhile: nothing it saw is sure */
+    int64_t span;         /* in which it began; see opened.c */
+    bool manual;          /* run by hand, outside the workers */
+    struct strset opened; /* by hand: what anybody opened meanwhile */
+    int64_t started;      /* monotonic ms */
     int64_t started_wall;
     struct counts before; /* of the verdict shown when it began */
     enum reason reason;
@@ -165,6 +166,8 @@ struct engine {
     bool turn_owed; /* pick_turned waits for an answer; for these causes */
     struct strset causes, changed;
     bool whole_files; /* code is told by files */
+    char *
+        unused; /* options of the framework that do not do what they say, in words; or NULL */
     char *coarse; /* why evidence is coarser than the settings ask for; NULL: it is not */
 
     /* Runs. */
@@ -299,6 +302,8 @@ void opened_run_begins(struct engine *engine, struct run *run);
 /* RUN is over and left VERDICT; 0: none. Its cookie is back. */
 void opened_run_ends(struct engine *engine, const struct run *run, int64_t verdict);
 void opened_idle(struct engine *engine, int64_t now);
+/* RUN, by hand, is over: what was opened meanwhile and it does not explain is evidence, too. */
+void opened_by_hand_over(struct engine *engine, struct run *run);
 int64_t opened_deadline(const struct engine *engine);
 void opened_tick(struct engine *engine, int64_t now);
 

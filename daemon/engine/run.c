@@ -70,6 +70,7 @@ void run_forget(struct engine *engine, struct run *run)
     strset_finish(&run->wrote);
     strset_finish(&run->doubtful);
     free(run->lefts);
+    strset_finish(&run->opened);
     free(run->file);
     free(run->path);
     free(run->detail);

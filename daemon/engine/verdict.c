@@ -428,6 +428,8 @@ void verdict_conclude(struct engine *engine, struct run *run, int64_t now)
     if (known && !run->discard) {
         /* The test file itself is evidence, whatever the child could tell. */
         run_look(run, EVIDENCE_CONTENT, run->file, NULL, "");
+        if (run->manual)
+            opened_by_hand_over(engine, run);
         error = record(engine, run);
         restless_note(engine, run, now);
         tidy_note_run(engine, now);
