@@ -329,6 +329,7 @@ static void read_classified(struct reading *reading, struct report *report)
     take_integer(reading, "id", "\"id\" is not a number", &report->id);
     take_paths(reading, report);
     take_text_or_null(reading, "message", "\"message\" is not a text", &report->message);
+    take_text_or_null(reading, "unused", "\"unused\" is not a text", &report->unused);
 }
 
 static void read_started(struct reading *reading, struct report *report)

@@ -106,7 +106,9 @@ struct report {
     bool whole_files; /* code is told by files and not by blocks */
     /* unfit: KIND is "framework_missing", "settings" or "broken" */
     const char *kind, *message;
-    /* classified; MESSAGE set where a framework's settings could not be read */
+    /* classified; MESSAGE set where a framework's settings could not be read; UNUSED what people
+     * should know of those that were: which are not used, which leave out tests */
+    const char *unused;
     char **paths; /* owned array of owned strings */
     size_t path_count;
     /* started, exited */

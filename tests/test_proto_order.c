@@ -71,19 +71,21 @@ START_TEST(classified_names_the_test_files)
 {
     struct report report =
         decode("{\"report\":\"classified\",\"id\":9,\"tests\":[\"a.py\","
-               "{\"b64\":\"Y2Fm6S5weQ==\"}],\"message\":null}");
+               "{\"b64\":\"Y2Fm6S5weQ==\"}],\"message\":null,\"unused\":\"-x\"}");
     ck_assert_int_eq(report.type, REPORT_CLASSIFIED);
     ck_assert_int_eq(report.id, 9);
     ck_assert_uint_eq(report.path_count, 2);
     ck_assert_str_eq(report.paths[0], "a.py");
     ck_assert_str_eq(report.paths[1], "caf\xe9.py");
     ck_assert_ptr_null(report.message);
+    ck_assert_str_eq(report.unused, "-x");
     report_finish(&report);
 
     report =
         decode("{\"report\":\"classified\",\"id\":9,\"tests\":[],\"message\":\"bad\"}");
     ck_assert_uint_eq(report.path_count, 0);
     ck_assert_str_eq(report.message, "bad");
+    ck_assert_ptr_null(report.unused);
     report_finish(&report);
 }
 END_TEST

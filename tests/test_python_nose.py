@@ -2,10 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
@@ -243,6 +241,24 @@ class SettingsTest(NoseCase):
             self.assertIn(name, self.ran.printed)
         self.assertIn("content", run.kinds("setup.cfg"))
 
+    def test_each_option_is_left_out_or_obeyed(self):
+        text = "def test_a(): pass\ndef test_b(): assert 0\ndef test_c(): assert 0\ntest_c.slow = 1\n"
+        every = {"test_a": "success", "test_b": "failure", "test_c": "failure"}
+        off = "not used, for each test file runs in a process of its own: "
+        for setting, outcomes, unused in (
+                ("stop=1", every, off + "--stop"), ("failed=1", every, off + "--failed"),
+                ("processes=2", every, off + "--processes"), ("with-xunit=1", every, off + "--with-xunit"),
+                ("collect-only=1", every, off + "--collect-only"), ("with-id=1", every, off + "--with-id"),
+                ("attr=slow", {"test_c": "failure"}, "tests are left out by -a"), ("verbosity=3", every, None)):
+            with self.subTest(setting):
+                self.project.write("setup.cfg", "[nosetests]\n%s\n" % setting)
+                run = self.run_text(text)
+                self.assertEqual(run.outcomes, outcomes)
+                answer = self.ran.classify("test_it.py")
+                self.assertEqual((answer["tests"], answer["unused"]), (["test_it.py"], unused))
+        for name in (".noseids", "nosetests.xml"):
+            self.assertFalse(os.path.exists(self.project.path(name)))
+
     def test_settings_that_nose_cannot_take_are_one_error(self):
         self.project.write("setup.cfg", "[nosetests]\nno-such-option=1\n")
         run = self.run_text("def test_a(): pass\n")
@@ -321,108 +337,6 @@ class ClassifyTest(NoseCase):
             run = host.run(name)
             self.assertTrue(run.done)
             self.assertLessEqual(set(run.outcomes.values()), {"success", "skipped"})
-
-
-class FakeDaemon(threading.Thread):
-    """Answers one client as the daemon would, and keeps what it was asked."""
-
-    def __init__(self, path, python, environment):
-        super().__init__(daemon=True)
-        self._environment = environment
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(path)
-        self._listener.listen(1)
-        self._python = python
-        self.asked = []
-
-    def run(self):
-        client, _ = self._listener.accept()
-        self._listener.close()
-        stream = client.makefile("rw")
-        stream.write('{"jsonrpc":"2.0","method":"hello","params":{}}\n')
-        stream.flush()
-        for line in stream:
-            request = json.loads(line)
-            self.asked.append(request)
-            result = {"status": {"python": self._python},
-                      "record.begin": {"run": 18, "environment": self._environment},
-                      "record.end": {}}[request["method"]]
-            stream.write(json.dumps({"jsonrpc": "2.0", "id": request["id"],
-                                     "result": result}) + "\n")
-            stream.flush()
-        client.close()
-
-
-class ByHandTest(NoseCase):
-    def nosetests(self, *args, daemon=True, python=None, other_environment=False):
-        env = dict(os.environ, PYTHONPATH=PLUGIN, HOME=self.project.outer,
-                   SNIFFER_SOCKET=self.project.outer + "/s")
-        server = None
-        if daemon:
-            version = subprocess.check_output(
-                [PYTHON, "-c", "import sys; print('%d.%d.%d %s' % (*sys.version_info[:3], "
-                 "sys.executable))"]).decode().strip()
-            environment = json.loads(subprocess.check_output(
-                [PYTHON, "-B", "-c", "import json, os, sys, nose; sys.path[0] = os.getcwd()\n"
-                 "from sniffer_plugin.environment import environment\n"
-                 "from sniffer_plugin.packages import Packages\n"
-                 "print(json.dumps(environment([], [], 'nose ' + nose.__version__,\n"
-                 "                             Packages(sys.path))))"],
-                cwd=self.project.root, env=env))
-            if other_environment:
-                environment[0][1] += " -O"
-            server = FakeDaemon(self.project.outer + "/s", python or version, environment)
-            server.start()
-        done = subprocess.run([PYTHON, "-B", "-m", "nose", *args], cwd=self.project.root, env=env,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if server is not None and daemon != "unasked":
-            server.join()
-        return done.stdout.decode(), {r["method"]: r["params"]
-                                      for r in (server.asked if server else [])}
-
-    def setUp(self):
-        super().setUp()
-        self.project.write("data.txt", "x")
-        self.project.write("test_a.py", "import helper\ndef test_a():\n    open('data.txt')\n"
-                           "    open('out.txt', 'w').close()\n    open('out.txt')\n")
-        self.project.write("test_b.py", "def test_b(): assert 0\n")
-        self.project.write("helper.py", "")
-
-    def test_results_and_looks_of_the_whole_process_are_told(self):
-        printed, asked = self.nosetests("--with-sniffer")
-        self.assertIn("Ran 2 tests", printed)
-        told = asked["record.end"]
-        self.assertEqual(told["run"], 18)
-        self.assertEqual({f["file"]: [(r["test"], r["outcome"]) for r in f["results"]]
-                          for f in told["files"]},
-                         {"test_a.py": [("test_a", "success")],
-                          "test_b.py": [("test_b", "failure")]})
-        looks = {(one["kind"], one["path"]) for one in told["looks"]}
-        for pair in (("code", "helper.py"), ("code", "test_a.py"), ("content", "data.txt"),
-                     ("presence", "setup.cfg"), ("search", "optparse"), ("search", "helper")):
-            self.assertIn(pair, looks)
-        self.assertIn("out.txt", told["wrote"])
-        self.assertNotIn(("content", "out.txt"), looks)
-
-    def test_another_environment_is_not_recorded(self):
-        _, asked = self.nosetests("--with-sniffer", other_environment=True)
-        self.assertNotIn("record.end", asked)
-
-    def test_single_tests_are_not_told(self):
-        _, asked = self.nosetests("--with-sniffer", "test_a.py:test_a")
-        self.assertNotIn("record.end", asked)
-
-    def test_another_interpreter_is_not_recorded(self):
-        _, asked = self.nosetests("--with-sniffer", python="3.0.0 /elsewhere")
-        self.assertEqual(list(asked), ["status"])
-
-    def test_without_the_option_or_a_daemon_nothing_is_said(self):
-        _, asked = self.nosetests(daemon="unasked")
-        self.assertEqual(asked, {})
-        os.unlink(self.project.outer + "/s")
-        printed, _ = self.nosetests("--with-sniffer", daemon=False)
-        self.assertNotIn("sniffer:", printed)
-        self.assertIn("Ran 2 tests", printed)
 
 
 if __name__ == "__main__":

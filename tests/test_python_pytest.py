@@ -289,6 +289,40 @@ class SettingsTest(PytestCase):
         for name in ("out.xml", ".pytest_cache"):
             self.assertFalse(os.path.exists(self.project.path(name)))
 
+    def test_each_option_is_left_out_or_obeyed(self):
+        """Whether it stands in the project's settings or in our arguments: for a file whose second test fails."""
+        text = ("import pytest\ndef test_a(): pass\ndef test_b(): assert 0\n@pytest.mark.slow\n"
+                "def test_c(): assert 0\n")
+        self.project.write("other.ini", "[pytest]\nmarkers = slow\npython_functions = test_a\n")
+        every = {"test_a", "test_b", "test_c"}
+        off, out = "not used, for each test file runs in a process of its own: ", "tests are left out by "
+        for words, tests, unused in (
+                ("-x", every, off + "-x, --maxfail"), ("--lf", every, off + "--lf, --last-failed"), ("--ff", every, off + "--ff, --failed-first"),
+                ("--sw", every, off + "--sw, --stepwise"),
+                ("--collect-only", every, off + "--collect-only"), ("--pdb", every, off + "--pdb"),
+                ("-k test_a", {"test_a"}, out + "-k"), ("-k test_b -m slow", set(), out + "-k, -m"),
+                ("-m slow", {"test_c"}, out + "-m"),
+                ("--deselect test_it.py::test_c", {"test_a", "test_b"}, out + "--deselect"),
+                ("-x -k test_a", {"test_a"}, off + "-x, --maxfail; " + out + "-k"),
+                ("-p no:doctest", every, None), ("-c other.ini", {"test_a"}, None), ("--rootdir=.", every, None),
+                ("-vv", every, None), ("-p sniffer", every, None)):
+            for place in ("settings", "arguments"):
+                if (words == "-c other.ini" if place == "settings" else words not in (
+                        "-x", "--lf", "-k test_a", "-m slow", "-c other.ini", "-p sniffer")):
+                    continue  # settings are read by the time that they name others
+                with self.subTest(words, place=place):
+                    self.project.write("pytest.ini", "[pytest]\nmarkers = slow\n"
+                                       + ("addopts = %s\n" % words if place == "settings" else ""))
+                    self.project.write("test_it.py", text)
+                    host = self.host(*(words.split() if place == "arguments" else ()))
+                    answer = host.classify("test_it.py")
+                    self.assertEqual((answer["tests"], answer["unused"]), (["test_it.py"], unused))
+                    run = host.run("test_it.py")
+                    self.assertEqual(set(run.outcomes), tests)
+                    self.assertEqual("not used" in host.printed, bool(unused) and unused.startswith(off))
+                    if words.startswith("-c"):
+                        self.assertIn("content", run.kinds("other.ini"))
+
     def test_what_plugins_would_do_to_many_files_is_switched_off(self):
         self.project.write("conftest.py", """
             def pytest_addoption(parser):

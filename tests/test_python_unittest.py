@@ -174,7 +174,10 @@ class SettingsTest(UnittestCase):
     def test_arguments_are_those_of_discover(self):
         self.assertEqual(len(self.run_text(self.TEXT, "discover", "-f").outcomes), 2)
         self.assertIn("sniffer: not used for a single file: --failfast", self.ran.printed)
+        self.assertEqual(self.ran.classify("test_it.py")["unused"],
+                         "not used, for each test file runs in a process of its own: --failfast")
         self.assertEqual(list(self.run_text(self.TEXT, "-k", "test_b").outcomes), ["T.test_b"])
+        self.assertEqual(self.ran.classify("test_it.py")["unused"], "tests are left out by -k")
 
     def test_arguments_that_unittest_cannot_take_are_one_error(self):
         for args in (["--nonsense"], ["test_it.T"], ["-s", "nowhere"]):

@@ -170,6 +170,8 @@ static void answer_doctor(const struct asking *asking)
         add_check(checks, "framework chosen", true, engine->chosen_framework);
         add_check(checks, "interpreter chosen", true, engine->chosen_python);
     }
+    if (engine->unused != NULL)
+        add_check(checks, "options", true, engine->unused);
     const char *evidence = !known ? "not known yet: no worker has started"
                            : engine->coarse != NULL ? engine->coarse
                            : engine->whole_files

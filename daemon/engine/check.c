@@ -228,6 +228,15 @@ static void tell_verified(void *owner, const char *path, int64_t value)
         news_of_results(engine, path);
 }
 
+static void take_unused(struct engine *engine, const char *unused)
+{
+    const char *known = engine->unused != NULL ? engine->unused : "";
+    if (unused != NULL && strcmp(unused, known) != 0)
+        log_info("options in the settings: %s", unused);
+    free(engine->unused);
+    engine->unused = unused != NULL ? xstrdup(unused) : NULL;
+}
+
 void engine_classified(struct engine *engine, const struct report *report, int64_t now)
 {
     if (!engine->asking || report->id != engine->question)
@@ -240,6 +249,7 @@ void engine_classified(struct engine *engine, const struct report *report, int64
     }
     free(engine->error);
     engine->error = NULL;
+    take_unused(engine, report->unused);
     for (size_t i = 0; i < report->path_count; i++)
         strset_put(&engine->asked, report->paths[i], 1);
     strset_each(&engine->asked, apply_answer, engine);

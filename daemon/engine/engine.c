@@ -68,6 +68,7 @@ void engine_free(struct engine *engine)
     free(engine->readings);
     blocks_forget_comparison(engine);
     free(engine->coarse);
+    free(engine->unused);
     free(engine->chosen_python);
     free(engine->chosen_framework);
     strset_finish(&engine->suffixes);

@@ -9,8 +9,8 @@ For each there is a module NAME_runner, which the host asks, always in a process
     VARIABLES       of the environment that it takes settings from
     prepare(guard)  load it, and what every run of it loads; its version. Raises Unfit
     classify(args, paths)
-                    those of PATHS that it would run as test files, and what is wrong with its
-                    settings
+                    those of PATHS that it would run as test files, what is wrong with its settings,
+                    and what people should know of them (unused)
     run(args, file, sink, begins, first)
                     run FILE as `python -m NAME FILE` would, but for the order of its tests: those
                     in FIRST (order.First) come before others where that does no harm. SINK gets the
@@ -28,6 +28,17 @@ import importlib
 import types
 
 NAMES = ("pytest", "nose", "unittest")
+
+
+def unused(off: list[str], choosing: list[str]) -> str | None:
+    """What people should know of the options in settings and arguments: which of them are not used,
+    and which leave out tests."""
+    parts = []
+    if off:
+        parts.append("not used, for each test file runs in a process of its own: " + ", ".join(off))
+    if choosing:
+        parts.append("tests are left out by " + ", ".join(choosing))
+    return "; ".join(parts) or None
 
 
 class Unfit(Exception):

@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 
-from .framework import Unfit
+from .framework import Unfit, unused
 
 NAME = "nose"
 MAIN = "nose.__main__"
@@ -27,8 +27,12 @@ _SWITCHED_OFF = (
     ("debugFailures", "--pdb-failures", False),
     ("debugErrors", "--pdb-errors", False),
     ("failed", "--failed", False),
+    ("collect_only", "--collect-only", False),
     ("enable_plugin_coverage", "--with-coverage", None),
+    ("enable_plugin_id", "--with-id", None),
+    ("enable_plugin_xunit", "--with-xunit", None),
 )
+_CHOOSING = (("attr", "-a"), ("eval_attr", "-A"))
 
 
 class SettingsError(Exception):
@@ -59,9 +63,15 @@ def prepare(guard) -> str:  # type: ignore[no-untyped-def]
     return str(getattr(nose, "__version__", "unknown"))
 
 
-def _config(args: list[str], notes: list[str] | None = None):  # type: ignore[no-untyped-def]
+def switched_off(options) -> list[tuple[str, str, object]]:  # type: ignore[no-untyped-def]
+    """Those of OPTIONS that are on, and make no sense for one file in a process of its own."""
+    return [item for item in _SWITCHED_OFF if getattr(options, item[0], None)
+            and str(getattr(options, item[0])) != "0"]
+
+
+def _config(args: list[str], notes: list[str]):  # type: ignore[no-untyped-def]
     """nose's settings as `python -m nose` in this folder would have them, but for options that
-    make no sense for one file in a process of its own. NOTES gets their names."""
+    are switched off. NOTES gets their names."""
     from optparse import OptionParser
 
     from nose.config import Config, all_config_files
@@ -74,12 +84,10 @@ def _config(args: list[str], notes: list[str] | None = None):  # type: ignore[no
     class RunConfig(Config):
         def _parseArgs(self, argv, cfg_files):  # type: ignore[no-untyped-def]  # noqa: N802
             options, rest = Config._parseArgs(self, argv, cfg_files)
-            for name, shown, off in _SWITCHED_OFF:
-                value = getattr(options, name, off)
-                if value and str(value) != "0":
-                    setattr(options, name, off)
-                    if notes is not None and shown not in notes:
-                        notes.append(shown)
+            for name, shown, off in switched_off(options):
+                setattr(options, name, off)
+                if shown not in notes:
+                    notes.append(shown)
             return options, rest
 
     files = [] if os.environ.get("NOSE_IGNORE_CONFIG_FILES") else all_config_files()
@@ -128,10 +136,13 @@ class _Picker:
     def __init__(self, args: list[str]) -> None:
         from nose.loader import TestLoader
         from nose.selector import TestAddress
-        config = _config(args)
+        self.off: list[str] = []
+        config = _config(args, self.off)
         config.plugins.addPlugins(extraplugins=[_plugin()])
         # The same thing happens in TestProgram; quiet, for nobody reads it here.
         config.configure(["nosetests"] + args)
+        self.choosing = [shown for name, shown in _CHOOSING
+                         if getattr(config.options, name, None)]
         loader = TestLoader(config=config)
         replaced = config.plugins.prepareTestLoader(loader)
         self.selector = (replaced or loader).selector
@@ -206,15 +217,15 @@ def _whole_message(error: BaseException) -> str:
     return "nose cannot read its settings: %s: %s" % (type(error).__name__, error)
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
-    """Those of PATHS (relative to the working directory) that nose would run as test files, and
-    what was wrong with its settings."""
+def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+    """See framework.py."""
     try:
         picker = _Picker(args)
         # `where` may have moved nose's working directory, not ours.
-        return [path for path in paths if picker.picks(path)], None
+        return ([path for path in paths if picker.picks(path)], None,
+                unused(picker.off, picker.choosing))
     except (Exception, SystemExit) as error:
-        return [], _whole_message(error)
+        return [], _whole_message(error), None
 
 
 # -- one file ------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The pytest plugins behind a run of one file, and behind the question which files are test files.
 
-Results turns what pytest tells into records, one for each test: set-up, call and tear-down are one
-test, and the worst of them counts. Finder lets pytest walk to the files in question and no further,
+Records turns what pytest tells into records, one for each test: set-up, call and tear-down are one
+test, and the worst of them counts. Results does so for one file, Finder lets pytest walk to the files in question and no further,
 so that nothing is imported but conftest files. Both switch off what makes no sense for one file in
 a process of its own.
 """
@@ -23,13 +23,13 @@ TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
     from typing import Any
 
-_SWITCHED_OFF = (
+SWITCHED_OFF = (
     # name of the option, what people know it by, its value for off
     ("maxfail", "-x, --maxfail", 0),
-    ("lf", "--last-failed", False),
-    ("failedfirst", "--failed-first", False),
-    ("newfirst", "--new-first", False),
-    ("stepwise", "--stepwise", False),
+    ("lf", "--lf, --last-failed", False),
+    ("failedfirst", "--ff, --failed-first", False),
+    ("newfirst", "--nf, --new-first", False),
+    ("stepwise", "--sw, --stepwise", False),
     ("stepwise_skip", "--stepwise-skip", False),
     ("usepdb", "--pdb", False),
     ("trace", "--trace", False),
@@ -46,13 +46,14 @@ _SWITCHED_OFF = (
     ("xmlpath", "--junitxml", None),
     # of plugins
     ("htmlpath", "--html", None),
-    ("numprocesses", "--numprocesses", None),
+    ("numprocesses", "-n, --numprocesses", None),
     ("dist", "--dist", "no"),
     ("tx", "--tx", []),
     ("looponfail", "--looponfail", False),
     ("testmon", "--testmon", False),
 )
-_COVERAGE = ("cov_source", "--cov", [])
+COVERAGE = ("cov_source", "--cov", [])
+_CHOOSING = (("keyword", "-k"), ("markexpr", "-m"), ("deselect", "--deselect"))
 # From pytest 8 on. Of the others only their plugin knows what is in them.
 _FOLDERS = (pytest.Dir, pytest.Package) if hasattr(pytest, "Dir") else ()
 _OWN_FRAMES = re.compile(r"^%s/.*: in .*\n(?:    .*\n)*" % re.escape(os.path.dirname(__file__)),
@@ -91,111 +92,23 @@ def inside() -> list[str]:
                                           for name in ("pytest", "_pytest", "pluggy")]
 
 
-class Settled:
-    """What a run and a question have in common: the settings, and what is wrong with them."""
+class Records:
+    """Turns what pytest tells into records, one for each test."""
 
-    cache = temporary = ""  # folders
-
-    def __init__(self) -> None:
-        self.off: list[str] = []  # what the settings ask for and does not happen
-        self.problem: BaseException | None = None
-
-    # The last, for in older versions of pluggy an error ends in the first wrapper that asks for it.
-    @pytest.hookimpl(hookwrapper=True, trylast=True)
-    def pytest_cmdline_parse(self):  # type: ignore[no-untyped-def]
-        self._note((yield))
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_load_initial_conftests(self, early_config):  # type: ignore[no-untyped-def]
-        self._switch_off(early_config.known_args_namespace, *_COVERAGE)  # it would begin here
-        yield
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_cmdline_main(self, config):  # type: ignore[no-untyped-def]
-        for item in _SWITCHED_OFF:
-            self._switch_off(config.option, *item)
-        config.option.color = "no"
-        config._inicache["cache_dir"] = self.cache
-        if not config.option.basetemp:
-            config.option.basetemp = self.temporary
-        self.settle(config)
-        self._note((yield))
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_configure(self, config) -> None:  # type: ignore[no-untyped-def]
-        for name in ("lfplugin", "nfplugin"):  # they would fill the cache, for nobody
-            if config.pluginmanager.hasplugin(name):
-                config.pluginmanager.unregister(name=name)
-
-    def settle(self, config) -> None:  # type: ignore[no-untyped-def]
-        raise NotImplementedError
-
-    def _switch_off(self, options: Any, name: str, shown: str, off: object) -> None:
-        value = getattr(options, name, off)
-        if value != off and value:
-            setattr(options, name, off)
-            self.off.append(shown)
-
-    def _note(self, outcome) -> None:  # type: ignore[no-untyped-def]
-        if outcome.excinfo is not None and self.problem is None:
-            self.problem = outcome.excinfo[1]
-
-
-class Results(Settled):
-    """Records of one file's run."""
-
-    def __init__(self, sink: Sink, file: str, begins,  # type: ignore[no-untyped-def]
-                 first: First) -> None:
-        super().__init__()
-        self.first = first
+    def __init__(self, sink: Sink) -> None:
         self.sink = sink
-        self.file = file
         self.bad = False  # was a record?
-        self.stage = "(settings)"
-        self.interrupted = ""
-        self.keyword = ""
-        self.left_out = 0
-        self._begins = begins
         self._config: Any = None
         self._open: dict[str, Record] = {}
         self._kinds: dict[tuple[str, str], str] = {}  # of exceptions, by test and phase
 
-    def settle(self, config) -> None:  # type: ignore[no-untyped-def]
-        self._config = config
-        config.args = [self.file]  # settings may name others
-        self.keyword = config.option.keyword
-        if self.off:
-            sys.stderr.write("sniffer: not used for a single file: %s\n" % "; ".join(self.off))
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_load_initial_conftests(self, early_config):  # type: ignore[no-untyped-def]
-        self._begins()
-        yield from super().pytest_load_initial_conftests(early_config)
-
-    # Outside of all others: they find and leave the order that they would have without this one.
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items):  # type: ignore[no-untyped-def]
-        outcome = yield
-        if self.first and outcome.excinfo is None:
-            items[:] = ahead(items, self._comes_first, _around, _setting)
-
-    def _comes_first(self, item: pytest.Item) -> bool:
-        """Doctests, and what plugins make, stay behind: they may rest on what ran before."""
-        return isinstance(item, pytest.Function) and test_name(item.nodeid) in self.first
-
-    def pytest_deselected(self, items) -> None:  # type: ignore[no-untyped-def]
-        self.left_out += len(items)
+    def file_of(self, nodeid: str) -> str | None:
+        raise NotImplementedError
 
     # -- collection ------------------------------------------------------------------------
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self) -> None:
-        self.stage = "(import)"
-
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector):  # type: ignore[no-untyped-def]
-        if type(collector) in _FOLDERS:
-            collector.collect = functools.partial(self._next_on_the_way, collector)
         outcome = yield
         report = None if outcome.excinfo is not None else outcome.get_result()
         call = getattr(report, "call", None)
@@ -205,18 +118,6 @@ class Results(Settled):
                 error = error.__cause__  # pytest says more than that it could not collect
             self._kinds[report.nodeid, "collect"] = type(error).__name__
 
-    def _next_on_the_way(self, folder):  # type: ignore[no-untyped-def]
-        """pytest would collect all that lies in FOLDER and take what it needs: then each new file
-        there would be a reason to run again."""
-        start = str(folder.path).rstrip("/") + "/"
-        if not self.file.startswith(start):
-            return list(type(folder).collect(folder))
-        path = folder.path / self.file[len(start):].partition("/")[0]
-        if not path.is_dir():
-            return folder.ihook.pytest_collect_file(file_path=path, parent=folder)
-        below = folder.ihook.pytest_collect_directory(path=path, parent=folder)
-        return [] if below is None else [below]
-
     def pytest_collectreport(self, report) -> None:  # type: ignore[no-untyped-def]
         if not report.passed:
             record = self._begin(report.nodeid)
@@ -224,10 +125,6 @@ class Results(Settled):
             self._end(report.nodeid)
 
     # -- tests, in the order of their life -------------------------------------------------
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        self.stage = "(run)"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._begin(nodeid)
@@ -254,30 +151,11 @@ class Results(Settled):
         if nodeid in self._open:
             self._end(nodeid)
 
-    # -- ends ------------------------------------------------------------------------------
-
-    def pytest_keyboard_interrupt(self, excinfo) -> None:  # type: ignore[no-untyped-def]
-        if excinfo.typename == "Interrupted":  # by pytest, which has its reasons
-            self.interrupted = str(excinfo.value)
-        else:
-            self.broken(excinfo.typename, short_traceback(excinfo.value, *inside()))
-
-    def pytest_internalerror(self, excinfo) -> None:  # type: ignore[no-untyped-def]
-        self.broken(excinfo.typename, short_traceback(excinfo.value, *inside()))
-
-    def broken(self, kind: str | None, text: str) -> None:
-        """The run is at its end, by the test that is on, or by none."""
-        for nodeid in list(self._open) or [None]:
-            record = self._open[nodeid] if nodeid else Record(
-                self.file, self.sink.begins(self.file, self.stage))
-            record.add("error", kind, text)
-            self._tell(record)
-        self._open.clear()
-
     # -- records ---------------------------------------------------------------------------
 
     def _begin(self, nodeid: str) -> Record:
-        record = Record(self.file, self.sink.begins(self.file, test_name(nodeid)))
+        file = self.file_of(nodeid)
+        record = Record(file, self.sink.begins(file, test_name(nodeid)))
         self._open[nodeid] = record
         return record
 
@@ -318,6 +196,154 @@ class Results(Settled):
                 writer.sep("-", name)
                 writer.line(content[:-1] if content.endswith("\n") else content)
         return _OWN_FRAMES.sub("", file.getvalue()).strip("\n").rstrip()
+
+
+class Settled:
+    """What a run and a question have in common: the settings, and what is wrong with them."""
+
+    cache = temporary = ""  # folders
+    # Settings may ask for the plugin that is for runs by hand (sniffer.py): pytest finds that a
+    # plugin of its name is there.
+    __name__ = "sniffer"
+
+    def __init__(self) -> None:
+        self.off: list[str] = []  # what the settings ask for and does not happen
+        self.choosing: list[str] = []  # options that leave out tests
+        self.problem: BaseException | None = None
+
+    # The last, for in older versions of pluggy an error ends in the first wrapper that asks for it.
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_cmdline_parse(self):  # type: ignore[no-untyped-def]
+        self._note((yield))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_load_initial_conftests(self, early_config):  # type: ignore[no-untyped-def]
+        self._switch_off(early_config.known_args_namespace, *COVERAGE)  # it would begin here
+        yield
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_cmdline_main(self, config):  # type: ignore[no-untyped-def]
+        for item in SWITCHED_OFF:
+            self._switch_off(config.option, *item)
+        self.choosing = [shown for name, shown in _CHOOSING if getattr(config.option, name, None)]
+        config.option.color = "no"
+        config._inicache["cache_dir"] = self.cache
+        if not config.option.basetemp:
+            config.option.basetemp = self.temporary
+        self.settle(config)
+        self._note((yield))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config) -> None:  # type: ignore[no-untyped-def]
+        for name in ("lfplugin", "nfplugin"):  # they would fill the cache, for nobody
+            if config.pluginmanager.hasplugin(name):
+                config.pluginmanager.unregister(name=name)
+
+    def settle(self, config) -> None:  # type: ignore[no-untyped-def]
+        raise NotImplementedError
+
+    def _switch_off(self, options: Any, name: str, shown: str, off: object) -> None:
+        value = getattr(options, name, off)
+        if value != off and value:
+            setattr(options, name, off)
+            self.off.append(shown)
+
+    def _note(self, outcome) -> None:  # type: ignore[no-untyped-def]
+        if outcome.excinfo is not None and self.problem is None:
+            self.problem = outcome.excinfo[1]
+
+
+class Results(Settled, Records):
+    """Records of one file's run."""
+
+    def __init__(self, sink: Sink, file: str, begins,  # type: ignore[no-untyped-def]
+                 first: First) -> None:
+        Settled.__init__(self)
+        Records.__init__(self, sink)
+        self.first = first
+        self.file = file
+        self.stage = "(settings)"
+        self.interrupted = ""
+        self.keyword = ""
+        self.left_out = 0
+        self._begins = begins
+
+    def file_of(self, nodeid: str) -> str:
+        return self.file
+
+    def settle(self, config) -> None:  # type: ignore[no-untyped-def]
+        self._config = config
+        config.args = [self.file]  # settings may name others
+        self.keyword = config.option.keyword
+        if self.off:
+            sys.stderr.write("sniffer: not used for a single file: %s\n" % "; ".join(self.off))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_load_initial_conftests(self, early_config):  # type: ignore[no-untyped-def]
+        self._begins()
+        yield from super().pytest_load_initial_conftests(early_config)
+
+    # Outside of all others: they find and leave the order that they would have without this one.
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items):  # type: ignore[no-untyped-def]
+        outcome = yield
+        if self.first and outcome.excinfo is None:
+            items[:] = ahead(items, self._comes_first, _around, _setting)
+
+    def _comes_first(self, item: pytest.Item) -> bool:
+        """Doctests, and what plugins make, stay behind: they may rest on what ran before."""
+        return isinstance(item, pytest.Function) and test_name(item.nodeid) in self.first
+
+    def pytest_deselected(self, items) -> None:  # type: ignore[no-untyped-def]
+        self.left_out += len(items)
+
+    # -- collection ------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        self.stage = "(import)"
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector):  # type: ignore[no-untyped-def]
+        if type(collector) in _FOLDERS:
+            collector.collect = functools.partial(self._next_on_the_way, collector)
+        yield from super().pytest_make_collect_report(collector)
+
+    def _next_on_the_way(self, folder):  # type: ignore[no-untyped-def]
+        """pytest would collect all that lies in FOLDER and take what it needs: then each new file
+        there would be a reason to run again."""
+        start = str(folder.path).rstrip("/") + "/"
+        if not self.file.startswith(start):
+            return list(type(folder).collect(folder))
+        path = folder.path / self.file[len(start):].partition("/")[0]
+        if not path.is_dir():
+            return folder.ihook.pytest_collect_file(file_path=path, parent=folder)
+        below = folder.ihook.pytest_collect_directory(path=path, parent=folder)
+        return [] if below is None else [below]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        self.stage = "(run)"
+
+    # -- ends ------------------------------------------------------------------------------
+
+    def pytest_keyboard_interrupt(self, excinfo) -> None:  # type: ignore[no-untyped-def]
+        if excinfo.typename == "Interrupted":  # by pytest, which has its reasons
+            self.interrupted = str(excinfo.value)
+        else:
+            self.broken(excinfo.typename, short_traceback(excinfo.value, *inside()))
+
+    def pytest_internalerror(self, excinfo) -> None:  # type: ignore[no-untyped-def]
+        self.broken(excinfo.typename, short_traceback(excinfo.value, *inside()))
+
+    def broken(self, kind: str | None, text: str) -> None:
+        """The run is at its end, by the test that is on, or by none."""
+        for nodeid in list(self._open) or [None]:
+            record = self._open[nodeid] if nodeid else Record(
+                self.file, self.sink.begins(self.file, self.stage))
+            record.add("error", kind, text)
+            self._tell(record)
+        self._open.clear()
 
 
 def _kind_of(report) -> str | None:  # type: ignore[no-untyped-def]

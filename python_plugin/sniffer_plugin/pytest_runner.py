@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 
-from .framework import Unfit
+from .framework import Unfit, unused
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ def settings_files() -> list[str]:
         if name in _OWN_SETTINGS and os.path.isfile(name):
             break
     return files
+
+
+def settings_names() -> tuple[str, ...]:
+    """Of files that it looks for in each folder."""
+    return _OWN_SETTINGS + _SHARED_SETTINGS
 
 
 def searched_folders(args: list[str], root: str, file: str) -> list[str]:
@@ -134,9 +139,8 @@ def _is_conftest(error: BaseException | None) -> bool:
 # -- which are test files ------------------------------------------------------------------
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
-    """Those of PATHS (relative to the working directory) that pytest would run as test files, and
-    what was wrong with its settings."""
+def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+    """See framework.py."""
     from .pytest_plugin import Finder
 
     _be_quiet()
@@ -151,8 +155,9 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
             found |= other.found
             finder.problem = None
     if finder.problem is not None:
-        return [], "pytest does not begin: " + _message(finder.problem)
-    return [path for path in paths if full.get(path) in found], None
+        return [], "pytest does not begin: " + _message(finder.problem), None
+    return ([path for path in paths if full.get(path) in found], None,
+            unused(finder.off, finder.choosing))
 
 
 def _find(finder: Finder, args: list[str]) -> Finder:

@@ -16,6 +16,7 @@ import re
 import sys
 import unittest
 
+from .framework import unused
 from .order import First, ahead, is_doctest
 from .records import Record, short_traceback
 from .unittest_plugin import Results, test_name
@@ -104,14 +105,15 @@ class _Settings:
 # -- which are test files ------------------------------------------------------------------
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None]:
-    """Those of PATHS (relative to the working directory) that discovery would load tests from, and
-    what was wrong with the arguments."""
+def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+    """See framework.py."""
     try:
         settings = _Settings(args)
     except SettingsError as error:
-        return [], "unittest does not take its arguments: %s" % error
-    return [path for path in paths if _is_found(settings, os.path.abspath(path))], None
+        return [], "unittest does not take its arguments: %s" % error, None
+    return ([path for path in paths if _is_found(settings, os.path.abspath(path))], None,
+            unused(["--failfast"] * settings.options.failfast,
+                   ["-k"] * bool(settings.options.patterns)))
 
 
 def _is_found(settings: _Settings, path: str) -> bool:

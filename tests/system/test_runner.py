@@ -535,5 +535,29 @@ class Orders(HouseTest):
             self.assertEqual(status["stats"]["to_be_run"], 0)
 
 
+
+class Options(HouseTest):
+    FILES = {"test_a.py": "def test_a(): assert 0\ndef test_b(): assert 0\n"}
+    SETTINGS = 'args = ["--stop"]\n'
+
+    def unused(self):
+        return [one["message"] for one in self.house.records("doctor", "--json") if one["name"] == "options"]
+
+    def test_what_is_left_out_of_them_is_said(self):
+        self.start()
+        self.house.wait(code=1)
+        self.assertEqual(len(self.house.outcomes("test_a.py")), 2)
+        self.assertEqual(self.unused(), ["not used, for each test file runs in a process of its own: --stop"])
+        self.assertIn("own: --stop", self.house.log())
+        self.house.write("setup.cfg", "[nosetests]\nwith-xunit=1\nattr=slow\n")
+        self.house.wait(code=0)
+        self.assertEqual(self.unused(), ["not used, for each test file runs in a process of its own: --stop, "
+                                         "--with-xunit; tests are left out by -a"])
+        self.house.write("setup.cfg", "")
+        self.house.write("pyproject.toml", self.house.read("pyproject.toml").replace("args", "# args"))
+        self.house.wait(code=1)
+        self.assertEqual(self.unused(), [])
+
+
 if __name__ == "__main__":
     main()
