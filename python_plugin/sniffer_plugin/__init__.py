@@ -8,6 +8,9 @@ together with what sources are made of (sources, blocks); imports are noted by n
 they open (guard, packages). Where there is no such library, the interpreter's own means have to do
 (looks, wrappers). What goes where over which pipe is in proto/PROTOCOL.md.
 
+Runs that a person starts are told to the daemon by plugins (sniffer.py for pytest, nose_plugin),
+which use the same means without a host (by_hand).
+
 Nothing outside the standard library and the framework in use is imported.
 """
 

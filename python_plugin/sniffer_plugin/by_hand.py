@@ -1,13 +1,16 @@
-"""`nosetests --with-sniffer`, started by a person: the daemon gets to know what came of it.
+"""Tests that a person started, with a plugin of ours in the framework: the daemon gets to know what
+came of them.
 
 All files of such a run share one process, so each file's evidence is what the whole process looked
-at: too much, never too little. Nothing is told where no daemon answers, where another interpreter
-or other options were used than the daemon would use, or where only single tests were asked for;
-then this costs nothing and says nothing.
+at: too much, never too little. Nothing is told where that could not all be seen, or where the run
+is not what a worker of the daemon does: another interpreter, other settings, another folder; parts
+of files only; programs that were started, whose looks nobody hears. Where no daemon answers this
+costs nothing, and it never says anything.
 """
 
 from __future__ import annotations
 
+import importlib.machinery
 import json
 import os
 import socket
@@ -15,43 +18,20 @@ import struct
 import sys
 
 from . import looks, packages, wrappers
-from .channel import identity, plain
+from .channel import plain
 from .guard import Guard
 from .names import Names
+from .place import find_root, socket_path
 from .scope import Scope
+
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PATIENCE = 2.0  # seconds that a daemon may take to answer
 _LINE_MAX = 1 << 20
 _SHORT = 2000
-# Options that change what is printed, not what is run.
-_HARMLESS = ("--with-sniffer", "-v", "-vv", "--verbose", "-q", "--quiet", "-s", "--nocapture",
-             "--nologcapture", "-d", "--detailed-errors", "--verbosity")
-
-
-def find_root(start: str) -> str | None:
-    """The nearest folder upward that a daemon has been at home in."""
-    folder = os.path.realpath(start)
-    while not os.path.isdir(folder + "/.sniffer"):
-        if folder in ("/", ""):
-            return None
-        folder = os.path.dirname(folder)
-    return folder
-
-
-def socket_path(root: str) -> str:
-    """As proto/place.h says."""
-    given = os.environ.get("SNIFFER_SOCKET")
-    if given:
-        return given
-    raw = os.fsencode(root)
-    number = 0xCBF29CE484222325
-    for byte in raw:
-        number = ((number ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-    base = "".join(chr(b) if b in allowed else "_" for b in raw.rpartition(b"/")[2])[:32]
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    folder = runtime + "/sniffer" if runtime else "/tmp/sniffer-%d" % os.getuid()
-    return "%s/%s-%016x.sock" % (folder, base, number)
+_OWN = ("__main__", "sniffer", "sniffer_plugin")  # modules that no worker imports
 
 
 class Refused(Exception):
@@ -110,26 +90,109 @@ def _path(path: str) -> object:
         return {"b64": base64.b64encode(os.fsencode(path)).decode("ascii")}
 
 
-def _same_environment(theirs: list[list[str]]) -> bool:
-    """Is this process what a worker of the daemon is? The daemon stores its own environment with
-    the verdict, so it must be this one's too."""
-    import nose
+def begin(framework: str, settings: list[str]) -> Hand | None:
+    """The ear of a daemon that would run tests as this process does; None: there is none. FRAMEWORK:
+    name and version. SETTINGS: the files where it looks for some."""
+    root = find_root(os.getcwd())
+    if root is None or root != os.path.realpath(os.getcwd()):
+        return None
+    try:
+        link = Link(socket_path(root))
+    except (OSError, Refused):
+        return None
+    try:
+        from .environment import environment, python_words
+        if link.ask("status", {}).get("python") != python_words():
+            raise Refused("another interpreter")
+        scope = Scope(root)
+        if any(_is_project_s(scope, module) for module in list(sys.modules.values())):
+            raise Refused("modules that nobody saw being loaded")
+        answer = link.ask("record.begin", {})
+        theirs = dict(answer["environment"])
+        args = json.loads(theirs["args"])
+        names = [name[4:] for name in theirs if name.startswith("env:")]
+        order = theirs.get("order", "file")  # where any order will do, so does that of the file
+        ours = dict(environment(args, names, framework, packages.Packages(sys.path), order))
+        path = json.loads(ours["sys.path"])
+        script = _script_folder()
+        if script in path:
+            path.remove(script)
+            if root not in path:
+                path.insert(0, root)
+            ours["sys.path"] = json.dumps(path)
+        if ours != theirs:
+            raise Refused("another environment")
+        return Hand(scope, link, answer["run"], args, settings, script)
+    except (OSError, Refused, ValueError, KeyError):
+        link.close()
+        return None
 
-    from .environment import environment
-    from .packages import Packages
-    names = [name[4:] for name, _ in theirs if name.startswith("env:")]
-    order = dict(theirs).get("order", "file")  # where any order will do, so does that of the file
-    return dict(environment([], names, "nose " + nose.__version__, Packages(sys.path),
-                            order)) == dict(theirs)
+
+def _script_folder() -> str | None:
+    """What stands in sys.path because a program like `pytest` was started, and not `python -m`."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not main or getattr(sys.modules["__main__"], "__spec__", None) is not None:
+        return None
+    return os.path.dirname(os.path.realpath(main))
+
+
+# -- modules -------------------------------------------------------------------------------
+
+
+def _is_project_s(scope: Scope, module: object) -> bool:
+    path = getattr(module, "__file__", None)
+    return isinstance(path, str) and scope.owns(scope.real(scope.absolute(path))[0])
+
+
+def _offers(folder: str, name: str) -> bool:
+    """Would an import of NAME find something in FOLDER?"""
+    path = folder + "/" + name
+    if os.path.isdir(path):
+        return os.path.isfile(path + "/__init__.py") or name not in sys.modules
+    return any(os.path.isfile(path + suffix) for suffix in importlib.machinery.all_suffixes())
+
+
+def _is_from(folder: str, name: str) -> bool:
+    module = sys.modules.get(name)
+    places = [getattr(module, "__file__", None) or "", *(getattr(module, "__path__", None) or ())]
+    return any(os.path.realpath(place).startswith(folder + "/") for place in places)
+
+
+class _Searches(packages.Noted):
+    """Which names were looked for in FOLDER, where a worker would look in the root?"""
+
+    def __init__(self, folder: str | None) -> None:
+        super().__init__()
+        self._script = folder
+        self.names: set[str] = set()
+
+    def searched(self, fullname: str, folder: str) -> None:
+        if folder == self._script:
+            self.names.add(fullname)
+
+
+class _Recorder(looks.Recorder):
+    programs = False  # were any started?
+
+    def started(self, program: object, arguments: object, folder: object = None) -> None:
+        self.programs = True
+
+
+# -- a run ---------------------------------------------------------------------------------
 
 
 class Hand:
-    """The sink of a run by hand."""
+    """The sink of a run by hand. ARGS: what the daemon's workers hand to the framework."""
 
-    def __init__(self, root: str, link: Link, token: object) -> None:
+    def __init__(self, scope: Scope, link: Link, token: object, args: list[str],
+                 settings: list[str], script: str | None) -> None:
+        self.args = args
+        self.settings = settings  # files that the framework looks for
+        self.is_framework_s: Callable[[str], bool] = lambda path: False  # of no test's concern
         self._link = link
         self._token = token
-        self._scope = Scope(root)
+        self._script = script
+        self._scope = scope
         self._pid = os.getpid()
         self._names: dict[str, Names] = {}
         self._results: dict[str, list[dict[str, object]]] = {}
@@ -137,62 +200,48 @@ class Hand:
         self._wrote: list[object] = []
         self._outputs: set[str] = set()
         self._duration: dict[str, float] = {}
-        self._whole = True
+        self._refused = False
         wrappers.wrap()
-        self._guard = Guard(self._scope, looks.quiet)
-        self._guard.install()
-        self._guard.sink = recorder = looks.Recorder(self._scope, self._look)
-        for module in list(sys.modules.values()):
-            path = getattr(module, "__file__", None)
-            if isinstance(path, str) and path.endswith(".py"):
-                real, _ = self._scope.real(self._scope.absolute(path))
-                if self._scope.owns(real) and os.path.isfile(real):
-                    recorder.tell("code", real, identity(os.lstat(real)))
+        self.guard = Guard(self._scope, looks.quiet)
+        self.guard.installed = self._searches = _Searches(script)
+        self.guard.install()
+        self.guard.sink = self._recorder = _Recorder(scope, self._look)
         for name in {name.partition(".")[0] for name in sys.modules}:
             # Loaded before anybody watched: where the root could have had it, it was asked.
-            if name not in sys.builtin_module_names and name != "sniffer_plugin":
-                recorder.tell("search", root.rstrip("/") + "/" + name, ())
-        looks.start(recorder)
+            if name not in sys.builtin_module_names and name not in _OWN:
+                self._searches.names.add(name)
+                self._search(name)
+        os.register_at_fork(after_in_parent=self.refuse)  # what a child looks at is not heard here
+        looks.start(self._recorder)
 
-    @classmethod
-    def begin(cls, conf) -> Hand | None:  # type: ignore[no-untyped-def]
-        options = [word.partition("=")[0] for word in sys.argv[1:] if word.startswith("-")]
-        if not all(word in _HARMLESS for word in options) or conf.stopOnError:
-            return None
-        root = find_root(conf.workingDir or os.getcwd())
-        if root is None:
-            return None
-        try:
-            link = Link(socket_path(root))
-        except (OSError, Refused):
-            return None
-        try:
-            python = "%d.%d.%d %s" % (*sys.version_info[:3], sys.executable)
-            if link.ask("status", {}).get("python") != python:
-                raise Refused("another interpreter")
-            answer = link.ask("record.begin", {})
-            token = answer["run"]
-            if not _same_environment(answer["environment"]):
-                raise Refused("another environment")
-        except (OSError, Refused, ValueError, KeyError):
-            link.close()
-            return None
-        return cls(root, link, token)
+    def _search(self, name: str) -> None:
+        self._recorder.tell("search", self._scope.root.rstrip("/") + "/" + name, ())
 
-    def asked(self, names: list[str]) -> None:
-        from nose.util import split_test_name
-        if any(split_test_name(name)[2] for name in names):
-            self._whole = False
+    def refuse(self) -> None:
+        """This run is not what a worker would do, or was not all seen."""
+        self._refused = True
+
+    @property
+    def root(self) -> str:
+        return self._scope.root
+
+    @property
+    def files(self) -> list[str]:
+        """Those that have results; absolute."""
+        return [self.root + "/" + file for file in self._results]
 
     def _look(self, kind: str, path: str, seen: object) -> None:
         if os.getpid() != self._pid:
-            return  # what a forked child looks at is not heard here
+            return
         if kind == "wrote":
             self._outputs.add(path)
             self._wrote.append(_path(path))
             return
         if path in self._outputs:
             return  # its own output; looks and writes travel apart, so this is decided here
+        full = path if path.startswith("/") else self.root + "/" + path
+        if kind != "environment" and self.is_framework_s(full):
+            return
         look: dict[str, object] = {"kind": kind, "path": _path(path)}
         if seen != ():
             look["seen"] = seen
@@ -210,7 +259,7 @@ class Hand:
     def ends(self, record) -> None:  # type: ignore[no-untyped-def]
         file = self._shown(record.file)
         if file is None:
-            self._whole = False  # nobody's result: whose verdict would lack it?
+            self.refuse()  # nobody's result: whose verdict would lack it?
             return
         self._duration[file] = self._duration.get(file, 0.0) + record.duration_ms
         self._results.setdefault(file, []).append({
@@ -218,28 +267,36 @@ class Hand:
             "duration_ms": round(record.duration_ms, 3), "exception": record.exception,
             "report_text": None if record.report is None else plain(record.report)})
 
-    def end(self, result) -> None:  # type: ignore[no-untyped-def]
+    def end(self) -> None:
         looks.stop()
-        kind = sys.exc_info()[0]
         try:
-            if self._whole and kind is None and not result.shouldStop and self._results \
-                    and os.getpid() == self._pid:
+            if self._results and os.getpid() == self._pid \
+                    and not (self._refused or self._recorder.programs):
                 self._tell()
         except (OSError, Refused, ValueError):
             pass
         finally:
             self._link.close()
 
+    def _check_searches(self, script: str) -> None:
+        """Here the folder of a program stands in sys.path, where a worker has the root: would it have
+        imported the same?"""
+        for name in sorted(self._searches.names):
+            root = self._scope.root
+            if _offers(script, name) or (_offers(root, name) and not _is_from(root, name)):
+                raise Refused("the root has another " + name)
+            self._search(name)
+
     def _tell(self) -> None:
-        from . import nose_runner
         from .child import always
+        if self._script is not None:
+            self._check_searches(self._script)
         # Which of them were imported nobody noted from the beginning.
         self._look("environment", packages.ALL, ())
         known = {(one["kind"], str(one["path"])) for one in self._looks}
         for file in self._results:
-            for kind, real, seen in always(
-                    self._scope, self._scope.root + "/" + file, nose_runner.settings_files(), {},
-                    {}):
+            full = self._scope.root + "/" + file
+            for kind, real, seen in always(self._scope, full, self.settings, {}, {}):
                 path = self._scope.shown(real)
                 if (kind, str(_path(path))) not in known:
                     known.add((kind, str(_path(path))))

@@ -20,6 +20,10 @@ from nose.suite import ContextSuite
 from .order import First, ahead, is_doctest
 from .records import Record, Sink, now, prune, tidy
 
+# Options that change what is printed, not what is run.
+_HARMLESS = {"--with-sniffer", "-v", "-vv", "--verbose", "-q", "--quiet", "-s", "--nocapture",
+             "--nologcapture", "-d", "--detailed-errors", "--verbosity"}
+
 
 def _address(test: object) -> tuple[str | None, str | None, str | None]:
     try:
@@ -232,16 +236,30 @@ class SnifferPlugin(Results):
         self.enabled = False
         if not getattr(options, "with_sniffer", False) or getattr(conf, "worker", False):
             return
-        from .by_hand import Hand
-        self._hand = Hand.begin(conf)
-        self.enabled = self._hand is not None
-        self.sink = self._hand
+        import nose
+
+        from . import by_hand, nose_runner
+        self._hand = hand = by_hand.begin("nose " + nose.__version__, nose_runner.settings_files())
+        self.enabled = hand is not None
+        self.sink = hand
+        if hand is not None and not self._is_as_a_worker_s(options, hand.args):
+            hand.refuse()
+
+    @staticmethod
+    def _is_as_a_worker_s(options, args: list[str]) -> bool:  # type: ignore[no-untyped-def]
+        from .nose_runner import switched_off
+        words = sys.argv[1:]
+        rest = [word.partition("=")[0] for word in words[len(args):] if word.startswith("-")]
+        return words[:len(args)] == args and set(rest) <= _HARMLESS and not switched_off(options)
 
     def loadTestsFromNames(self, names, module=None) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
-        if self._hand is not None:
-            self._hand.asked(names)
+        from nose.util import split_test_name
+        if self._hand is not None and any(split_test_name(name)[2] for name in names):
+            self._hand.refuse()
 
     def finalize(self, result) -> None:  # type: ignore[no-untyped-def]
         hand, self._hand = self._hand, None
         if hand is not None:
-            hand.end(result)
+            if result.shouldStop or sys.exc_info()[0] is not None:
+                hand.refuse()
+            hand.end()
