@@ -1,6 +1,5 @@
 """nose in the host: what becomes of each kind of test, and which files are test files."""
 
-import json
 import os
 import subprocess
 import sys

@@ -290,14 +290,15 @@ class SettingsTest(PytestCase):
             self.assertFalse(os.path.exists(self.project.path(name)))
 
     def test_each_option_is_left_out_or_obeyed(self):
-        """Whether it stands in the project's settings or in our arguments: for a file whose second test fails."""
+        """Whether it stands in the project's settings or in our arguments."""
         text = ("import pytest\ndef test_a(): pass\ndef test_b(): assert 0\n@pytest.mark.slow\n"
                 "def test_c(): assert 0\n")
         self.project.write("other.ini", "[pytest]\nmarkers = slow\npython_functions = test_a\n")
         every = {"test_a", "test_b", "test_c"}
         off, out = "not used, for each test file runs in a process of its own: ", "tests are left out by "
         for words, tests, unused in (
-                ("-x", every, off + "-x, --maxfail"), ("--lf", every, off + "--lf, --last-failed"), ("--ff", every, off + "--ff, --failed-first"),
+                ("-x", every, off + "-x, --maxfail"), ("--lf", every, off + "--lf, --last-failed"),
+                ("--ff", every, off + "--ff, --failed-first"),
                 ("--sw", every, off + "--sw, --stepwise"),
                 ("--collect-only", every, off + "--collect-only"), ("--pdb", every, off + "--pdb"),
                 ("-k test_a", {"test_a"}, out + "-k"), ("-k test_b -m slow", set(), out + "-k, -m"),

@@ -91,8 +91,8 @@ def _path(path: str) -> object:
 
 
 def begin(framework: str, settings: list[str]) -> Hand | None:
-    """The ear of a daemon that would run tests as this process does; None: there is none. FRAMEWORK:
-    name and version. SETTINGS: the files where it looks for some."""
+    """The ear of a daemon that would run tests as this process does; None: there is none.
+    FRAMEWORK: name and version. SETTINGS: the files where it looks for some."""
     root = find_root(os.getcwd())
     if root is None or root != os.path.realpath(os.getcwd()):
         return None
@@ -279,8 +279,8 @@ class Hand:
             self._link.close()
 
     def _check_searches(self, script: str) -> None:
-        """Here the folder of a program stands in sys.path, where a worker has the root: would it have
-        imported the same?"""
+        """Here the folder of a program stands in sys.path, where a worker has the root: would it
+        have imported the same?"""
         for name in sorted(self._searches.names):
             root = self._scope.root
             if _offers(script, name) or (_offers(root, name) and not _is_from(root, name)):

@@ -1,9 +1,9 @@
 """The pytest plugins behind a run of one file, and behind the question which files are test files.
 
 Records turns what pytest tells into records, one for each test: set-up, call and tear-down are one
-test, and the worst of them counts. Results does so for one file, Finder lets pytest walk to the files in question and no further,
-so that nothing is imported but conftest files. Both switch off what makes no sense for one file in
-a process of its own.
+test, and the worst of them counts. Results does so for one file. Finder lets pytest walk to the
+files in question and no further, so that nothing is imported but conftest files. These two switch
+off what makes no sense for one file in a process of its own.
 """
 
 from __future__ import annotations
