@@ -92,10 +92,10 @@ class ByHand(unittest.TestCase):
         os.unlink(self.socket)
         return daemon.asked
 
-    def plain(self, *args, program=None, cwd=".", **env):
+    def plain(self, *args, program=None, cwd=".", flags=("-B",), **env):
         command = [self.project.path(program)] if program else ["-m", self.framework]
         done = subprocess.run(
-            [self.python, "-B", *command, *args], cwd=self.project.path(cwd),
+            [self.python, *flags, *command, *args], cwd=self.project.path(cwd),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": PLUGIN, "HOME": self.project.outer,
                  "SNIFFER_SOCKET": self.socket, **env})
@@ -135,6 +135,7 @@ class ByHand(unittest.TestCase):
 
     def test_another_folder_tells_nothing(self):
         self.project.write("tests/test_d.py", "def test_d(): pass\n")
+        self.assertIsNone(self.told(cwd="tests", program=self.program()))
         self.assertIsNone(self.told(cwd="tests"))
         self.assertIn("1 passed" if self.framework == "pytest" else "Ran 1 test", self.printed)
 
@@ -148,10 +149,6 @@ class ByHand(unittest.TestCase):
                 self.project.write("test_b.py", "def test_b():\n" + "".join(
                     "    %s\n" % line for line in code.split("\n")))
                 self.assertIsNone(self.told("test_b.py"))
-
-    def test_what_was_loaded_before_anybody_listened_tells_nothing(self):
-        self.project.write("sitecustomize.py", "import helper\n")
-        self.assertIsNone(self.told(PYTHONPATH=PLUGIN + ":" + self.project.root))
 
     def test_without_the_plugin_or_a_daemon_nothing_is_said(self):
         self.assertEqual(self.run_it(plugin=False), {})
@@ -239,6 +236,12 @@ class PytestByHand(ByHand):
         self.assertIsNone(self.told("-p", "many", "--cov=helper"))
         self.assertIsNone(self.told("-p", "many", PYTEST_XDIST_WORKER="gw0"))
 
+    def test_what_was_loaded_before_anybody_listened_tells_nothing(self):
+        self.settle("-p", "helper")
+        self.assertEqual(self.told("-p", "helper"), self.ALL)
+        self.assertIsNone(self.told("-p", "helper", "-p", "sniffer", plugin=False))
+        self.assertIn("1 failed", self.printed)
+
     def test_the_settings_options_are_a_worker_s(self):
         self.project.write("pytest.ini", "[pytest]\naddopts = -k 'not test_c'\n")
         self.assertEqual(self.told(), {"test_a.py": self.ALL["test_a.py"], "test_b.py": {"test_b": "failure"}})
@@ -295,7 +298,8 @@ class PytestByHand(ByHand):
         self.assertIn(".pytest_cache/v/own/key", paths)
 
     def test_bytecode_of_pytest_s_is_not_believed(self):
-        self.plain("--assert=rewrite", PYTHONDONTWRITEBYTECODE="")
+        self.plain(flags=(), PYTHONDONTWRITEBYTECODE="")
+        self.assertTrue(os.listdir(self.project.path("__pycache__")))
         path = self.project.path("test_b.py")
         times = os.stat(path)
         self.project.write("test_b.py", self.FILES["test_b.py"].replace("assert 0", "assert 1"))
