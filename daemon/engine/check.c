@@ -73,6 +73,37 @@ void check_removed(struct engine *engine)
     strset_finish(&files);
 }
 
+void check_follow(struct engine *engine, struct strset *folders, enum evidence_kind kind,
+                  const char *path)
+{
+    if (kind == EVIDENCE_ENVIRONMENT)
+        return;
+    autofree char *folder = path_parent(path);
+    if (strset_add(folders, folder))
+        engine->ports.follow(engine->ports.owner, folder);
+    if (kind == EVIDENCE_LISTING && strset_add(folders, path))
+        engine->ports.follow(engine->ports.owner, path);
+}
+
+struct following {
+    struct engine *engine;
+    struct strset folders;
+};
+
+static void follow_fact(void *owner, const struct index_fact *fact)
+{
+    struct following *following = owner;
+    check_follow(following->engine, &following->folders, fact->kind, fact->path);
+}
+
+/* What the crawl leaves out, and verdicts rest on all the same: watched first, compared after. */
+static void follow_facts(struct engine *engine)
+{
+    struct following following = {.engine = engine};
+    index_each_fact(engine->index, follow_fact, &following);
+    strset_finish(&following.folders);
+}
+
 /* Only facts, by identity, and what came and went: what polling can afford. */
 void check_facts(struct engine *engine)
 {
@@ -120,6 +151,7 @@ void check_everything(struct engine *engine)
     if (error < 0)
         log_error("cannot read %s: %s", engine->root, strerror(-error));
     check_removed(engine);
+    follow_facts(engine);
 
     index_checked(engine->index, false);
     index_each_fact(engine->index, pick_judge, engine);

@@ -260,20 +260,12 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
     return list;
 }
 
-/* The folders of what it looked at must be watched, ignored or not. */
-static void follow(struct engine *engine, const struct evidence_list *list)
+/* The folders of what it looked at, ignored or not: from before it is asked what is there now. */
+static void follow(struct engine *engine, const struct run *run)
 {
     struct strset folders = {0};
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].kind == EVIDENCE_ENVIRONMENT)
-            continue;
-        autofree char *folder = path_parent(list->items[i].path);
-        if (strset_add(&folders, folder))
-            engine->ports.follow(engine->ports.owner, folder);
-        if (list->items[i].kind == EVIDENCE_LISTING &&
-            strset_add(&folders, list->items[i].path))
-            engine->ports.follow(engine->ports.owner, list->items[i].path);
-    }
+    for (size_t i = 0; i < run->look_count; i++)
+        check_follow(engine, &folders, run->looks[i].kind, run->looks[i].path);
     strset_finish(&folders);
 }
 
@@ -341,6 +333,7 @@ static void rebase(void *owner, const char *path, int64_t value)
 
 static int record(struct engine *engine, struct run *run)
 {
+    follow(engine, run);
     struct evidence_list list = evidence_of(engine, run);
     struct index_result *results = xcalloc(run->result_count, sizeof *results);
     for (size_t i = 0; i < run->result_count; i++)
@@ -350,7 +343,6 @@ static int record(struct engine *engine, struct run *run)
                                            .exception = run->results[i].exception,
                                            .report = run->results[i].report};
     blame_others(engine, run, &list);
-    follow(engine, &list);
     remember(engine, &list);
     struct index_tested *tested = order_record(engine, run);
     int error = index_record(engine->index,
