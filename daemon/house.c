@@ -135,7 +135,7 @@ static void reload(struct house *house)
     house->config = fresh;
     set_ignore(house);
     if (!same_ignore)
-        sinks_note(&house->lost, "the ignore setting is another one");
+        engine_ruled(house->engine, house->clock.now());
     engine_order(house->engine, fresh.changed_first);
     engine_configured(house->engine, NULL, house->clock.now());
     if (!choose(house) && same)
@@ -259,7 +259,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
     house->poller = poller;
     house->reserved = INT64_MIN;
     sinks_fill(house);
-    house->ignore = ignore_new(NULL, 0);
+    house->ignore = ignore_new(settings->root);
     set_ignore(house);
     int error = watcher_open(&house->watcher, settings->root, settings->state,
                              house->ignore, poller, &house->watcher_sink);

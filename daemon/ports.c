@@ -2,6 +2,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
 #include "daemon/config/framework.h"
 #include "daemon/config/interpreter.h"
 #include "daemon/joints.h"
@@ -92,10 +93,25 @@ void ports_reserve_seq(struct house *house)
         log_error("cannot store the sequence number: %s", strerror(-error));
 }
 
+/* What a run looks at in a virtual environment is watched; tests are not sought there. */
+static bool in_environment(const char *root, const char *path)
+{
+    autofree char *whole = path_absolute(root, path);
+    size_t least = strlen(root);
+    for (char *slash = strrchr(whole, '/'); slash > whole + least;
+         slash = strrchr(whole, '/')) {
+        *slash = '\0';
+        if (ignore_environment(whole))
+            return true;
+    }
+    return false;
+}
+
 static bool port_ignored(void *owner, const char *path)
 {
     const struct house *house = owner;
-    return ignore_matches(house->ignore, path, false);
+    return ignore_matches(house->ignore, path, false) ||
+           in_environment(house->settings.root, path);
 }
 
 static void port_publish(void *owner, enum topic topic, json_t *params)

@@ -46,6 +46,12 @@ static void on_opens_lost(void *owner, const char *why)
     engine_opens_lost(house->engine, why);
 }
 
+static void on_ruled(void *owner)
+{
+    struct house *house = owner;
+    engine_ruled(house->engine, house->clock.now());
+}
+
 static void on_root(void *owner, bool there)
 {
     struct house *house = owner;
@@ -167,6 +173,7 @@ void sinks_fill(struct house *house)
                                                 .degraded = on_degraded,
                                                 .opened = on_opened,
                                                 .opens_lost = on_opens_lost,
+                                                .ruled = on_ruled,
                                                 .root = on_root};
     house->pool_sink = (struct pool_sink){.owner = house,
                                           .ready = on_ready,

@@ -24,7 +24,8 @@ static void check_row(const struct row *row)
     size_t count = 0;
     while (count < MOST && row->patterns[count] != NULL)
         count++;
-    struct ignore *ignore = ignore_new(row->patterns, count);
+    struct ignore *ignore = ignore_new(NULL);
+    ignore_set(ignore, row->patterns, count);
     bool ignored = ignore_matches(ignore, row->path, row->is_directory);
     ignore_free(ignore);
     ck_assert_msg(ignored == row->ignored, "'%s' '%s' on %s %s: %s",
@@ -99,6 +100,14 @@ START_TEST(patterns_mean_what_they_mean_to_git)
         {{"a/**/b"}, "a/x/y/b", false, true},
         {{"a/**/b"}, "a/x/y/c", false, false},
         {{"a/**/b"}, "ab", false, false},
+        /* other runs of stars are one star, but behind plain text */
+        {{"x/a**"}, "x/ab", false, true},
+        {{"x/?**/b"}, "x/ay/z/b", false, false},
+        {{"a**/b"}, "a/b", false, true},
+        {{"a**/b"}, "ay/z/b", false, true},
+        /* brackets that are not closed match nothing */
+        {{"[a"}, "[a", false, false},
+        {{"[a"}, "a", false, false},
         /* the last that matches decides */
         {{"*.txt", "!keep.txt"}, "keep.txt", false, false},
         {{"*.txt", "!keep.txt"}, "a/keep.txt", false, false},
@@ -121,14 +130,15 @@ START_TEST(patterns_mean_what_they_mean_to_git)
         {{"!"}, "a", false, false},
     };
     check_row(&rows[_i]);
-    ck_assert_uint_eq(sizeof rows / sizeof *rows, 47);
+    ck_assert_uint_eq(sizeof rows / sizeof *rows, 53);
 }
 END_TEST
 
 START_TEST(a_walk_may_ask_for_the_last_name_alone)
 {
     static const char *const patterns[] = {"/a/*.log"};
-    struct ignore *ignore = ignore_new(patterns, 1);
+    struct ignore *ignore = ignore_new(NULL);
+    ignore_set(ignore, patterns, 1);
     ck_assert(ignore_matches_here(ignore, "a/x.log", false));
     ck_assert(!ignore_matches_here(ignore, "b/x.log", false));
     ck_assert(!ignore_matches_here(ignore, ".git/x", false));
@@ -144,7 +154,7 @@ START_TEST(editors_temporaries_are_known_by_name)
         ".#a.py", "#a.py#",    "a.py___jb_tmp___", "a.py___jb_old___"};
     static const char *const lasting[] = {"a.py", "4914", "#",     "~",
                                           "swp",  "a#",   ".a.py", ""};
-    struct ignore *ignore = ignore_new(NULL, 0);
+    struct ignore *ignore = ignore_new(NULL);
     for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)
         ck_assert_msg(ignore_temporary(ignore, temporary[i]), "%s", temporary[i]);
     for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
@@ -176,7 +186,7 @@ int main(void)
 {
     TCase *tests = tcase_create("ignore");
     tcase_add_loop_test(tests, what_never_matters_is_ignored_without_any_pattern, 0, 20);
-    tcase_add_loop_test(tests, patterns_mean_what_they_mean_to_git, 0, 47);
+    tcase_add_loop_test(tests, patterns_mean_what_they_mean_to_git, 0, 53);
     tcase_add_test(tests, a_walk_may_ask_for_the_last_name_alone);
     tcase_add_test(tests, editors_temporaries_are_known_by_name);
     tcase_add_test(tests, a_virtual_environment_is_known_by_its_file);

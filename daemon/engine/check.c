@@ -104,7 +104,8 @@ static void follow_facts(struct engine *engine)
     strset_finish(&following.folders);
 }
 
-/* Only facts, by identity, and what came and went: what polling can afford. */
+/* Only facts, by identity, and what came and went: what polling can afford, and what follows from
+ * other rules of what is ignored. */
 void check_facts(struct engine *engine)
 {
     struct strset before = {0};
@@ -114,6 +115,7 @@ void check_facts(struct engine *engine)
     if (error < 0)
         log_debug("cannot read %s: %s", engine->root, strerror(-error));
     check_removed(engine);
+    follow_facts(engine);
     struct comparing comparing = {.engine = engine, .before = &before};
     tree_each(engine->tree, "", sort_if_new, &comparing);
     strset_finish(&before);
@@ -182,7 +184,8 @@ bool check_candidate(const struct engine *engine, const char *path)
 static void add_candidate(void *owner, const char *path)
 {
     struct engine *engine = owner;
-    if (check_candidate(engine, path))
+    if (check_candidate(engine, path) &&
+        !engine->ports.ignored(engine->ports.owner, path))
         strset_add(&engine->unsorted, path);
 }
 

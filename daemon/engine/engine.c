@@ -197,6 +197,14 @@ void engine_lost(struct engine *engine, const char *why, int64_t now)
     turn(engine, now);
 }
 
+void engine_ruled(struct engine *engine, int64_t now)
+{
+    /* With the burst that it is part of: a file that is rewritten is empty for a moment. */
+    engine->ruled = true;
+    engine->unsettled = true;
+    settle_add(&engine->settle, "", 0, now);
+}
+
 void engine_degraded(struct engine *engine, const char *message)
 {
     if (message != NULL && engine->degraded != NULL &&
@@ -491,6 +499,11 @@ void engine_tick(struct engine *engine, int64_t now)
             engine->renewing = true;
             engine->ports.refresh(engine->ports.owner);
             engine->ports.warm(engine->ports.owner);
+        }
+        if (engine->ruled) {
+            engine->ruled = false;
+            log_info("other paths are ignored now");
+            check_facts(engine);
         }
         pick_changes(engine, &paths);
         strset_finish(&paths);

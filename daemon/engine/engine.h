@@ -91,6 +91,8 @@ void engine_opened(struct engine *engine, const char *path);
 void engine_opens_lost(struct engine *engine, const char *why);
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now);
 void engine_lost(struct engine *engine, const char *why, int64_t now);
+/* Other paths are ignored from now on. */
+void engine_ruled(struct engine *engine, int64_t now);
 void engine_degraded(struct engine *engine, const char *message);
 void engine_root(struct engine *engine, bool there, int64_t now);
 

@@ -117,6 +117,7 @@ struct engine {
     struct tree *tree;
     struct sched *sched;
     struct settle settle;
+    bool ruled;     /* other paths are ignored, and the burst is not over */
     bool unsettled; /* a path inside the root waits to be judged */
     struct engine_ports ports;
 

@@ -10,10 +10,13 @@
 struct place {
     const char *root;
     char *state; /* absolute */
-    const struct ignore *ignore;
+    struct ignore *ignore;
     struct poller *poller;
     const struct watcher_sink *sink;
 };
+
+/* PATH changed, as in watcher_sink: passed on, after what is ignored has been mended. */
+void place_tell(const struct place *place, const char *path, enum watcher_change change);
 
 struct backend {
     const char *name;

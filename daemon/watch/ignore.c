@@ -1,28 +1,14 @@
 #include "daemon/watch/ignore.h"
 
 #include "daemon/base/path.h"
-#include "daemon/base/strset.h"
 #include "daemon/base/temporary.h"
 #include "daemon/base/xalloc.h"
+#include "daemon/watch/ignore_rules.h"
 
-#include <fnmatch.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct pattern {
-    char *text;            /* owns what the segments point into */
-    const char **segments; /* the names between the slashes */
-    size_t count;
-    bool negated, directory_only, anchored;
-};
-
-struct ignore {
-    struct pattern *patterns;
-    size_t count;
-    bool anchored; /* one of them at least: paths must be split */
-    struct strset heeded;
-};
+/* ---- by name alone ---- */
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -44,7 +30,8 @@ static bool is_cache(const char *name)
 {
     static const char *const names[] = {
         "__pycache__", "node_modules", ".mypy_cache", ".pytest_cache", ".ruff_cache",
-        ".hypothesis", ".tox",         ".nox",        ".venv",         NULL};
+        ".hypothesis", ".tox",         ".nox",        ".venv",         ".eggs",
+        ".direnv",     ".pixi",        NULL};
     return (name[0] == '.' || name[0] == '_' || name[0] == 'n') && is_one_of(name, names);
 }
 
@@ -59,94 +46,44 @@ void ignore_heed(struct ignore *ignore, const char *name)
         strset_add(&ignore->heeded, name);
 }
 
+/* Of venv and virtualenv; of Conda. */
+static const char *const environments[] = {"pyvenv.cfg", "conda-meta", NULL};
+
+bool ignore_makes_environment(const char *name)
+{
+    return is_one_of(name, environments);
+}
+
 bool ignore_environment(const char *absolute_directory)
 {
-    autofree char *path = path_join(absolute_directory, "pyvenv.cfg");
-    return access(path, F_OK) == 0;
+    for (const char *const *name = environments; *name != NULL; name++) {
+        autofree char *path = path_join(absolute_directory, *name);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
-/* ---- patterns ---- */
-
-/* Blanks at the end do not count unless the last is escaped. */
-static size_t trimmed(const char *text)
-{
-    size_t length = strlen(text);
-    while (length > 0 && text[length - 1] == ' ' &&
-           (length < 2 || text[length - 2] != '\\'))
-        length--;
-    return length;
-}
-
-static void split(char *text, const char ***ret_segments, size_t *ret_count)
-{
-    size_t capacity = 0;
-    size_t count = 0;
-    const char **segments = NULL;
-    char *rest = NULL;
-    for (char *name = strtok_r(text, "/", &rest); name != NULL;
-         name = strtok_r(NULL, "/", &rest)) {
-        segments = xgrow(segments, count, &capacity, sizeof *segments);
-        segments[count++] = name;
-    }
-    *ret_segments = segments;
-    *ret_count = count;
-}
-
-/* False where TEXT can match nothing: a blank line, a comment. */
-static bool parse(const char *text, struct pattern *ret)
-{
-    struct pattern pattern = {0};
-    size_t length = trimmed(text);
-    if (length == 0 || text[0] == '#')
-        return false;
-    if (text[0] == '!') {
-        pattern.negated = true;
-        text++;
-        length--;
-    }
-    if (length > 0 && text[length - 1] == '/') {
-        pattern.directory_only = true;
-        length--;
-    }
-    if (length == 0)
-        return false;
-    pattern.text = xstrndup(text, length);
-    pattern.anchored = strchr(pattern.text, '/') != NULL;
-    split(pattern.text, &pattern.segments, &pattern.count);
-    if (pattern.count == 0) {
-        free(pattern.text);
-        return false;
-    }
-    *ret = pattern;
-    return true;
-}
-
-static void clear(struct ignore *ignore)
-{
-    for (size_t i = 0; i < ignore->count; i++) {
-        free(ignore->patterns[i].text);
-        free(ignore->patterns[i].segments);
-    }
-    free(ignore->patterns);
-    *ignore = (struct ignore){.heeded = ignore->heeded};
-}
+/* ---- life ---- */
 
 void ignore_set(struct ignore *ignore, const char *const *patterns, size_t count)
 {
-    clear(ignore);
-    ignore->patterns = xcalloc(count + 1, sizeof *ignore->patterns);
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += strlen(patterns[i]) + 1;
+    autofree char *text = xmalloc(length + 1);
+    char *end = text;
     for (size_t i = 0; i < count; i++) {
-        if (!parse(patterns[i], &ignore->patterns[ignore->count]))
-            continue;
-        ignore->anchored |= ignore->patterns[ignore->count].anchored;
-        ignore->count++;
+        end = stpcpy(end, patterns[i]);
+        *end++ = '\n';
     }
+    gitignore_set(&ignore->settings, "the ignore setting", text, length);
 }
 
-struct ignore *ignore_new(const char *const *patterns, size_t count)
+struct ignore *ignore_new(const char *root)
 {
     struct ignore *ignore = xcalloc(1, sizeof *ignore);
-    ignore_set(ignore, patterns, count);
+    ignore->root = root != NULL ? xstrdup(root) : NULL;
     return ignore;
 }
 
@@ -154,57 +91,152 @@ void ignore_free(struct ignore *ignore)
 {
     if (ignore == NULL)
         return;
-    clear(ignore);
+    ignore_forget(ignore);
+    gitignore_finish(&ignore->settings);
     strset_finish(&ignore->heeded);
+    free(ignore->root);
     free(ignore);
 }
 
-/* "**" stands for any number of names, at the end for at least one: "a/" + "**" is what lies in a. */
-static bool match(const char *const *segments, size_t segment_count,
-                  const char *const *names, size_t name_count)
+/* ---- deciding ---- */
+
+size_t ignore_steps(const char *path)
 {
-    for (; segment_count > 0; segments++, segment_count--, names++, name_count--) {
-        if (strcmp(*segments, "**") == 0) {
-            if (segment_count == 1)
-                return name_count > 0;
-            for (size_t i = 0; i <= name_count; i++)
-                if (match(segments + 1, segment_count - 1, names + i, name_count - i))
-                    return true;
-            return false;
-        }
-        if (name_count == 0 || fnmatch(*segments, *names, 0) != 0)
-            return false;
+    size_t count = path[0] != '\0';
+    for (; *path != '\0'; path++)
+        count += *path == '/';
+    return count;
+}
+
+struct folder *ignore_folder(const struct ignore *ignore, const char *path, size_t length)
+{
+    struct folder *folder = NULL;
+    HASH_FIND(hh, ignore->folders, path, length, folder);
+    return folder;
+}
+
+static const struct rule *ask(const struct gitignore *list, const char *path,
+                              const char *base, bool is_directory,
+                              const struct gitignore **ret_list)
+{
+    const struct rule *rule = gitignore_decide(list, path, base, is_directory);
+    if (rule != NULL)
+        *ret_list = list;
+    return rule;
+}
+
+/* The excludes of a work tree; PATH is relative to its top. */
+static const struct rule *ask_excludes(const struct ignore *ignore,
+                                       const struct gitignore *exclude, const char *path,
+                                       const char *base, bool is_directory,
+                                       const struct gitignore **ret_list)
+{
+    const struct rule *rule = ask(exclude, path, base, is_directory, ret_list);
+    return rule != NULL ? rule : ask(&ignore->global, path, base, is_directory, ret_list);
+}
+
+/* PATH is relative to the top of the work tree that begins above the root. */
+static const struct rule *ask_above(const struct ignore *ignore, const char *path,
+                                    bool is_directory, const struct gitignore **ret_list)
+{
+    const char *base = path_base(path);
+    const struct upper *top = &ignore->uppers[ignore->upper_count - 1];
+    for (const struct upper *upper = ignore->uppers; upper <= top; upper++) {
+        size_t skip = strlen(top->to) - strlen(upper->to);
+        const struct rule *rule = strlen(path) > skip ? ask(&upper->own, path + skip,
+                                                            base, is_directory, ret_list)
+                                                      : NULL;
+        if (rule != NULL)
+            return rule;
     }
-    return name_count == 0;
+    return ask_excludes(ignore, &ignore->exclude, path, base, is_directory, ret_list);
+}
+
+bool ignore_is_astray(const struct ignore *ignore)
+{
+    if (ignore->upper_count == 0)
+        return false;
+    const struct gitignore *list = NULL;
+    autofree char *path = xstrdup(ignore->uppers[ignore->upper_count - 1].to);
+    for (char *end = path; end != NULL;) {
+        end = strchr(end, '/');
+        if (end != NULL)
+            *end = '\0';
+        const struct rule *rule = ask_above(ignore, path, true, &list);
+        if (rule != NULL && !rule->negated)
+            return true;
+        if (end != NULL)
+            *end++ = '/';
+    }
+    return false;
+}
+
+/* The length of the folder of the LENGTH bytes at PATH. */
+static size_t parent_length(const char *path, size_t length)
+{
+    const char *slash = memrchr(path, '/', length);
+    return slash != NULL ? (size_t)(slash - path) : 0;
+}
+
+static const struct rule *ask_git(const struct ignore *ignore, const char *path,
+                                  const char *base, bool is_directory,
+                                  const struct gitignore **ret_list)
+{
+    size_t length = strlen(path);
+    for (size_t depth = ignore_steps(path); depth-- > 0;) {
+        length = parent_length(path, length);
+        const struct folder *folder =
+            depth <= ignore->deepest ? ignore_folder(ignore, path, length) : NULL;
+        if (folder == NULL)
+            continue;
+        const char *rest = path + length + (length > 0);
+        const struct rule *rule = ask(&folder->own, rest, base, is_directory, ret_list);
+        if (rule == NULL && folder->is_top)
+            return ask_excludes(ignore, &folder->exclude, rest, base, is_directory,
+                                ret_list);
+        if (rule != NULL)
+            return rule;
+    }
+    if (ignore->upper_count == 0 || ignore->astray)
+        return NULL;
+    autofree char *whole = path_join(ignore->uppers[ignore->upper_count - 1].to, path);
+    return ask_above(ignore, whole, is_directory, ret_list);
+}
+
+/* RET_RULE: what decided; NULL: no rule did. */
+static bool decide(const struct ignore *ignore, const char *path, bool is_directory,
+                   const struct rule **ret_rule, const struct gitignore **ret_list)
+{
+    const char *base = path_base(path);
+    *ret_rule = NULL;
+    if (is_internal(base) || (!is_directory && ignore_temporary(ignore, base)))
+        return true;
+    const struct rule *rule = ask(&ignore->settings, path, base, is_directory, ret_list);
+    if (rule == NULL && is_directory && is_cache(base))
+        return true;
+    if (rule == NULL)
+        rule = ask_git(ignore, path, base, is_directory, ret_list);
+    *ret_rule = rule;
+    return rule != NULL && !rule->negated;
 }
 
 bool ignore_matches_here(const struct ignore *ignore, const char *path, bool is_directory)
 {
-    const char *base = path_base(path);
-    if (is_internal(base) || (!is_directory && ignore_temporary(ignore, base)))
-        return true;
-    bool ignored = is_directory && is_cache(base);
-    if (ignore->count == 0)
-        return ignored;
+    const struct rule *rule = NULL;
+    const struct gitignore *list = NULL;
+    return decide(ignore, path, is_directory, &rule, &list);
+}
 
-    autofree char *copy = NULL;
-    autofree const char **names = NULL;
-    size_t name_count = 0;
-    if (ignore->anchored) {
-        copy = xstrdup(path);
-        split(copy, &names, &name_count);
-    }
-    for (size_t i = ignore->count; i-- > 0;) { /* the last that matches decides */
-        const struct pattern *pattern = &ignore->patterns[i];
-        if (pattern->directory_only && !is_directory)
-            continue;
-        bool matches = pattern->anchored
-                           ? match(pattern->segments, pattern->count, names, name_count)
-                           : fnmatch(pattern->segments[0], base, 0) == 0;
-        if (matches)
-            return !pattern->negated;
-    }
-    return ignored;
+char *ignore_why(const struct ignore *ignore, const char *path, bool is_directory,
+                 bool *ret_setting)
+{
+    const struct rule *rule = NULL;
+    const struct gitignore *list = NULL;
+    if (!decide(ignore, path, is_directory, &rule, &list) || rule == NULL)
+        return NULL;
+    *ret_setting = list == &ignore->settings;
+    return xasprintf("%s:%ld: %s%s", list->source, rule->line, rule->text,
+                     rule->directory_only ? "/" : "");
 }
 
 bool ignore_matches(const struct ignore *ignore, const char *path, bool is_directory)

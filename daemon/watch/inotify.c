@@ -39,7 +39,7 @@ void inotify_tell(struct inotify *inotify, const char *path, enum watcher_change
     free(inotify->told);
     inotify->told = xstrdup(path);
     inotify->told_change = change;
-    inotify->place->sink->changed(inotify->place->sink->owner, path, change);
+    place_tell(inotify->place, path, change);
 }
 
 static void forget_told(struct inotify *inotify)
@@ -188,7 +188,7 @@ static void handle_name(struct inotify *inotify, struct node *node, uint32_t mas
     /* A new mode may let us in where we were not before. */
     if (child != NULL && (entry || child->watch == NULL))
         node_doubt(&inotify->nodes, child);
-    if (entry && (node->roles & NODE_TREE) && strcmp(name, "pyvenv.cfg") == 0) {
+    if (entry && (node->roles & NODE_TREE) && ignore_makes_environment(name)) {
         node->suspect = true;
         node_doubt(&inotify->nodes, node);
     }

@@ -279,6 +279,8 @@ static int list(struct inotify *inotify, struct node *node, const char *path, bo
     if (dir == NULL)
         return list_failed(inotify, node, path, errno);
     bool inside = node->inside || node == inotify->root;
+    if (in_tree(node)) /* watched by now: a later change is told */
+        ignore_enter(inotify->place->ignore, inotify_told_path(inotify, node, path));
     size_t length = path[1] == '\0' ? 0 : strlen(path);
     autofree char *whole = xmalloc(length + 1 + sizeof((struct dirent *)NULL)->d_name);
     memcpy(whole, path, length);

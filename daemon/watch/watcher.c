@@ -15,8 +15,16 @@ struct watcher {
 /* The best first; the first that opens does the work. */
 static const struct backend *const backends[] = {&backend_inotify};
 
+void place_tell(const struct place *place, const char *path, enum watcher_change change)
+{
+    const struct watcher_sink *sink = place->sink;
+    if (ignore_rests_on(place->ignore, path) && ignore_reread(place->ignore, path))
+        sink->ruled(sink->owner);
+    sink->changed(sink->owner, path, change);
+}
+
 int watcher_open(struct watcher **ret, const char *root, const char *state,
-                 const struct ignore *ignore, struct poller *poller,
+                 struct ignore *ignore, struct poller *poller,
                  const struct watcher_sink *sink)
 {
     struct watcher *watcher = xcalloc(1, sizeof *watcher);
@@ -53,9 +61,20 @@ const char *watcher_backend(const struct watcher *watcher)
     return watcher->backend->name;
 }
 
+static void follow_source(void *owner, const char *folder)
+{
+    watcher_follow(owner, folder);
+}
+
 int watcher_crawl(struct watcher *watcher, watcher_found *found, void *owner)
 {
-    return watcher->backend->crawl(watcher->self, found, owner);
+    const struct place *place = &watcher->place;
+    int error = watcher->backend->crawl(watcher->self, found, owner);
+    ignore_each_source(place->ignore, follow_source, watcher);
+    /* They were read before they were watched. */
+    if (ignore_enter(place->ignore, ""))
+        place->sink->ruled(place->sink->owner);
+    return error;
 }
 
 void watcher_sync(struct watcher *watcher, uint64_t cookie)

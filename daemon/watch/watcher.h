@@ -17,7 +17,8 @@
  *
  * Ignored names prune directories; they are not watched and not told. A path in a directory that is
  * watched is always told, ignored or not: a run may have read it. Temporary files of editors are
- * the exception: they are never told (see ignore.h). So is the state folder.
+ * the exception: they are never told (see ignore.h). So is the state folder. The rules are read as
+ * folders are listed, and again when their files change; then sink.ruled asks for a crawl.
  *
  * The sink is called from the poller's turn, and by watcher_crawl for what happened to watches
  * meanwhile; never from inside open, sync or follow. From inside sink.changed a caller may sync and
@@ -49,6 +50,8 @@ struct watcher_sink {
     void (*opened)(void *owner, const char *path);
     /* Since listening began files may have been opened that were not told and will not be. */
     void (*opens_lost)(void *owner, const char *why);
+    /* Rules were changed: from now on other paths are ignored. Crawl again, soon. */
+    void (*ruled)(void *owner);
     /* The root itself went away or came back. */
     void (*root)(void *owner, bool there);
 };
@@ -62,7 +65,7 @@ struct watcher;
  * -ENOENT where ROOT is not there, -EMFILE where no inotify instance is left for this user.
  * STATE (copied) is the folder for cookie files (ROOT/.sniffer), itself watched but never told. */
 int watcher_open(struct watcher **ret, const char *root, const char *state,
-                 const struct ignore *ignore, struct poller *poller,
+                 struct ignore *ignore, struct poller *poller,
                  const struct watcher_sink *sink);
 void watcher_close(struct watcher *watcher);
 

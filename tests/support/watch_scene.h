@@ -49,6 +49,7 @@ struct scene {
     size_t synced_count; /* and how many were */
     size_t told_at_sync, lost_at_sync;
     size_t lost;
+    size_t ruled;
     size_t gone, back; /* of the root */
     size_t degraded_count;
     char *degraded; /* the last message; NULL: mended or never told */
@@ -127,6 +128,12 @@ static void scene_degraded(void *owner, const char *message)
     scene->degraded_count++;
 }
 
+static void scene_ruled(void *owner)
+{
+    struct scene *scene = owner;
+    scene->ruled++;
+}
+
 static void scene_root(void *owner, bool there)
 {
     struct scene *scene = owner;
@@ -152,7 +159,8 @@ static UNUSED_OK void scene_prepare(struct scene *scene)
     ck_assert_int_eq(mkdir("root", 0700), 0);
     ck_assert_int_eq(mkdir("root/.sniffer", 0700), 0);
     static const char *const patterns[] = {"ignored/", "*.log"};
-    scene->ignore = ignore_new(patterns, 2);
+    scene->ignore = ignore_new(scene->root);
+    ignore_set(scene->ignore, patterns, 2);
     poll_poller_init(&scene->poller);
     scene->sink = (struct watcher_sink){.owner = scene,
                                         .changed = scene_changed,
@@ -161,6 +169,7 @@ static UNUSED_OK void scene_prepare(struct scene *scene)
                                         .degraded = scene_degraded,
                                         .opened = scene_opened,
                                         .opens_lost = scene_opens_lost,
+                                        .ruled = scene_ruled,
                                         .root = scene_root};
 }
 

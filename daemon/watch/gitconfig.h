@@ -1,0 +1,11 @@
+#ifndef WATCH_GITCONFIG_H
+#define WATCH_GITCONFIG_H
+
+/* The one setting of git that says what it ignores, from a file as git-config(1) describes them.
+ * Private to the room. */
+
+/* Where the file at PATH (NULL: none), or one that it includes, sets core.excludesFile: *FOUND is
+ * freed and becomes that, with "~/" resolved. A file with a mistake counts up to there. */
+void gitconfig_excludes(const char *path, char **found);
+
+#endif

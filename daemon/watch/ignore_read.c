@@ -1,0 +1,207 @@
+/* The rules of files, as they are now: which files, and whether they say something else than before. */
+
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/watch/ignore_rules.h"
+#include "daemon/watch/worktree.h"
+
+#include <string.h>
+
+/* True where LIST says something else now. SOURCE: what people know the file at PATH by. */
+static bool read_list(struct gitignore *list, const char *path, const char *source,
+                      bool follow)
+{
+    size_t length = 0;
+    autofree char *text = path != NULL ? worktree_read(path, follow, &length) : NULL;
+    if (gitignore_is(list, text, length))
+        return false;
+    gitignore_set(list, source, text, length);
+    return true;
+}
+
+/* Git reads no .gitignore that is a link. */
+static bool read_folder(struct gitignore *list, const char *folder, const char *source)
+{
+    autofree char *path = path_join(folder, ".gitignore");
+    return read_list(list, path, source, false);
+}
+
+static bool read_exclude(struct gitignore *list, const struct worktree *worktree,
+                         char **info)
+{
+    free(*info);
+    *info = worktree->common != NULL ? path_join(worktree->common, "info") : NULL;
+    autofree char *path = *info != NULL ? path_join(*info, "exclude") : NULL;
+    return read_list(list, path, path, true);
+}
+
+static struct folder *make_folder(struct ignore *ignore, const char *path)
+{
+    size_t length = strlen(path);
+    struct folder *folder = ignore_folder(ignore, path, length);
+    if (folder != NULL)
+        return folder;
+    folder = xcalloc(1, sizeof *folder + length + 1);
+    memcpy(folder->path, path, length);
+    HASH_ADD_KEYPTR(hh, ignore->folders, folder->path, length, folder);
+    if (ignore_steps(path) > ignore->deepest)
+        ignore->deepest = ignore_steps(path);
+    return folder;
+}
+
+static void drop_folder(struct ignore *ignore, struct folder *folder)
+{
+    HASH_DEL(ignore->folders, folder);
+    gitignore_finish(&folder->own);
+    gitignore_finish(&folder->exclude);
+    free(folder->info);
+    free(folder);
+}
+
+/* ---- above the root ---- */
+
+static void drop_uppers(struct ignore *ignore)
+{
+    for (size_t i = 0; i < ignore->upper_count; i++) {
+        gitignore_finish(&ignore->uppers[i].own);
+        free(ignore->uppers[i].path);
+    }
+    free(ignore->uppers);
+    ignore->uppers = NULL;
+    ignore->upper_count = 0;
+}
+
+/* The folders from the root's up to TOP; true where their rules are others than before. */
+static bool read_uppers(struct ignore *ignore, const char *top)
+{
+    struct upper *before = ignore->uppers;
+    size_t count_before = ignore->upper_count;
+    size_t capacity = 0;
+    bool other = false;
+    ignore->uppers = NULL;
+    ignore->upper_count = 0;
+    char *path = top != NULL ? xstrdup(ignore->root) : NULL;
+    while (path != NULL && strcmp(path, top) != 0) {
+        char *slash = strrchr(path, '/');
+        slash[slash == path] = '\0'; /* "/" stays */
+        ignore->uppers =
+            xgrow(ignore->uppers, ignore->upper_count, &capacity, sizeof *ignore->uppers);
+        struct upper *upper = &ignore->uppers[ignore->upper_count];
+        *upper = (struct upper){.path = xstrdup(path)};
+        upper->to = ignore->root + strlen(path) + (path[1] != '\0');
+        if (ignore->upper_count < count_before) {
+            upper->own = before[ignore->upper_count].own;
+            before[ignore->upper_count].own = (struct gitignore){0};
+        }
+        ignore->upper_count++;
+        autofree char *source = path_join(path, ".gitignore");
+        other |= read_folder(&upper->own, path, source);
+    }
+    free(path);
+    for (size_t i = 0; i < count_before; i++) {
+        other |= before[i].own.text != NULL;
+        gitignore_finish(&before[i].own);
+        free(before[i].path);
+    }
+    free(before);
+    return other;
+}
+
+static bool read_above(struct ignore *ignore)
+{
+    struct worktree worktree;
+    worktree_find(ignore->root, &worktree);
+    bool above = worktree.top != NULL && strcmp(worktree.top, ignore->root) != 0;
+    bool other = read_uppers(ignore, above ? worktree.top : NULL);
+    static const struct worktree none = {0};
+    other |= read_exclude(&ignore->exclude, above ? &worktree : &none, &ignore->info);
+    autofree char *global = worktree.top != NULL ? worktree_excludes(&worktree) : NULL;
+    other |= read_list(&ignore->global, global, global, true);
+    worktree_finish(&worktree);
+    bool astray = ignore->astray;
+    ignore->astray = ignore_is_astray(ignore);
+    return other || astray != ignore->astray;
+}
+
+/* ---- entering ---- */
+
+bool ignore_enter(struct ignore *ignore, const char *path)
+{
+    if (ignore->root == NULL)
+        return false;
+    bool other = path[0] == '\0' && read_above(ignore);
+    autofree char *absolute =
+        path[0] == '\0' ? xstrdup(ignore->root) : path_absolute(ignore->root, path);
+    autofree char *source = path_join(path, ".gitignore");
+    struct worktree worktree = {0};
+    bool is_top = worktree_begins(absolute, &worktree);
+    struct folder *known = ignore_folder(ignore, path, strlen(path));
+    struct folder *folder = known != NULL ? known : make_folder(ignore, path);
+    other |= read_folder(&folder->own, absolute, source);
+    other |= folder->is_top != is_top;
+    folder->is_top = is_top;
+    other |= read_exclude(&folder->exclude, &worktree, &folder->info);
+    if (!is_top && folder->own.text == NULL)
+        drop_folder(ignore, folder);
+    worktree_finish(&worktree);
+    return other;
+}
+
+static bool is_info(const char *info, const char *root, const char *path)
+{
+    autofree char *parent = path_parent(path);
+    autofree char *absolute = path_absolute(root, parent);
+    return info != NULL && strcmp(absolute, info) == 0;
+}
+
+bool ignore_rests_on(const struct ignore *ignore, const char *path)
+{
+    const char *base = path_base(path);
+    return ignore->root != NULL &&
+           (strcmp(base, ".gitignore") == 0 || strcmp(base, ".git") == 0 ||
+            strcmp(base, "exclude") == 0);
+}
+
+bool ignore_reread(struct ignore *ignore, const char *path)
+{
+    if (strcmp(path_base(path), "exclude") == 0) {
+        bool other =
+            is_info(ignore->info, ignore->root, path) && ignore_enter(ignore, "");
+        struct folder *folder = NULL;
+        struct folder *next = NULL;
+        HASH_ITER(hh, ignore->folders, folder, next)
+        if (is_info(folder->info, ignore->root, path))
+            other |= ignore_enter(ignore, folder->path);
+        return other;
+    }
+    if (path[0] == '/')
+        return ignore_enter(ignore, "");
+    autofree char *folder = path_parent(path);
+    return !ignore_matches(ignore, folder, true) && ignore_enter(ignore, folder);
+}
+
+void ignore_each_source(const struct ignore *ignore,
+                        void (*visit)(void *owner, const char *folder), void *owner)
+{
+    for (size_t i = 0; i < ignore->upper_count; i++)
+        visit(owner, ignore->uppers[i].path);
+    if (ignore->info != NULL)
+        visit(owner, ignore->info);
+    struct folder *folder = NULL;
+    struct folder *next = NULL;
+    HASH_ITER(hh, ignore->folders, folder, next)
+    if (folder->info != NULL)
+        visit(owner, folder->info);
+}
+
+void ignore_forget(struct ignore *ignore)
+{
+    struct folder *folder = NULL;
+    struct folder *next = NULL;
+    HASH_ITER(hh, ignore->folders, folder, next)
+    drop_folder(ignore, folder);
+    drop_uppers(ignore);
+    gitignore_finish(&ignore->exclude);
+    gitignore_finish(&ignore->global);
+    free(ignore->info);
+}
