@@ -268,6 +268,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
     struct engine_ports ports = ports_of(house);
     house->engine = engine_new(settings->root, watcher_backend(house->watcher),
                                settings->index, &ports);
+    ignore_on_read(house->ignore, sinks_own_open, house);
     engine_order(house->engine, house->config.changed_first);
     choose(house);
     house->pool = make_or_change_pool(house);

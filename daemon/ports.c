@@ -6,6 +6,7 @@
 #include "daemon/config/framework.h"
 #include "daemon/config/interpreter.h"
 #include "daemon/joints.h"
+#include "daemon/watch/hidden.h"
 
 #include <string.h>
 
@@ -114,6 +115,15 @@ static bool port_ignored(void *owner, const char *path)
            in_environment(house->settings.root, path);
 }
 
+static bool port_hidden(void *owner,
+                        void (*visit)(void *visitor, const char *path, const char *by,
+                                      const char *rule, bool setting),
+                        void *visitor)
+{
+    const struct house *house = owner;
+    return hidden_each(house->ignore, house->settings.root, visit, visitor);
+}
+
 static void port_publish(void *owner, enum topic topic, json_t *params)
 {
     struct house *house = owner;
@@ -191,6 +201,7 @@ struct engine_ports ports_of(struct house *house)
                                  .follow = port_follow,
                                  .heed = port_heed,
                                  .ignored = port_ignored,
+                                 .hidden = port_hidden,
                                  .publish = port_publish,
                                  .listened = port_listened,
                                  .resnapshot = port_resnapshot,

@@ -40,6 +40,12 @@ static void on_opened(void *owner, const char *path)
     engine_opened(house->engine, path);
 }
 
+void sinks_own_open(void *owner, const char *path)
+{
+    struct house *house = owner;
+    engine_opens_itself(house->engine, path);
+}
+
 static void on_opens_lost(void *owner, const char *why)
 {
     struct house *house = owner;

@@ -162,6 +162,87 @@ START_TEST(an_ignored_file_is_no_test_file)
 }
 END_TEST
 
+START_TEST(an_ignored_file_that_came_is_not_asked_about_with_all_others)
+{
+    begin_green();
+    scene_save("ignored/test_new.py", "");
+    scene_settle();
+    scene_save("setup.cfg", "");
+    scene_settle();
+    ck_assert_uint_gt(scene.asked_count, 0);
+    for (size_t i = 0; i < scene.asked_count; i++)
+        ck_assert_str_ne(scene.asked[i], "ignored/test_new.py");
+}
+END_TEST
+
+START_TEST(other_rules_take_test_files_away_and_bring_others)
+{
+    begin_green();
+    scene_save("ignored/test_new.py", "");
+    scene_settle();
+    scene.ignored = "test_a.py";
+    engine_ruled(scene.engine, scene.now);
+    struct index_file file;
+    ck_assert(index_file(scene.index, "test_a.py", &file));
+    ck_assert_str_ne(state(), "idle");
+    scene_settle();
+    ck_assert(!index_file(scene.index, "test_a.py", &file));
+    ck_assert_uint_eq(scene.asked_count, 1);
+    ck_assert_str_eq(scene.asked[0], "ignored/test_new.py");
+    scene_answer();
+    ck_assert_uint_eq(scene_started_times("ignored/test_new.py"), 1);
+}
+END_TEST
+
+static const char *doctor_says(const char *name, bool *ret_ok)
+{
+    scene_ask(METHOD_DOCTOR, json_object());
+    size_t at = 0;
+    const json_t *check = NULL;
+    json_array_foreach(json_object_get(scene.reply, "checks"), at, check)
+    {
+        if (strcmp(json_string_value(json_object_get(check, "name")), name) != 0)
+            continue;
+        *ret_ok = json_is_true(json_object_get(check, "ok"));
+        return json_string_value(json_object_get(check, "message"));
+    }
+    ck_abort_msg("doctor says nothing about %s", name);
+}
+
+START_TEST(doctor_names_the_test_files_that_a_rule_hides)
+{
+    static const struct scene_hidden meant[] = {
+        {"old/test_x.py", "old", "the ignore setting:1: old/", true}, {0}};
+    static const struct scene_hidden both[] = {
+        {"old/test_x.py", "old", "the ignore setting:1: old/", true},
+        {"gen/data.py", "gen", ".gitignore:2: gen/", false},
+        {"gen/contest.py", "gen", ".gitignore:2: gen/", false},
+        {"gen/my_test.py", "gen", ".gitignore:2: gen/", false},
+        {"TestX.py", "TestX.py", ".gitignore:3: /T*", false},
+        {0}};
+    bool ok = false;
+    begin_green();
+    ck_assert_str_eq(doctor_says("ignored tests", &ok),
+                     "no rule hides a file that is named like one");
+    ck_assert(ok);
+    scene.hidden = meant;
+    ck_assert_str_eq(doctor_says("ignored tests", &ok),
+                     "1 ignored, as the settings say: old/test_x.py (the ignore "
+                     "setting:1: old/)");
+    ck_assert(ok);
+    scene.hidden = both;
+    scene.hidden_partly = true;
+    ck_assert_str_eq(
+        doctor_says("ignored tests", &ok),
+        "2 ignored: gen/my_test.py (.gitignore:2: gen/), TestX.py (.gitignore:3: /T*); "
+        "to have them run: ignore = [\"!/gen\"]; where it is meant, say so with a rule "
+        "in "
+        "the ignore setting; of the ignored folders, not all was looked at: they are "
+        "large");
+    ck_assert(!ok);
+}
+END_TEST
+
 START_TEST(a_deleted_test_file_is_forgotten_and_its_run_cancelled)
 {
     begin_green();
@@ -366,6 +447,9 @@ int main(void)
     tcase_add_test(story, a_change_elsewhere_during_a_run_does_not_matter);
     tcase_add_test(story, a_new_test_file_is_asked_for_and_runs);
     tcase_add_test(story, an_ignored_file_is_no_test_file);
+    tcase_add_test(story, an_ignored_file_that_came_is_not_asked_about_with_all_others);
+    tcase_add_test(story, other_rules_take_test_files_away_and_bring_others);
+    tcase_add_test(story, doctor_names_the_test_files_that_a_rule_hides);
     tcase_add_test(story, a_deleted_test_file_is_forgotten_and_its_run_cancelled);
     tcase_add_test(story, who_failed_to_import_runs_when_a_module_is_added);
     tcase_add_test(story, a_worker_that_dies_once_is_not_the_test_files_fault);

@@ -182,6 +182,9 @@ static void answer_doctor(const struct asking *asking)
               engine->mistaken != NULL ? engine->mistaken : "in order");
     add_check(checks, "watching", engine->degraded == NULL,
               engine->degraded != NULL ? engine->degraded : engine->backend);
+    bool fine = true;
+    autofree char *hidden = hidden_tests(engine, &fine);
+    add_check(checks, "ignored tests", fine, hidden);
     add_check(checks, "root", !engine->root_gone, engine->root);
     json_t *result = json_object();
     json_object_set_new(result, "checks", checks);

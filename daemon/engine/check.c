@@ -35,21 +35,11 @@ static void judge_environment(void *owner, const struct index_fact *fact)
         pick_judge(owner, fact);
 }
 
-static void into_set(void *owner, const char *path)
-{
-    strset_add(owner, path);
-}
-
-struct comparing {
-    struct engine *engine;
-    const struct strset *before;
-};
-
 static void sort_if_new(void *owner, const char *path)
 {
-    const struct comparing *comparing = owner;
-    if (!strset_has(comparing->before, path) && check_candidate(comparing->engine, path))
-        strset_add(&comparing->engine->unsorted, path);
+    struct engine *engine = owner;
+    if (!strset_has(&engine->classified, path) && check_candidate(engine, path))
+        strset_add(&engine->unsorted, path);
 }
 
 static void drop_if_gone(void *owner, const char *path, int64_t value)
@@ -71,6 +61,23 @@ void check_removed(struct engine *engine)
     index_each_file(engine->index, collect_path, &files);
     strset_each(&files, drop_if_gone, engine);
     strset_finish(&files);
+}
+
+static void forget_if_gone(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    struct engine *engine = owner;
+    if (!tree_knows(engine->tree, path))
+        strset_remove(&engine->classified, path);
+}
+
+/* What is there now, without what is ignored. */
+static int crawl(struct engine *engine)
+{
+    tree_unlearn(engine->tree);
+    int error = engine->ports.crawl(engine->ports.owner, learn, engine);
+    strset_each(&engine->classified, forget_if_gone, engine);
+    return error;
 }
 
 void check_follow(struct engine *engine, struct strset *folders, enum evidence_kind kind,
@@ -108,17 +115,12 @@ static void follow_facts(struct engine *engine)
  * other rules of what is ignored. */
 void check_facts(struct engine *engine)
 {
-    struct strset before = {0};
-    tree_each(engine->tree, "", into_set, &before);
-    tree_unlearn(engine->tree);
-    int error = engine->ports.crawl(engine->ports.owner, learn, engine);
+    int error = crawl(engine);
     if (error < 0)
         log_debug("cannot read %s: %s", engine->root, strerror(-error));
     check_removed(engine);
     follow_facts(engine);
-    struct comparing comparing = {.engine = engine, .before = &before};
-    tree_each(engine->tree, "", sort_if_new, &comparing);
-    strset_finish(&before);
+    tree_each(engine->tree, "", sort_if_new, engine);
     index_each_fact(engine->index, pick_judge, engine);
     pick_turned(engine, NULL);
     check_ask(engine);
@@ -148,8 +150,7 @@ void check_silent(struct engine *engine)
 void check_everything(struct engine *engine)
 {
     index_each_seen(engine->index, remember, engine);
-    tree_unlearn(engine->tree);
-    int error = engine->ports.crawl(engine->ports.owner, learn, engine);
+    int error = crawl(engine);
     if (error < 0)
         log_error("cannot read %s: %s", engine->root, strerror(-error));
     check_removed(engine);
@@ -236,6 +237,8 @@ static void apply_answer(void *owner, const char *path, int64_t is_test)
     struct index_file file;
     bool known = index_file(engine->index, path, &file);
     struct identity identity = tree_identity(engine->tree, path);
+    if (tree_knows(engine->tree, path))
+        strset_add(&engine->classified, path);
     if (!is_test || !tree_knows(engine->tree, path)) {
         if (known)
             pick_remove_file(engine, path);

@@ -74,6 +74,7 @@ void engine_free(struct engine *engine)
     strset_finish(&engine->suffixes);
     strset_finish(&engine->unsorted);
     strset_finish(&engine->asked);
+    strset_finish(&engine->classified);
     strset_finish(&engine->programs);
     strset_finish(&engine->installed);
     strset_finish(&engine->shared);

@@ -43,6 +43,12 @@ struct engine_ports {
                  const char *path); /* though it is named like a temporary file */
     bool (*ignored)(void *owner,
                     const char *path); /* is it out of the question as a test file? */
+    /* VISIT gets each file that a rule hides, BY itself or by a folder above it; SETTING: one of the ignore
+     * setting. False where there was too much to see it all. */
+    bool (*hidden)(void *owner,
+                   void (*visit)(void *visitor, const char *path, const char *by,
+                                 const char *rule, bool setting),
+                   void *visitor);
     /* Clients. PARAMS and RESULT are stolen. */
     void (*publish)(void *owner, enum topic topic, json_t *params);
     bool (*listened)(void *owner, enum topic topic);
@@ -88,6 +94,8 @@ void engine_begin(struct engine *engine, int64_t now);
 void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now);
 /* Somebody opened PATH; or, of some opens nobody knows. */
 void engine_opened(struct engine *engine, const char *path);
+/* It will be told that somebody did, and it was the daemon itself. */
+void engine_opens_itself(struct engine *engine, const char *path);
 void engine_opens_lost(struct engine *engine, const char *why);
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now);
 void engine_lost(struct engine *engine, const char *why, int64_t now);

@@ -84,6 +84,11 @@ void opened_own(void *owner, const char *path)
         strset_add(&openings->own, path);
 }
 
+void engine_opens_itself(struct engine *engine, const char *path)
+{
+    opened_own(engine, path);
+}
+
 void opened_cookie_asked(struct engine *engine, uint64_t cookie)
 {
     struct openings *openings = engine->openings;

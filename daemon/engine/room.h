@@ -134,11 +134,12 @@ struct engine {
     bool root_gone;
 
     /* Which files are test files. */
-    struct strset suffixes; /* of files that could be */
-    struct strset unsorted; /* could be test files, not asked yet */
-    struct strset asked;    /* asked just now */
-    struct strset programs; /* no test files now, but executable: that may be why */
-    int64_t question;       /* id of the last classify */
+    struct strset suffixes;   /* of files that could be */
+    struct strset unsorted;   /* could be test files, not asked yet */
+    struct strset asked;      /* asked just now */
+    struct strset classified; /* asked before, and there when the tree was crawled last */
+    struct strset programs;   /* no test files now, but executable: that may be why */
+    int64_t question;         /* id of the last classify */
     bool asking;
     bool sorted;     /* the first answer has come: the set of test files is known */
     bool started_up; /* the first answer was applied: later files are "new" */
@@ -242,6 +243,9 @@ void check_environment(struct engine *engine);
 bool check_candidate(const struct engine *engine, const char *path);
 void check_ask(struct engine *engine);
 void check_ask_all(struct engine *engine);
+
+/* hidden.c: test files that are ignored, in words; the caller's. OK: none, or the settings say so. */
+char *hidden_tests(const struct engine *engine, bool *ret_ok);
 
 /* pick.c: from changes to what must run */
 /* An index_visit_fact: does FACT hold now? OWNER is the engine. */

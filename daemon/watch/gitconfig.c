@@ -2,7 +2,6 @@
 
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
-#include "daemon/watch/worktree.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -12,6 +11,7 @@
 enum { DEEPEST = 10 }; /* files that include each other */
 
 struct reading {
+    const struct reader *reader;
     const char *at;
     const char *path; /* of the file */
     char section[32]; /* in lower case; "" for those that nobody asks for */
@@ -126,7 +126,8 @@ static char *resolved(const char *value)
     return xstrdup(value);
 }
 
-static void read_file(const char *path, char **found, int depth);
+static void read_file(const struct reader *reader, const char *path, char **found,
+                      int depth);
 
 static void take(const struct reading *reading, const char *key, const char *value)
 {
@@ -137,7 +138,7 @@ static void take(const struct reading *reading, const char *key, const char *val
     } else if (strcmp(reading->section, "include") == 0 && strcasecmp(key, "path") == 0) {
         autofree char *folder = path_parent(reading->path);
         autofree char *other = path_absolute(folder, path);
-        read_file(other, reading->found, reading->depth + 1);
+        read_file(reading->reader, other, reading->found, reading->depth + 1);
     }
 }
 
@@ -163,13 +164,16 @@ static bool read_key(struct reading *reading)
     return value != NULL;
 }
 
-static void read_file(const char *path, char **found, int depth)
+static void read_file(const struct reader *reader, const char *path, char **found,
+                      int depth)
 {
     size_t length = 0;
-    autofree char *text = depth <= DEEPEST ? worktree_read(path, true, &length) : NULL;
+    autofree char *text =
+        depth <= DEEPEST ? reader_text(reader, path, true, &length) : NULL;
     if (text == NULL)
         return;
-    struct reading reading = {.at = text, .path = path, .found = found, .depth = depth};
+    struct reading reading = {
+        .reader = reader, .at = text, .path = path, .found = found, .depth = depth};
     for (bool fine = true; fine;) {
         skip(&reading, " \t\r\n\xef\xbb\xbf");
         if (*reading.at == '\0')
@@ -181,8 +185,8 @@ static void read_file(const char *path, char **found, int depth)
     }
 }
 
-void gitconfig_excludes(const char *path, char **found)
+void gitconfig_excludes(const struct reader *reader, const char *path, char **found)
 {
     if (path != NULL)
-        read_file(path, found, 0);
+        read_file(reader, path, found, 0);
 }

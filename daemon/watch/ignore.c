@@ -84,7 +84,15 @@ struct ignore *ignore_new(const char *root)
 {
     struct ignore *ignore = xcalloc(1, sizeof *ignore);
     ignore->root = root != NULL ? xstrdup(root) : NULL;
+    ignore->reader.root = ignore->root;
     return ignore;
+}
+
+void ignore_on_read(struct ignore *ignore, void (*tell)(void *owner, const char *path),
+                    void *owner)
+{
+    ignore->reader.tell = tell;
+    ignore->reader.owner = owner;
 }
 
 void ignore_free(struct ignore *ignore)

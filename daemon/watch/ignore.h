@@ -25,6 +25,10 @@ struct ignore;
 /* ROOT (copied) is absolute; NULL: no rules are read from files, layers 1 to 3 alone count. */
 struct ignore *ignore_new(const char *root);
 void ignore_free(struct ignore *ignore);
+/* TELL is called for each file that is opened for its rules, with its path as watchers tell it: others
+ * may see that happen. */
+void ignore_on_read(struct ignore *ignore, void (*tell)(void *owner, const char *path),
+                    void *owner);
 /* The setting, copied. Who rests on the old one crawls again. */
 void ignore_set(struct ignore *ignore, const char *const *patterns, size_t count);
 

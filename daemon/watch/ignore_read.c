@@ -8,11 +8,12 @@
 #include <string.h>
 
 /* True where LIST says something else now. SOURCE: what people know the file at PATH by. */
-static bool read_list(struct gitignore *list, const char *path, const char *source,
-                      bool follow)
+static bool read_list(const struct reader *reader, struct gitignore *list,
+                      const char *path, const char *source, bool follow)
 {
     size_t length = 0;
-    autofree char *text = path != NULL ? worktree_read(path, follow, &length) : NULL;
+    autofree char *text =
+        path != NULL ? reader_text(reader, path, follow, &length) : NULL;
     if (gitignore_is(list, text, length))
         return false;
     gitignore_set(list, source, text, length);
@@ -20,19 +21,20 @@ static bool read_list(struct gitignore *list, const char *path, const char *sour
 }
 
 /* Git reads no .gitignore that is a link. */
-static bool read_folder(struct gitignore *list, const char *folder, const char *source)
+static bool read_folder(const struct reader *reader, struct gitignore *list,
+                        const char *folder, const char *source)
 {
     autofree char *path = path_join(folder, ".gitignore");
-    return read_list(list, path, source, false);
+    return read_list(reader, list, path, source, false);
 }
 
-static bool read_exclude(struct gitignore *list, const struct worktree *worktree,
-                         char **info)
+static bool read_exclude(const struct reader *reader, struct gitignore *list,
+                         const struct worktree *worktree, char **info)
 {
     free(*info);
     *info = worktree->common != NULL ? path_join(worktree->common, "info") : NULL;
     autofree char *path = *info != NULL ? path_join(*info, "exclude") : NULL;
-    return read_list(list, path, path, true);
+    return read_list(reader, list, path, path, true);
 }
 
 static struct folder *make_folder(struct ignore *ignore, const char *path)
@@ -95,7 +97,7 @@ static bool read_uppers(struct ignore *ignore, const char *top)
         }
         ignore->upper_count++;
         autofree char *source = path_join(path, ".gitignore");
-        other |= read_folder(&upper->own, path, source);
+        other |= read_folder(&ignore->reader, &upper->own, path, source);
     }
     free(path);
     for (size_t i = 0; i < count_before; i++) {
@@ -110,13 +112,15 @@ static bool read_uppers(struct ignore *ignore, const char *top)
 static bool read_above(struct ignore *ignore)
 {
     struct worktree worktree;
-    worktree_find(ignore->root, &worktree);
+    worktree_find(&ignore->reader, ignore->root, &worktree);
     bool above = worktree.top != NULL && strcmp(worktree.top, ignore->root) != 0;
     bool other = read_uppers(ignore, above ? worktree.top : NULL);
     static const struct worktree none = {0};
-    other |= read_exclude(&ignore->exclude, above ? &worktree : &none, &ignore->info);
-    autofree char *global = worktree.top != NULL ? worktree_excludes(&worktree) : NULL;
-    other |= read_list(&ignore->global, global, global, true);
+    other |= read_exclude(&ignore->reader, &ignore->exclude, above ? &worktree : &none,
+                          &ignore->info);
+    autofree char *global =
+        worktree.top != NULL ? worktree_excludes(&ignore->reader, &worktree) : NULL;
+    other |= read_list(&ignore->reader, &ignore->global, global, global, true);
     worktree_finish(&worktree);
     bool astray = ignore->astray;
     ignore->astray = ignore_is_astray(ignore);
@@ -134,13 +138,13 @@ bool ignore_enter(struct ignore *ignore, const char *path)
         path[0] == '\0' ? xstrdup(ignore->root) : path_absolute(ignore->root, path);
     autofree char *source = path_join(path, ".gitignore");
     struct worktree worktree = {0};
-    bool is_top = worktree_begins(absolute, &worktree);
+    bool is_top = worktree_begins(&ignore->reader, absolute, &worktree);
     struct folder *known = ignore_folder(ignore, path, strlen(path));
     struct folder *folder = known != NULL ? known : make_folder(ignore, path);
-    other |= read_folder(&folder->own, absolute, source);
+    other |= read_folder(&ignore->reader, &folder->own, absolute, source);
     other |= folder->is_top != is_top;
     folder->is_top = is_top;
-    other |= read_exclude(&folder->exclude, &worktree, &folder->info);
+    other |= read_exclude(&ignore->reader, &folder->exclude, &worktree, &folder->info);
     if (!is_top && folder->own.text == NULL)
         drop_folder(ignore, folder);
     worktree_finish(&worktree);

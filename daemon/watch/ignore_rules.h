@@ -6,6 +6,7 @@
 #include "daemon/base/strset.h"
 #include "daemon/watch/gitignore.h"
 #include "daemon/watch/ignore.h"
+#include "daemon/watch/reader.h"
 
 #include <uthash.h>
 
@@ -28,6 +29,7 @@ struct upper {
 
 struct ignore {
     char *root;
+    struct reader reader;
     struct gitignore settings;
     struct folder *folders;
     size_t deepest;       /* steps to the deepest of them */

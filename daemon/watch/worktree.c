@@ -7,38 +7,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-enum { MOST = 1 << 20 }; /* of one file */
-
-char *worktree_read(const char *path, bool follow, size_t *ret_length)
-{
-    autoclose int fd =
-        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
-        status.st_size > MOST)
-        return NULL;
-    /* One that grows meanwhile is told again. */
-    char *text = xmalloc((size_t)status.st_size + 1);
-    ssize_t length = read(fd, text, (size_t)status.st_size);
-    if (length < 0) {
-        free(text);
-        return NULL;
-    }
-    text[length] = '\0';
-    *ret_length = (size_t)length;
-    return text;
-}
 
 /* ---- where it is ---- */
 
 /* The path in the first line of the file NAME in FOLDER, behind PREFIX. */
-static char *path_in(const char *folder, const char *name, const char *prefix)
+static char *path_in(const struct reader *reader, const char *folder, const char *name,
+                     const char *prefix)
 {
     autofree char *path = path_join(folder, name);
     size_t length = 0;
-    autofree char *text = worktree_read(path, true, &length);
+    autofree char *text = reader_text(reader, path, true, &length);
     size_t skip = strlen(prefix);
     if (text == NULL || strncmp(text, prefix, skip) != 0)
         return NULL;
@@ -53,17 +31,18 @@ static bool is_repository(const char *folder)
     return faccessat(AT_FDCWD, head, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-bool worktree_begins(const char *folder, struct worktree *ret)
+bool worktree_begins(const struct reader *reader, const char *folder,
+                     struct worktree *ret)
 {
     autofree char *git = path_join(folder, ".git");
     if (access(git, F_OK) < 0)
         return false;
-    autofree char *elsewhere = path_in(folder, ".git", "gitdir: ");
+    autofree char *elsewhere = path_in(reader, folder, ".git", "gitdir: ");
     const char *repository = elsewhere != NULL ? elsewhere : git;
     if (!is_repository(repository))
         return false;
     /* The repository of a linked work tree has but what is its own. */
-    autofree char *named = path_in(repository, "commondir", "");
+    autofree char *named = path_in(reader, repository, "commondir", "");
     char *common = realpath(named != NULL ? named : repository, NULL);
     if (common == NULL)
         return false;
@@ -71,11 +50,11 @@ bool worktree_begins(const char *folder, struct worktree *ret)
     return true;
 }
 
-void worktree_find(const char *folder, struct worktree *ret)
+void worktree_find(const struct reader *reader, const char *folder, struct worktree *ret)
 {
     *ret = (struct worktree){0};
     autofree char *at = xstrdup(folder);
-    while (!worktree_begins(at[0] != '\0' ? at : "/", ret)) {
+    while (!worktree_begins(reader, at[0] != '\0' ? at : "/", ret)) {
         char *slash = strrchr(at, '/');
         if (slash == NULL)
             return;
@@ -103,24 +82,24 @@ static char *in_user_folder(const char *name)
 }
 
 /* The later a file stands here, the more it has to say. */
-char *worktree_excludes(const struct worktree *worktree)
+char *worktree_excludes(const struct reader *reader, const struct worktree *worktree)
 {
     const char *home = getenv("HOME");
     const char *global = getenv("GIT_CONFIG_GLOBAL");
     const char *without_system = getenv("GIT_CONFIG_NOSYSTEM");
     char *found = in_user_folder("ignore");
     if (without_system == NULL || strcmp(without_system, "0") == 0)
-        gitconfig_excludes("/etc/gitconfig", &found);
+        gitconfig_excludes(reader, "/etc/gitconfig", &found);
     if (global != NULL) {
-        gitconfig_excludes(global, &found);
+        gitconfig_excludes(reader, global, &found);
     } else {
         autofree char *modern = in_user_folder("config");
         autofree char *old = home != NULL ? path_join(home, ".gitconfig") : NULL;
-        gitconfig_excludes(modern, &found);
-        gitconfig_excludes(old, &found);
+        gitconfig_excludes(reader, modern, &found);
+        gitconfig_excludes(reader, old, &found);
     }
     autofree char *own = path_join(worktree->common, "config");
-    gitconfig_excludes(own, &found);
+    gitconfig_excludes(reader, own, &found);
     if (found == NULL || found[0] == '/')
         return found;
     autofree char *relative = found;

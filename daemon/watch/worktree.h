@@ -5,8 +5,9 @@
  * where its info/exclude lies, and the user's global excludes. Git itself is not run. Private to the
  * room. */
 
+#include "daemon/watch/reader.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 
 struct worktree {
     char *top;    /* its uppermost folder, absolute; NULL: FOLDER is in none */
@@ -15,18 +16,15 @@ struct worktree {
 
 /* The work tree of FOLDER (absolute). A submodule, a linked work tree and a clone within another
  * one have work trees of their own. */
-void worktree_find(const char *folder, struct worktree *ret);
+void worktree_find(const struct reader *reader, const char *folder, struct worktree *ret);
 /* Does one begin at FOLDER? */
-bool worktree_begins(const char *folder, struct worktree *ret);
+bool worktree_begins(const struct reader *reader, const char *folder,
+                     struct worktree *ret);
 void worktree_finish(struct worktree *worktree);
 
 /* The path of the file that core.excludesFile names, else of the usual one; the caller's. NULL: there
  * is none. Read are the system's, the user's and the repository's settings, with the files that they
  * include; conditions for including one, and settings in the environment, are not known here. */
-char *worktree_excludes(const struct worktree *worktree);
-
-/* The text of the file at PATH, NUL at its end; NULL where it cannot be read, is no regular file or
- * has more than a megabyte. The caller's. FOLLOW: also if the last step of PATH is a link. */
-char *worktree_read(const char *path, bool follow, size_t *ret_length);
+char *worktree_excludes(const struct reader *reader, const struct worktree *worktree);
 
 #endif

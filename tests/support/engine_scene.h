@@ -21,8 +21,17 @@
 
 enum { SCENE_RUNS = 64, SCENE_READINGS = 16 };
 
+struct scene_hidden {
+    const char *path, *by, *rule;
+    bool setting;
+};
+
 struct scene {
     char root[64];
+    const char *ignored; /* with what is below it */
+    const struct scene_hidden
+        *hidden; /* as the watcher would find it; ends with a NULL path */
+    bool hidden_partly;
     struct index *index;
     struct engine *engine;
     int64_t now;
@@ -147,8 +156,9 @@ static int scene_visit(const char *path, const struct stat *status, int kind,
 {
     (void)status;
     (void)ftw;
-    if (strcmp(path, scene.root) != 0)
-        scene_found(scene_finder, path + strlen(scene.root) + 1, kind == FTW_D);
+    const char *told = path + strlen(scene.root) + (strcmp(path, scene.root) != 0);
+    if (told[0] != '\0' && !path_below(told, scene.ignored))
+        scene_found(scene_finder, told, kind == FTW_D);
     return 0;
 }
 
@@ -170,7 +180,19 @@ static void scene_follow(void *owner, const char *folder)
 static bool scene_ignored(void *owner, const char *path)
 {
     (void)owner;
-    return path_below(path, "ignored");
+    return path_below(path, scene.ignored);
+}
+
+static bool scene_hidden(void *owner,
+                         void (*visit)(void *visitor, const char *path, const char *by,
+                                       const char *rule, bool setting),
+                         void *visitor)
+{
+    (void)owner;
+    for (const struct scene_hidden *item = scene.hidden;
+         item != NULL && item->path != NULL; item++)
+        visit(visitor, item->path, item->by, item->rule, item->setting);
+    return !scene.hidden_partly;
 }
 
 static void scene_publish(void *owner, enum topic topic, json_t *params)
@@ -275,8 +297,10 @@ static inline void scene_settle(void)
 
 static inline void scene_open(void)
 {
-    scene =
-        (struct scene){.root = "/tmp/sniffer-engine-XXXXXX", .now = 1000, .places = 1};
+    scene = (struct scene){.root = "/tmp/sniffer-engine-XXXXXX",
+                           .ignored = "ignored",
+                           .now = 1000,
+                           .places = 1};
     ck_assert_ptr_nonnull(mkdtemp(scene.root));
     log_set_level(LOG_LEVEL_ERROR);
     scene.told = json_array();
@@ -293,6 +317,7 @@ static inline void scene_open(void)
                                        .crawl = scene_crawl,
                                        .follow = scene_follow,
                                        .ignored = scene_ignored,
+                                       .hidden = scene_hidden,
                                        .publish = scene_publish,
                                        .listened = scene_listened,
                                        .resnapshot = scene_resnapshot,
