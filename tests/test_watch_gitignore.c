@@ -53,7 +53,7 @@ static void world_close(void)
 /* Reads the rules as a watcher does: each folder as it is listed, none that is ignored. */
 static void enter_all(struct ignore *ignore, const char *root, const char *folder)
 {
-    ignore_enter(ignore, folder);
+    ignore_enter(ignore, folder, true);
     autofree char *absolute = folder[0] == '\0' ? xstrdup(root) : path_join(root, folder);
     DIR *dir = opendir(absolute);
     ck_assert_ptr_nonnull(dir);

@@ -32,9 +32,12 @@ void ignore_on_read(struct ignore *ignore, void (*tell)(void *owner, const char 
 /* The setting, copied. Who rests on the old one crawls again. */
 void ignore_set(struct ignore *ignore, const char *const *patterns, size_t count);
 
-/* FOLDER (relative to the root, not ignored) is about to be listed: reads what it says. For the root
- * also what lies above it, and the excludes. True where other rules hold than before. */
-bool ignore_enter(struct ignore *ignore, const char *folder);
+/* Do these names in a folder say something about what is ignored in it? */
+bool ignore_is_rule(const char *name);
+/* What FOLDER (relative to the root, not ignored) says, from now on. SPEAKS: there is such a name in it;
+ * where there is none, and was none before, it costs no system call. For the root also what lies above it,
+ * and the excludes. True where other rules hold than before. */
+bool ignore_enter(struct ignore *ignore, const char *folder, bool speaks);
 /* Can a change of PATH, as watchers tell it, change the rules? */
 bool ignore_rests_on(const struct ignore *ignore, const char *path);
 /* Then this reads them again; true where they are others. */

@@ -40,10 +40,7 @@ static bool read_exclude(const struct reader *reader, struct gitignore *list,
 static struct folder *make_folder(struct ignore *ignore, const char *path)
 {
     size_t length = strlen(path);
-    struct folder *folder = ignore_folder(ignore, path, length);
-    if (folder != NULL)
-        return folder;
-    folder = xcalloc(1, sizeof *folder + length + 1);
+    struct folder *folder = xcalloc(1, sizeof *folder + length + 1);
     memcpy(folder->path, path, length);
     HASH_ADD_KEYPTR(hh, ignore->folders, folder->path, length, folder);
     if (ignore_steps(path) > ignore->deepest)
@@ -129,9 +126,16 @@ static bool read_above(struct ignore *ignore)
 
 /* ---- entering ---- */
 
-bool ignore_enter(struct ignore *ignore, const char *path)
+bool ignore_is_rule(const char *name)
 {
-    if (ignore->root == NULL)
+    return name[0] == '.' &&
+           (strcmp(name, ".gitignore") == 0 || strcmp(name, ".git") == 0);
+}
+
+bool ignore_enter(struct ignore *ignore, const char *path, bool speaks)
+{
+    struct folder *folder = ignore_folder(ignore, path, strlen(path));
+    if (ignore->root == NULL || (!speaks && folder == NULL && path[0] != '\0'))
         return false;
     bool other = path[0] == '\0' && read_above(ignore);
     autofree char *absolute =
@@ -139,8 +143,8 @@ bool ignore_enter(struct ignore *ignore, const char *path)
     autofree char *source = path_join(path, ".gitignore");
     struct worktree worktree = {0};
     bool is_top = worktree_begins(&ignore->reader, absolute, &worktree);
-    struct folder *known = ignore_folder(ignore, path, strlen(path));
-    struct folder *folder = known != NULL ? known : make_folder(ignore, path);
+    if (folder == NULL)
+        folder = make_folder(ignore, path);
     other |= read_folder(&ignore->reader, &folder->own, absolute, source);
     other |= folder->is_top != is_top;
     folder->is_top = is_top;
@@ -161,27 +165,25 @@ static bool is_info(const char *info, const char *root, const char *path)
 bool ignore_rests_on(const struct ignore *ignore, const char *path)
 {
     const char *base = path_base(path);
-    return ignore->root != NULL &&
-           (strcmp(base, ".gitignore") == 0 || strcmp(base, ".git") == 0 ||
-            strcmp(base, "exclude") == 0);
+    return ignore->root != NULL && (ignore_is_rule(base) || strcmp(base, "exclude") == 0);
 }
 
 bool ignore_reread(struct ignore *ignore, const char *path)
 {
     if (strcmp(path_base(path), "exclude") == 0) {
         bool other =
-            is_info(ignore->info, ignore->root, path) && ignore_enter(ignore, "");
+            is_info(ignore->info, ignore->root, path) && ignore_enter(ignore, "", true);
         struct folder *folder = NULL;
         struct folder *next = NULL;
         HASH_ITER(hh, ignore->folders, folder, next)
         if (is_info(folder->info, ignore->root, path))
-            other |= ignore_enter(ignore, folder->path);
+            other |= ignore_enter(ignore, folder->path, true);
         return other;
     }
     if (path[0] == '/')
-        return ignore_enter(ignore, "");
+        return ignore_enter(ignore, "", true);
     autofree char *folder = path_parent(path);
-    return !ignore_matches(ignore, folder, true) && ignore_enter(ignore, folder);
+    return !ignore_matches(ignore, folder, true) && ignore_enter(ignore, folder, true);
 }
 
 void ignore_each_source(const struct ignore *ignore,

@@ -271,35 +271,72 @@ static int list_failed(struct inotify *inotify, struct node *node, const char *p
     return -error;
 }
 
+/* Names one after the other, each with its kind before it and a NUL behind. */
+struct names {
+    char *bytes;
+    size_t length, capacity;
+    bool speak; /* of what is ignored here */
+};
+
+enum { DIRECTORY = 'd', OTHER = 'o' };
+
+static void add_name(struct names *names, const char *name, bool directory)
+{
+    size_t size = strlen(name) + 2;
+    if (names->length + size > names->capacity) {
+        names->capacity = 2 * names->capacity + size;
+        names->bytes = xrealloc(names->bytes, names->capacity);
+    }
+    names->bytes[names->length] = directory ? DIRECTORY : OTHER;
+    memcpy(names->bytes + names->length + 1, name, size - 1);
+    names->length += size;
+    names->speak |= ignore_is_rule(name);
+}
+
+/* 0 or -errno; what was read until then is in NAMES. */
+static int read_names(const char *path, bool follow, struct names *names)
+{
+    DIR *dir = open_directory(path, follow);
+    if (dir == NULL)
+        return -errno;
+    errno = 0;
+    for (const struct dirent *entry = NULL; (entry = readdir(dir)) != NULL; errno = 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            add_name(names, entry->d_name, is_directory(dir, entry));
+    int error = errno;
+    closedir(dir);
+    return -error;
+}
+
 /* Tells all names in NODE, or gives them to the crawl, and enters its directories. FRESH: nobody
  * listened to it under this name before. */
 static int list(struct inotify *inotify, struct node *node, const char *path, bool fresh)
 {
-    DIR *dir = open_directory(path, !in_tree(node));
-    if (dir == NULL)
-        return list_failed(inotify, node, path, errno);
+    struct names names = {0};
+    int error = read_names(path, !in_tree(node), &names);
+    /* What is ignored must be known before the first is looked at. It is watched by now: a later change
+     * is told. */
+    if (in_tree(node) && error == 0)
+        ignore_enter(inotify->place->ignore, inotify_told_path(inotify, node, path),
+                     names.speak);
     bool inside = node->inside || node == inotify->root;
-    if (in_tree(node)) /* watched by now: a later change is told */
-        ignore_enter(inotify->place->ignore, inotify_told_path(inotify, node, path));
     size_t length = path[1] == '\0' ? 0 : strlen(path);
     autofree char *whole = xmalloc(length + 1 + sizeof((struct dirent *)NULL)->d_name);
     memcpy(whole, path, length);
     whole[length] = '/';
     const char *told = inside ? whole + inotify->skip : whole;
-    errno = 0;
-    for (const struct dirent *entry = NULL; (entry = readdir(dir)) != NULL; errno = 0) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-            continue;
-        memcpy(whole + length + 1, name, strlen(name) + 1);
-        if (is_directory(dir, entry))
+    for (size_t at = 0; at < names.length;) {
+        const char *name = names.bytes + at + 1;
+        size_t size = strlen(name) + 1;
+        memcpy(whole + length + 1, name, size);
+        if (names.bytes[at] == DIRECTORY)
             list_directory(inotify, node, whole, told, name);
         else
             list_file(inotify, node, told, name, fresh);
+        at += 1 + size;
     }
-    int error = errno;
-    closedir(dir);
-    return error == 0 ? 0 : list_failed(inotify, node, path, error);
+    free(names.bytes);
+    return error == 0 ? 0 : list_failed(inotify, node, path, -error);
 }
 
 /* ---- doubts ---- */

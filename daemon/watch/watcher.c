@@ -72,7 +72,7 @@ int watcher_crawl(struct watcher *watcher, watcher_found *found, void *owner)
     int error = watcher->backend->crawl(watcher->self, found, owner);
     ignore_each_source(place->ignore, follow_source, watcher);
     /* They were read before they were watched. */
-    if (ignore_enter(place->ignore, ""))
+    if (ignore_enter(place->ignore, "", true))
         place->sink->ruled(place->sink->owner);
     return error;
 }
