@@ -71,10 +71,10 @@ static int port_crawl(void *owner, void (*found)(void *, const char *, bool),
     return watcher_crawl(house->watcher, found, engine);
 }
 
-static void port_follow(void *owner, const char *folder)
+static bool port_follow(void *owner, const char *folder)
 {
     struct house *house = owner;
-    watcher_follow(house->watcher, folder);
+    return watcher_follow(house->watcher, folder) == 1;
 }
 
 static void port_heed(void *owner, const char *path)

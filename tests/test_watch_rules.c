@@ -196,6 +196,7 @@ START_TEST(what_is_ignored_later_stays_watched_where_somebody_asks)
     scene_watch(&scene);
     write_file("root/.gitignore", "b/\n");
     expect(1, "a/b", false);
+    ck_assert_int_eq(watcher_follow(scene.watcher, "a/b"), 1);
     ck_assert_int_eq(watcher_follow(scene.watcher, "a/b"), 0);
     write_file("root/a/b/x.dat", "2");
     scene_sync(&scene);

@@ -80,16 +80,21 @@ static int crawl(struct engine *engine)
     return error;
 }
 
+static void follow_once(struct engine *engine, struct strset *folders, const char *folder)
+{
+    if (strset_add(folders, folder))
+        strset_put(folders, folder, engine->ports.follow(engine->ports.owner, folder));
+}
+
 void check_follow(struct engine *engine, struct strset *folders, enum evidence_kind kind,
                   const char *path)
 {
     if (kind == EVIDENCE_ENVIRONMENT)
         return;
     autofree char *folder = path_parent(path);
-    if (strset_add(folders, folder))
-        engine->ports.follow(engine->ports.owner, folder);
-    if (kind == EVIDENCE_LISTING && strset_add(folders, path))
-        engine->ports.follow(engine->ports.owner, path);
+    follow_once(engine, folders, folder);
+    if (kind == EVIDENCE_LISTING)
+        follow_once(engine, folders, path);
 }
 
 struct following {

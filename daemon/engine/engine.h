@@ -38,7 +38,8 @@ struct engine_ports {
     int (*crawl)(void *owner,
                  void (*found)(void *engine, const char *path, bool is_directory),
                  void *engine);
-    void (*follow)(void *owner, const char *folder);
+    /* Tell what changes in FOLDER, ignored or not. True: until now nobody would have. */
+    bool (*follow)(void *owner, const char *folder);
     void (*heed)(void *owner,
                  const char *path); /* though it is named like a temporary file */
     bool (*ignored)(void *owner,

@@ -234,7 +234,7 @@ void check_facts(struct engine *engine);
 /* What may have changed without a word: all, or only files with several names. */
 void check_silent(struct engine *engine);
 /* The folders in which a change of what KIND of evidence says about PATH is told are watched from now on,
- * ignored or not. FOLDERS: for which that was done already. */
+ * ignored or not. FOLDERS: for which that was done already; 1: only now they are. */
 void check_follow(struct engine *engine, struct strset *folders, enum evidence_kind kind,
                   const char *path);
 /* Test files that are no longer there leave, with all that is known of them. */

@@ -205,10 +205,30 @@ static bool wrote_it_later(const struct own_writes *own, const struct look *look
     return strset_has(&own->paths, look->path);
 }
 
+/* While the run was on, did names come and go in a folder that only now is in FOLLOWED, and of which
+ * nobody told? Of files the child tells an identity; of a folder its time stamp must say it. */
+static bool moved_unseen(const struct engine *engine, const struct run *run,
+                         const struct strset *followed, const struct own_writes *own,
+                         const struct look *look)
+{
+    if (look->kind != EVIDENCE_LISTING && look->kind != EVIDENCE_SEARCH)
+        return false;
+    autofree char *parent = path_parent(look->path);
+    const char *folder = look->kind == EVIDENCE_LISTING ? look->path : parent;
+    if (strset_get(followed, folder, 0) == 0 || strset_has(&own->paths, folder) ||
+        strset_has(&own->folders, folder))
+        return false;
+    return tree_identity(engine->tree, folder).ctime_ns >= run->clock_ns;
+}
+
 static struct evidence_list evidence_of(struct engine *engine, struct run *run)
 {
     struct disturbed disturbed = {0};
     struct own_writes own = {0};
+    struct strset followed = {0};
+    /* From before it is asked what is there now. */
+    for (size_t i = 0; i < run->look_count; i++)
+        check_follow(engine, &followed, run->looks[i].kind, run->looks[i].path);
     collect(engine, run, &disturbed);
     /* A worker of other settings may end its run after one of the new settings is ready. */
     bool blind = run->blind || run->environment != engine->environments;
@@ -229,8 +249,10 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
             continue;
         }
         item->is_volatile = wrote_it_later(&own, look);
-        item->unsure = blind || is_disturbed(engine, run, &disturbed, look) ||
-                       (!item->is_volatile && moved_on(engine, look));
+        item->unsure =
+            blind || is_disturbed(engine, run, &disturbed, look) ||
+            (!item->is_volatile && (moved_on(engine, look) ||
+                                    moved_unseen(engine, run, &followed, &own, look)));
         pick_heed(engine, look->kind, look->path);
         item->state = tree_state(engine->tree, look->kind, look->path);
         item->holds = !item->unsure;
@@ -254,19 +276,11 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
         if (list.items[i].unsure)
             run->disturbed = list.items[i].path;
     disturbed_finish(&disturbed);
+    strset_finish(&followed);
     strset_finish(&own.paths);
     strset_finish(&own.folders);
     strset_finish(&own.stems);
     return list;
-}
-
-/* The folders of what it looked at, ignored or not: from before it is asked what is there now. */
-static void follow(struct engine *engine, const struct run *run)
-{
-    struct strset folders = {0};
-    for (size_t i = 0; i < run->look_count; i++)
-        check_follow(engine, &folders, run->looks[i].kind, run->looks[i].path);
-    strset_finish(&folders);
 }
 
 static void remember(struct engine *engine, const struct evidence_list *list)
@@ -333,7 +347,6 @@ static void rebase(void *owner, const char *path, int64_t value)
 
 static int record(struct engine *engine, struct run *run)
 {
-    follow(engine, run);
     struct evidence_list list = evidence_of(engine, run);
     struct index_result *results = xcalloc(run->result_count, sizeof *results);
     for (size_t i = 0; i < run->result_count; i++)

@@ -381,7 +381,7 @@ static int inotify_follow(void *self, const char *folder)
     if (inotify->nodes.doubts != NULL || inotify->retry_cookies ||
         inotify->nodes.blind != inotify->blind_told)
         inotify_wake(inotify);
-    return 0;
+    return 1;
 }
 
 static size_t inotify_count(const void *self)

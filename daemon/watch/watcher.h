@@ -84,7 +84,8 @@ void watcher_sync(struct watcher *watcher, uint64_t cookie);
 /* Also watch FOLDER (not what lies below it; absolute, or relative to the root), which is ignored
  * or outside the root, because a run depends on something in it. Idempotent, and no system call when
  * repeated. Where FOLDER is not there the nearest existing ancestor is watched for it, and FOLDER
- * is told as an entry when it comes. 0; -EINVAL for a path with "." or ".."; -ENAMETOOLONG. */
+ * is told as an entry when it comes. 0; 1 where nothing of it was told until now; -EINVAL for a path
+ * with "." or ".."; -ENAMETOOLONG. */
 int watcher_follow(struct watcher *watcher, const char *folder);
 
 /* ON: from now on tells which files are opened, until it is called with false. Costs a system call

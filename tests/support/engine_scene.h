@@ -171,10 +171,11 @@ static int scene_crawl(void *owner, void (*found)(void *, const char *, bool),
     return nftw(scene.root, scene_visit, 8, FTW_PHYS);
 }
 
-static void scene_follow(void *owner, const char *folder)
+static bool scene_follow(void *owner, const char *folder)
 {
     (void)owner;
     (void)folder;
+    return false;
 }
 
 static bool scene_ignored(void *owner, const char *path)

@@ -233,6 +233,32 @@ def test_value():
         self.plays(["value = len(os.listdir('d'))", "hold()", "yield check, value"],
                    lambda: self.house.write("d/y", ""), 2)
 
+    def test_what_was_listed_and_nobody_watched_grows(self):
+        self.house.write("far/d/x", "")
+        self.house.write(".gitignore", "far/\n")
+        self.plays(["value = len(os.listdir('far/d'))", "hold()", "yield check, value"],
+                   lambda: self.house.write("far/d/y", ""), 2)
+
+    def test_what_was_missed_where_nobody_watched_appears(self):
+        self.house.write("far/x", "")
+        self.house.write(".gitignore", "far/\n")
+        self.plays(["value = os.path.exists('far/y')", "hold()", "yield check, value"],
+                   lambda: self.house.write("far/y", ""), True)
+
+    def test_what_was_read_where_nobody_watched_changes_and_changes_back(self):
+        self.house.write("far/x", "1")
+        self.house.write(".gitignore", "far/\n")
+        self.plays(["value = open('far/x').read()", "hold()",
+                    "yield check, value + open('far/x').read()"],
+                   lambda: self.house.write_in_place("far/x", "2"), "22")
+
+    def test_what_it_lists_and_writes_outside_does_not_disturb_it(self):
+        self.plays(["import shutil, tempfile", "d = tempfile.mkdtemp()",
+                    "value = len(os.listdir(d))", "open(d + '/x', 'w').close()",
+                    "value += 10 * len(os.listdir(d))", "os.mkdir(d + '/y')",
+                    "value += 100 * len(os.listdir(d + '/y'))", "hold()", "shutil.rmtree(d)",
+                    "yield check, value"], lambda: None, 10, runs=1)
+
     def test_what_will_be_read_changes(self):
         self.plays(["hold()", "yield check, open('x').read()"], lambda: self.house.write("x", "2"),
                    "2")
