@@ -147,6 +147,22 @@ START_TEST(a_walk_may_ask_for_the_last_name_alone)
 }
 END_TEST
 
+START_TEST(a_rule_is_named_as_it_is_written)
+{
+    static const char *const patterns[] = {"*.log", "/a/", "!b"};
+    struct ignore *ignore = ignore_new(NULL);
+    ignore_set(ignore, patterns, 3);
+    bool setting = false;
+    autofree char *why = ignore_why(ignore, "a", true, &setting);
+    ck_assert_str_eq(why, "the ignore setting:2: /a/");
+    ck_assert(setting);
+    ck_assert_ptr_null(ignore_why(ignore, "a", false, &setting));
+    ck_assert_ptr_null(ignore_why(ignore, "b", false, &setting));
+    ck_assert_ptr_null(ignore_why(ignore, ".git", true, &setting));
+    ignore_free(ignore);
+}
+END_TEST
+
 START_TEST(editors_temporaries_are_known_by_name)
 {
     static const char *const temporary[] = {
@@ -188,6 +204,7 @@ int main(void)
     tcase_add_loop_test(tests, what_never_matters_is_ignored_without_any_pattern, 0, 20);
     tcase_add_loop_test(tests, patterns_mean_what_they_mean_to_git, 0, 53);
     tcase_add_test(tests, a_walk_may_ask_for_the_last_name_alone);
+    tcase_add_test(tests, a_rule_is_named_as_it_is_written);
     tcase_add_test(tests, editors_temporaries_are_known_by_name);
     tcase_add_test(tests, a_virtual_environment_is_known_by_its_file);
     Suite *suite = suite_create("watch_ignore");

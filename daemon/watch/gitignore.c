@@ -32,10 +32,9 @@ static bool parse(const char *text, size_t length, struct rule *ret)
     rule.directory_only = length > 0 && text[length - 1] == '/';
     length -= rule.directory_only;
     rule.by_name = memchr(text, '/', length) == NULL;
-    if (length > 0 && text[0] == '/') {
-        text++;
-        length--;
-    }
+    rule.anchored = length > 0 && text[0] == '/';
+    text += rule.anchored;
+    length -= rule.anchored;
     rule.text = xstrndup(text, length);
     rule.length = strlen(rule.text);
     rule.literal = glob_literal(rule.text);

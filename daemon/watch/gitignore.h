@@ -22,6 +22,7 @@ struct rule {
     size_t literal; /* so many bytes at its begin stand for themselves */
     long line;      /* from 1 */
     bool negated, directory_only;
+    bool anchored;  /* a slash stood at its begin, which is not in the text */
     bool by_name;   /* the last name alone */
     bool is_ending; /* a star, and what names must end with */
 };

@@ -243,7 +243,8 @@ char *ignore_why(const struct ignore *ignore, const char *path, bool is_director
     if (!decide(ignore, path, is_directory, &rule, &list) || rule == NULL)
         return NULL;
     *ret_setting = list == &ignore->settings;
-    return xasprintf("%s:%ld: %s%s", list->source, rule->line, rule->text,
+    return xasprintf("%s:%ld: %s%s%s", list->source, rule->line,
+                     rule->anchored ? "/" : "", rule->text,
                      rule->directory_only ? "/" : "");
 }
 
