@@ -18,6 +18,7 @@ import types
 from . import library, looks, trace, wrappers
 from .channel import identity
 from .order import First
+from .parked import Parked
 from .scope import Scope
 from .telling import Looks, Reporter
 
@@ -148,12 +149,8 @@ def _hear_packages(guard) -> None:  # type: ignore[no-untyped-def]
     guard.installed.start(guard.sink.package)
 
 
-def _listen(host, heard: bool, tells: Looks, known) -> None:  # type: ignore[no-untyped-def]
-    """From here on looks are noted. KNOWN: those that were told already."""
-    if heard:
-        host.guard.sink = library.Heard(host.scope)
-        library.quiet(-1)
-        return
+def _listen(host, tells: Looks, known) -> None:  # type: ignore[no-untyped-def]
+    """From here on looks are noted, and not by the library. KNOWN: those that were told already."""
     if host.tracing_why is None:  # it worked in the host
         tells.tell("unseen", "", ())
     wrappers.wrap()
@@ -163,32 +160,124 @@ def _listen(host, heard: bool, tells: Looks, known) -> None:  # type: ignore[no-
     looks.start(recorder)
 
 
+def _hear(host) -> None:  # type: ignore[no-untyped-def]
+    """From here on looks are noted, by the library."""
+    host.guard.sink = library.Heard(host.scope)
+    library.quiet(-1)
+
+
+class _Part:
+    """What is one run's own, in its process. HEARD: by the library."""
+
+    def __init__(self, host, order: dict,  # type: ignore[no-untyped-def, type-arg]
+                 heard: bool) -> None:
+        number = order["run"]
+        self.file = os.path.join(host.scope.root, os.fsdecode(order["file"]))
+        self.first = First(order.get("first", ()))
+        self.report = Reporter(host.reports, number,
+                               library.test if heard and host.by_tests else None)
+        self.tells = Looks(host.looks, number)
+        self.certain = list(_certain(host, self.file))
+        self.tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in self.certain)
+
+    def links(self, host) -> None:  # type: ignore[no-untyped-def]
+        host.guard.sink.links(host.scope.real(self.file)[1])
+
+    def ends(self, good: bool) -> int:
+        if not self.tells.lost:
+            self.report.done()
+        else:
+            sys.stderr.write("sniffer: some of what this run looked at could not be told\n")
+        return 0 if good else 1
+
+
+def _become(host, file: str) -> None:  # type: ignore[no-untyped-def]
+    """The process that runs FILE."""
+    _clean_process(host.runner.MAIN)
+    folders = host.runner.searched_folders(host.args, host.scope.root, file)
+    _evict_shadowed([host.scope.root, *folders], host.borrowed)
+    forget_finders(host.scope.root)
+
+
 def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def, type-arg]
     """Never returns."""
     status = 70
     try:
-        number = order["run"]
-        file = os.path.join(host.scope.root, os.fsdecode(order["file"]))
-        report = Reporter(host.reports, number,
-                          library.test if heard and host.by_tests else None)
-        tells = Looks(host.looks, number)
-        _clean_process(host.runner.MAIN)
-        folders = host.runner.searched_folders(host.args, host.scope.root, file)
-        _evict_shadowed([host.scope.root, *folders], host.borrowed)
-        forget_finders(host.scope.root)
-        certain = list(_certain(host, file))
-        tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in certain)
+        _become(host, os.path.join(host.scope.root, os.fsdecode(order["file"])))
+        part = _Part(host, order, heard)
         gc.enable()
-        _, links = host.scope.real(file)
-        _listen(host, heard, tells, certain)
-        host.guard.sink.links(links)
-        good = host.runner.run(host.args, file, report, lambda: _hear_packages(host.guard),
-                               First(order.get("first", ())))
-        if not tells.lost:
-            report.done()
+        if heard:
+            _hear(host)
         else:
-            sys.stderr.write("sniffer: some of what this run looked at could not be told\n")
-        status = 0 if good else 1
+            _listen(host, part.tells, part.certain)
+        part.links(host)
+        good = host.runner.run(host.args, part.file, part.report,
+                               lambda: _hear_packages(host.guard), part.first)
+        status = part.ends(good)
     except BaseException:
         traceback.print_exc()
     finish(status)
+
+
+class _Nobody:
+    """The sink of a layer: what goes wrong before its end goes wrong in each run, and is told
+    there."""
+
+    def begins(self, file: str | None, name: str) -> str:
+        return name
+
+    def ends(self, record: object) -> None:
+        pass
+
+
+def layer(host, file: str, log: trace.Log, pid: int,  # type: ignore[no-untyped-def]
+          control: int, status: int) -> None:
+    """In a child that was just forked by the process PID: what runs of FILE's folder begin with.
+    In those that are forked then: one run. Never returns."""
+    end = 70
+    part: list[_Part] = []
+
+    def park() -> tuple[str, object, First]:
+        """Where the runs of a folder part. Returns in runs only: the file, the sink of its records,
+        and which tests come first."""
+        try:
+            library.quiet(1)  # in each run, until it begins
+            library.end()
+            line = parked.wait(host.guard.strangers)
+            pipe, place = ("/proc/%d/fd/%s" % (pid, word) for word in line.split())
+            fd = posix.open(pipe, posix.O_RDONLY | posix.O_CLOEXEC)
+            posix.setsid()
+            library.begin(place)
+            library.blocks(host.sources is not None)
+            trace.preload(os.environ, host.tracer, place)
+            parked.leave()
+            order = host.await_order(fd, [])
+            host.scope.forget()
+            host.guard.forget()
+            forget_finders(host.scope.root)
+            part.append(_Part(host, order, True))
+        except BaseException:
+            posix._exit(end)
+        library.quiet(-1)
+        part[0].links(host)
+        parked.argv[-1] = part[0].file
+        return part[0].file, part[0].report, part[0].first
+
+    try:
+        if not attach(host, log, pid):
+            posix._exit(end)
+        _become(host, file)
+        parked = Parked(control, status)
+        host.guard.strangers.clear()
+        gc.enable()
+        _hear(host)
+        host.guard.sink.links(host.scope.real(file)[1])
+        sys.argv = parked.argv
+        good = host.runner.run(host.args, file, _Nobody(), lambda: _hear_packages(host.guard),
+                               First(()), park)
+        if not part:
+            posix._exit(end)  # the settings are broken, or a conftest file
+        end = part[0].ends(good)
+    except BaseException:
+        traceback.print_exc()
+    finish(end)

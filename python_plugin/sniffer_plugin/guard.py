@@ -98,6 +98,7 @@ class Guard:
         self.store = Store(scope.root + "/.sniffer/bytecode")
         self.noted = Noted()
         self.sink: Any = self.noted
+        self.strangers: list[str] = []  # sources outside of the project that were loaded
         self._quiet = quiet
         self._links: dict[str, tuple[str, ...]] = {}
         self._inside: set[int] = set()  # threads in a search along a whole path
@@ -123,6 +124,7 @@ class Guard:
                 return get_code(self, fullname)
             real, links = guard.real(path)
             if not guard.scope.owns(real) and not guard.scope.foreign(real):
+                guard.strangers.append(real)
                 if type(self) is not importlib.machinery.SourceFileLoader:
                     return get_code(self, fullname)
                 with guard.quietly():
@@ -171,6 +173,10 @@ class Guard:
         loader.get_code = guarded_get_code  # type: ignore[attr-defined]
         path_finder.find_spec = classmethod(guarded_find_in_path)  # type: ignore[assignment]
         file_finder.find_spec = guarded_find_in_folder  # type: ignore[method-assign]
+
+    def forget(self) -> None:
+        """Links may have changed."""
+        self._links.clear()
 
     def quietly(self) -> _Quietly:
         return _Quietly(self._quiet)

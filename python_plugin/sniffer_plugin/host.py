@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import itertools
 import json
 import os
 import posix
@@ -22,8 +23,8 @@ import time
 import types
 from collections import deque
 
-from . import (PROTOCOL, child, framework, guard, library, looks, packages, questions, trace,
-               trial, weak, wrappers)
+from . import (PROTOCOL, child, framework, guard, layers, library, looks, packages, questions,
+               trace, trial, weak, wrappers)
 from .channel import Channel, Lost, Serial, identity, plain
 from .environment import environment, python_words
 from .evidence import Run
@@ -51,6 +52,32 @@ def _plain(value: object) -> object:
     return value
 
 
+class _Spare:
+    """A child without an order yet."""
+
+    def __init__(self, pid: int, pipe: int, log: trace.Log | None,
+                 layer: layers.Layer | None) -> None:
+        self.pid = pid
+        self.pipe = pipe  # gives it its order
+        self.log = log
+        self.layer = layer  # that it comes from
+
+    def give(self, line: bytes) -> bool:
+        try:
+            while line:
+                line = line[posix.write(self.pipe, line):]
+            return True
+        except BrokenPipeError:  # somebody killed it
+            return False
+        finally:
+            posix.close(self.pipe)
+
+    def discard(self) -> None:
+        posix.close(self.pipe)
+        if self.log is not None:
+            self.log.close()
+
+
 class Host:
     def __init__(self, settings: Settings, startup: frozenset[str]) -> None:
         self.settings = settings
@@ -74,11 +101,11 @@ class Host:
         self._stamp: object = None
         self._unread = base64.b64decode(settings.pending)
         self._waiting: deque[dict[str, Any]] = deque()
-        self._spare: tuple[int, int] | None = None  # pid, the pipe that gives it its order
-        self._run: tuple[int, int] | None = None    # number, pid
+        self._spare: _Spare | None = None
+        self._run: tuple[int, _Spare] | None = None  # number, who has it
         self._began = 0
-        self._spare_log: trace.Log | None = None
-        self._log: trace.Log | None = None
+        self._layers = layers.Layers()
+        self._layer: layers.Layer | None = None  # that of the last run
         self._ended = False
 
     # -- start -----------------------------------------------------------------------------
@@ -169,11 +196,20 @@ class Host:
         self._take_lines()
         while not self._ended:
             self._next()
-            for fd, _ in poll.poll():
-                if fd == self.orders:
-                    self._read()
-                else:
-                    self._drain(wake)
+            awaited = self._layers.awaited()
+            for layer in awaited:
+                poll.register(layer.status, select.POLLIN)
+            left = self._layers.left()
+            ready = dict(poll.poll(None if left is None else left * 1000))
+            for layer in awaited:
+                poll.unregister(layer.status)
+                if layer.status in ready or layer.left() == 0:
+                    layer.built(self.scope, self.sources)
+            self._put_away()
+            if self.orders in ready:
+                self._read()
+            if wake in ready:
+                self._drain(wake)
             self._reap()
         self.kill_all()
 
@@ -217,80 +253,146 @@ class Host:
         """Start what waits; where nothing does, have a child ready for what will come."""
         if self._run is not None or self._ended:
             return
-        if self._waiting:
-            if self._project_modules() != self._stamp:
-                self._start_anew()
-            self._start(self._waiting.popleft())
-        elif self._spare is None:
-            self._spare = self._fork_spare()
+        if not self._waiting:
+            if self._spare is None:
+                self._spare = self._fork_from(self._layer)
+            return
+        if self._project_modules() != self._stamp:
+            self._start_anew()
+        layer = self._layer_for(self._waiting[0])
+        if layer is not None and layer.left() is not None:
+            return  # it will tell
+        self._layer = layer if layer is not None and layer.ready else None
+        self._start(self._waiting.popleft())
+
+    # -- layers ----------------------------------------------------------------------------
+
+    def _put_away(self) -> None:
+        """What nobody needs any more."""
+        if self._layers.put_away(self._run is not None):
+            self._layer = None
+            if self._spare is not None and self._spare.layer is not None:
+                self._spare.discard()
+                self._spare = None
+
+    def _layer_for(self, order: dict[str, Any]) -> layers.Layer | None:
+        """What the runs of this file's folder begin with; begun, where there was none."""
+        if not self.runner.PARKS or self.tracing_why is not None or self.tracer is None:
+            return None
+        file = os.path.join(self.scope.root, os.fsdecode(questions.path_of(order["file"])))
+        if os.path.islink(file):
+            return None
+        layer = self._layers.of(os.path.dirname(file))
+        if layer is None and self._layers.have_room():
+            log = trace.Log(trace.filters(self.scope), 1)
+
+            def fork(control: int, status: int) -> int:
+                return self._fork_layer(file, log, control, status)
+
+            layer = layers.Layer(file, fork, log)
+            self._layers.add(layer)
+        return layer
+
+    def _fork_layer(self, file: str, log: trace.Log, control: int, status: int) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        host = posix.getpid()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._leave_host()
+                self._layers.close()
+            except BaseException:
+                posix._exit(70)
+            child.layer(self, file, log, host, control, status)
+        return pid
 
     # -- children --------------------------------------------------------------------------
 
-    def _fork_spare(self) -> tuple[int, int]:
+    def _leave_host(self) -> None:
+        """In a forked process."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        posix.close(self.orders)
+        if self._spare is not None:
+            self._spare.discard()
+
+    def _fork_from(self, layer: layers.Layer | None) -> _Spare | None:
+        """A child, forked from LAYER, or from this process. None: that LAYER is broken."""
         theirs, ours = os.pipe2(os.O_CLOEXEC)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if self._spare_log is not None:
-            self._spare_log.close()
-            self._spare_log = None
+        log = None
         if self.tracer is not None:
             # What is told of tests is not to be missing where verdicts need it.
-            self._spare_log = trace.Log(trace.filters(self.scope), int(self.tracing_why is None),
-                                        trace.SIZE * 2 if self.by_tests else trace.SIZE)
+            log = trace.Log(trace.filters(self.scope), int(self.tracing_why is None),
+                            trace.SIZE * 2 if self.by_tests else trace.SIZE)
+        if layer is None:
+            pid = self._fork_spare(theirs, ours, log)
+        else:
+            pid = layer.spare(theirs, log.fd) if log is not None else 0
+        posix.close(theirs)
+        spare = _Spare(pid, ours, log, layer)
+        if pid != 0:
+            return spare
+        spare.discard()
+        if layer is not None:
+            self._layers.drop(layer)
+            self._layer = None
+        return None
+
+    def _fork_spare(self, theirs: int, ours: int, log: trace.Log | None) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
         host = posix.getpid()
         pid = os.fork()
         if pid == 0:
             posix.close(ours)
-            self._wait_for_order(theirs, host)
-        posix.close(theirs)
-        return pid, ours
+            self._wait_for_order(theirs, log, host)
+        return pid
 
-    def _wait_for_order(self, pipe: int, host: int) -> None:
+    def _wait_for_order(self, pipe: int, log: trace.Log | None, host: int) -> None:
         """In the spare child. Never returns."""
-        order = None
-        heard = False
         try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            posix.close(self.orders)
-            busy = self._spare_log.busy() if self._spare_log is not None else []
-            heard = child.attach(self, self._spare_log, host)
-            # While one run follows the other, copying all memory ahead costs more than it saves.
-            if not select.select([pipe], [], [], _LULL)[0]:
-                populate(busy)
-            data = b""
-            while not data.endswith(b"\n"):
-                more = posix.read(pipe, 1 << 16)
-                if not more:
-                    posix._exit(0)
-                data += more
-            posix.close(pipe)
-            order = json.loads(data)
-            order["file"] = questions.path_of(order["file"])
+            self._leave_host()
+            self._layers.close()
+            busy = log.busy() if log is not None else []
+            heard = child.attach(self, log, host)
+            order = self.await_order(pipe, busy)
         except BaseException:
             posix._exit(70)
         child.run(self, order, heard)
 
+    def await_order(self, pipe: int, busy: list[tuple[int, int]]) -> dict[str, Any]:
+        """In a child. Leaves where none will come."""
+        # While one run follows the other, copying all memory ahead costs more than it saves.
+        if not select.select([pipe], [], [], _LULL)[0]:
+            populate(busy)
+        data = b""
+        while not data.endswith(b"\n"):
+            more = posix.read(pipe, 1 << 16)
+            if not more:
+                posix._exit(0)
+            data += more
+        posix.close(pipe)
+        order: dict[str, Any] = json.loads(data)
+        order["file"] = questions.path_of(order["file"])
+        return order
+
     def _start(self, order: dict[str, Any]) -> None:
         number = int(order["run"])
         line = json.dumps(order).encode("ascii") + b"\n"
+        if self._spare is not None and self._spare.layer is not self._layer:
+            self._spare.discard()
+            self._spare = None
         for _ in range(3):  # a spare may have been killed by somebody
-            if self._spare is None:
-                self._spare = self._fork_spare()
-            (pid, pipe), self._spare = self._spare, None
+            spare = self._spare or self._fork_from(self._layer) or self._fork_from(None)
+            assert spare is not None
+            self._spare = None
             self._began = time.time_ns()
-            try:
-                while line:
-                    line = line[posix.write(pipe, line):]
-            except BrokenPipeError:
-                continue
-            finally:
-                posix.close(pipe)
-            break
-        self._run = (number, pid)
-        self._log, self._spare_log = self._spare_log, None
-        self._say({"report": "started", "run": number, "pid": pid})
+            if spare.give(line):
+                break
+        self._run = (number, spare)
+        self._say({"report": "started", "run": number, "pid": spare.pid})
 
     def _reap(self) -> None:
         while True:
@@ -300,38 +402,41 @@ class Host:
                 return
             if pid == 0:
                 return
-            if self._spare is not None and pid == self._spare[0]:
-                posix.close(self._spare[1])
+            if self._spare is not None and pid == self._spare.pid:
+                self._spare.discard()
                 self._spare = None
-            elif self._run is not None and pid == self._run[1]:
+            elif self._run is not None and pid == self._run[1].pid:
                 self._over(status)
+            for layer in self._layers:
+                if pid == layer.pid and layer.ready:
+                    self._layers.drop(layer)
 
     def _over(self, status: int) -> None:
         assert self._run is not None
-        number, _ = self._run
+        number, spare = self._run
         self._run = None
-        sweep({self._spare[0]} if self._spare else set())
+        sweep(self._layers.pids() | ({self._spare.pid} if self._spare else set()))
         self.reports.mend()
-        self._tell_log(number)
+        self._tell_log(number, spare)
         self._say({"report": "exited", "run": number,
                    "status": -1 if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
                    "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0})
 
-    def _tell_log(self, number: int) -> None:
+    def _tell_log(self, number: int, spare: _Spare) -> None:
         """What the run's processes have looked at."""
-        if self._log is None:
+        if spare.log is None:
             return
+        before = spare.layer.records if spare.layer is not None else []
         run = Run(self.scope, self.sources, self._began)
-        found = run.looks(self._log.records())
+        found = run.looks(itertools.chain(before, spare.log.records()))
         for path, tests in run.tested().items():
             for line in tested_lines(number, path, tests):
                 self.reports.line(line)
         tells = Looks(self.looks, number)
         tells.all(found)
-        if tells.lost or not run.is_heard() or not self._log.whole():
+        if tells.lost or not run.is_heard() or not spare.log.whole():
             tells.tell("unseen", "", ())
-        self._log.close()
-        self._log = None
+        spare.log.close()
 
     def kill_all(self) -> None:
         sweep(set())

@@ -201,7 +201,7 @@ class Records:
 class Settled:
     """What a run and a question have in common: the settings, and what is wrong with them."""
 
-    cache = temporary = ""  # folders
+    folders: Any  # of this run's own: cache and temporary
     # Settings may ask for the plugin that is for runs by hand (sniffer.py): pytest finds that a
     # plugin of its name is there.
     __name__ = "sniffer"
@@ -227,15 +227,16 @@ class Settled:
             self._switch_off(config.option, *item)
         self.choosing = [shown for name, shown in _CHOOSING if getattr(config.option, name, None)]
         config.option.color = "no"
-        config._inicache["cache_dir"] = self.cache
+        config._inicache["cache_dir"] = self.folders.cache
         if not config.option.basetemp:
-            config.option.basetemp = self.temporary
+            config.option.basetemp = self.folders.temporary
         self.settle(config)
         self._note((yield))
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config) -> None:  # type: ignore[no-untyped-def]
-        for name in ("lfplugin", "nfplugin"):  # they would fill the cache, for nobody
+        # They would fill the cache, for nobody.
+        for name in ("lfplugin", "nfplugin", "stepwise"):
             if config.pluginmanager.hasplugin(name):
                 config.pluginmanager.unregister(name=name)
 

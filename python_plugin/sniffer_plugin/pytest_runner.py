@@ -26,6 +26,7 @@ MAIN = "pytest.__main__"
 SUFFIXES = [".py", ".cfg", ".csv", ".feature", ".html", ".ini", ".ipynb", ".json", ".md", ".robot",
             ".rst", ".sh", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml"]
 ENTRY_POINTS = ("pytest11",)
+PARKS = True
 VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS")
 _OLDEST = (6, 2)
 _OWN_SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
@@ -55,6 +56,7 @@ def prepare(guard) -> str:  # type: ignore[no-untyped-def]
     from . import pytest_offers, pytest_rewrite
     importlib.import_module("sniffer_plugin.pytest_plugin")  # for the children
     get_config()  # imports what it registers
+    importlib.import_module("pdb")  # each run imports it, and this takes long
     # Some look for their version in all folders of sys.path whenever they are asked.
     pluggy.__version__ = pluggy.__version__
     pytest_rewrite.install(guard, version)
@@ -93,6 +95,10 @@ class _Folders:
     def __init__(self) -> None:
         caches = os.path.join(os.getcwd(), ".sniffer", "pytest_cache")
         self._bases = (caches + "/", tempfile.gettempdir() + "/sniffer-pytest-")
+        self.own()
+
+    def own(self) -> None:
+        """Those of this process."""
         self.cache, self.temporary = (base + str(posix.getpid()) for base in self._bases)
 
     def remove(self) -> None:
@@ -113,8 +119,7 @@ class _Folders:
 def _main(plugin: Settled, args: list[str]) -> object:
     """The exit status. PLUGIN learns what goes wrong before there is a session."""
     import pytest
-    folders = _Folders()
-    plugin.cache, plugin.temporary = folders.cache, folders.temporary
+    plugin.folders = folders = _Folders()
     try:
         return pytest.main(args, plugins=[plugin])
     finally:
@@ -178,13 +183,38 @@ def _be_quiet() -> None:
 # -- one file ------------------------------------------------------------------------------
 
 
-def run(args: list[str], file: str, sink, begins, first) -> bool:  # type: ignore[no-untyped-def]
+def _parks(plugin: Results, args: list[str], park) -> None:  # type: ignore[no-untyped-def]
+    """pytest stops when it has its settings, its plugins and the conftest files above the file,
+    and goes on with the file that PARK returns."""
+    from _pytest import config as module
+
+    prepare = module._prepareconfig
+
+    def prepared(*given, **named):  # type: ignore[no-untyped-def]
+        module._prepareconfig = prepare
+        config = prepare(*given, **named)
+        plugin.file, plugin.sink, plugin.first = park()
+        plugin.folders.own()
+        params = config.invocation_params
+        config.invocation_params = type(params)(args=[*args, plugin.file], plugins=params.plugins,
+                                                dir=params.dir)
+        for options in (config.option, config.known_args_namespace):
+            options.file_or_dir = [plugin.file]
+        return config
+
+    module._prepareconfig = prepared
+
+
+def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-untyped-def]
+        park=None) -> bool:
     """Run FILE (absolute) as `python -m pytest FILE` would; SINK gets the records, and BEGINS is
     called when pytest has its settings and plugins. Was all well?"""
     from .pytest_plugin import Results
 
     plugin = Results(sink, file, begins, first)
-    sys.argv = [sys.modules["__main__"].__file__ or NAME, *args, file]
+    sys.argv[:] = [sys.modules["__main__"].__file__ or NAME, *args, file]
+    if park is not None:
+        _parks(plugin, args, park)
     try:
         status = _main(plugin, [*args, file])
     except (Exception, SystemExit, KeyboardInterrupt) as error:

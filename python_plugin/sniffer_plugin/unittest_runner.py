@@ -31,6 +31,7 @@ NAME = "unittest"
 MAIN = "unittest.__main__"
 SUFFIXES = [".py"]
 ENTRY_POINTS = ()
+PARKS = False
 VARIABLES = ()
 _MODULE = re.compile(r"[_a-z]\w*\.py$", re.IGNORECASE)
 _INIT = "/__init__.py"

@@ -1,0 +1,167 @@
+"""Inside a layer: a process that has come to where the runs of its folder part, and what each of
+them does first, forked there.
+
+The framework itself is what is halfway: it has called the layer from the depth of its own start,
+and in each run that call returns, as if nobody had waited.
+"""
+
+from __future__ import annotations
+
+import os
+import posix
+import random
+import stat
+import sys
+import tempfile
+
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_fork = os.fork
+
+
+class Argv(list):  # type: ignore[type-arg]
+    """sys.argv of a layer, whose last word is another one in each run. Was it looked at?"""
+
+    noted = False
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]
+        found = list.__getitem__(self, at)
+        self._note(bool(found and found[-1] is list.__getitem__(self, -1))
+                   if isinstance(at, slice) else found is list.__getitem__(self, -1))
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        self._note(True)
+        return list.__iter__(self)
+
+    def __contains__(self, word: object) -> bool:
+        self._note(word == list.__getitem__(self, -1))
+        return list.__contains__(self, word)
+
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return list, (list(list.__iter__(self)),)
+
+    def _note(self, is_file: bool) -> None:
+        self.noted = self.noted or is_file
+
+
+def _descriptors() -> dict[int, tuple[int, int, int, int]]:
+    """Number: (device, inode, kind, links)."""
+    found = {}
+    for name in posix.listdir("/proc/self/fd"):
+        try:
+            status = os.fstat(int(name))
+        except OSError:
+            continue  # that of the listing itself
+        found[int(name)] = (status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode),
+                            status.st_nlink)
+    return found
+
+
+class Parked:
+    """The process, which speaks with its host by CONTROL and STATUS. `argv` is to be sys.argv."""
+
+    def __init__(self, control: int, status: int) -> None:
+        self.argv = Argv()
+        self._control = control
+        self._status = status
+        self._fds = _descriptors()
+        self._random = random.getstate()
+
+    def wait(self, strangers: list[str]) -> str:
+        """Where the runs part. Returns in runs only: what the host said to begin this one.
+        STRANGERS: sources outside of the project that were loaded."""
+        why = self._unfit()
+        if why is not None:
+            self._say(why)
+            posix._exit(0)
+        self._say("\0".join(["ready", *strangers]))
+        line = self._wait()
+        _own_files(self._fds)
+        return line
+
+    def leave(self) -> None:
+        """In a run: it has nothing to do with the layer any more."""
+        self._say("%d" % posix.getpid())
+        posix.close(self._control)
+        posix.close(self._status)
+
+    def _say(self, word: str) -> None:
+        data = os.fsencode(word.replace("\n", " ")) + b"\n"
+        while data:
+            data = data[posix.write(self._status, data):]
+
+    def _unfit(self) -> str | None:
+        """Why nothing is to be forked from here."""
+        if len(posix.listdir("/proc/self/task")) != 1:
+            return "threads run"
+        with open("/proc/self/task/%d/children" % posix.getpid()) as file:
+            if file.read().split():
+                return "programs run"
+        if random.getstate() != self._random:
+            return "random numbers are drawn, or seeded"
+        if "numpy.random" in sys.modules:
+            return "numpy has drawn its random state"
+        if self.argv.noted:
+            return "sys.argv is looked at"
+        return self._unfit_descriptors()
+
+    def _unfit_descriptors(self) -> str | None:
+        known = {entry[:2] for entry in self._fds.values()}
+        for fd, (device, inode, kind, links) in _descriptors().items():
+            own = kind == stat.S_IFREG and links == 0  # each run makes its own of it
+            if not own and (device, inode) not in known and kind != stat.S_IFCHR:
+                return "%s stays open" % posix.readlink("/proc/self/fd/%d" % fd)
+        return None
+
+    def _wait(self) -> str:
+        """Fork a child for each line that comes; the line, in the child."""
+        data = b""
+        while True:
+            more = posix.read(self._control, 4096)
+            if not more:
+                posix._exit(0)
+            data += more
+            *lines, data = data.split(b"\n")
+            for line in lines:
+                if self._fork_away():
+                    return line.decode("ascii")
+
+    def _fork_away(self) -> bool:
+        """True in the child, which is the host's and not ours."""
+        pid = _fork()
+        if pid == 0:
+            if _fork() != 0:
+                posix._exit(0)
+            return True
+        os.waitpid(pid, 0)
+        return False
+
+
+def _own_files(before: dict[int, tuple[int, int, int, int]]) -> None:
+    """Forked processes share files without a name, and where they are in them: such as what a
+    framework captures output with. Let each have its own."""
+    copies: dict[tuple[int, int], int] = {}
+    for fd, (device, inode, kind, links) in _descriptors().items():
+        if kind != stat.S_IFREG or links or before.get(fd, ())[:2] == (device, inode):
+            continue
+        own = copies.get((device, inode))
+        if own is None:
+            own = copies[device, inode] = _copy(fd)
+        os.dup2(own, fd, os.get_inheritable(fd))
+    for own in copies.values():
+        posix.close(own)
+
+
+def _copy(fd: int) -> int:
+    own = posix.open(tempfile.gettempdir(), os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    at = 0
+    while True:
+        piece = os.pread(fd, 1 << 20, at)
+        if not piece:
+            break
+        at += os.pwrite(own, piece, at)
+    os.lseek(own, os.lseek(fd, 0, os.SEEK_CUR), os.SEEK_SET)
+    return own

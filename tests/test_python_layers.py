@@ -1,0 +1,270 @@
+"""Layers: what all runs of a folder begin with is executed once, and nobody can tell.
+
+Whether two runs come from one layer is seen by the time at which the conftest file was loaded: it
+is part of the name of a test."""
+
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+import unittest.mock
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from host_process import Host, Project, other_pythons  # noqa: E402
+from sniffer_plugin import layers  # noqa: E402
+
+BORN = "import time\nBORN = time.perf_counter_ns()\n"
+TEST = """
+import pytest
+from conftest import BORN
+@pytest.mark.parametrize('born', [BORN])
+def test_born(born): pass
+"""
+TRIES = 100
+
+
+def python_with_pytest():
+    for path in ["/usr/bin/python3", sys.executable, *other_pythons()]:
+        if os.path.exists(path) and subprocess.call(
+                [path, "-c", "import pytest"], stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL) == 0:
+            return path
+    return None
+
+
+PYTHON = python_with_pytest()
+
+
+def born(run):
+    [name] = [name for name in run.outcomes if name.startswith("test_born[")]
+    return name
+
+
+@unittest.skipUnless(PYTHON, "no interpreter with pytest here")
+class LayerTest(unittest.TestCase):
+    def setUp(self):
+        self.project = Project()
+        self.addCleanup(self.project.remove)
+
+    def host(self, *args):
+        host = Host(self.project, PYTHON, ["--arg=" + word for word in args],
+                    framework="pytest").ready()
+        self.addCleanup(host.close)
+        return host
+
+    def write(self, conftest, *names):
+        self.project.write("conftest.py", BORN + conftest)
+        for name in names or ("test_a.py", "test_b.py"):
+            self.project.write(name, TEST)
+
+    def layered(self, host, file="test_a.py"):
+        """The first run from a layer that has served before: no layer is made of what was saved
+        this very moment."""
+        before = None
+        for _ in range(TRIES):
+            run = host.run(file)
+            if born(run) == before:
+                return run
+            before = born(run)
+        raise AssertionError("there is no layer")
+
+    def test_runs_of_a_folder_come_from_one_layer(self):
+        self.write("")
+        host = self.host()
+        first = self.layered(host)
+        other = host.run("test_b.py")
+        self.assertEqual(born(other), born(first))
+        self.assertNotEqual(other.reports[0]["pid"], first.reports[0]["pid"])
+        self.assertEqual(other.outcomes, {born(first): "success"})
+        self.assertTrue(other.done)
+
+    def test_another_folder_has_another_layer(self):
+        self.write("", "test_a.py", "below/test_b.py")
+        host = self.host()
+        first = self.layered(host)
+        self.assertNotEqual(born(self.layered(host, "below/test_b.py")), born(first))
+        self.assertEqual(born(host.run("test_a.py")), born(first))
+
+    def test_evidence_is_that_of_a_run_without_a_layer(self):
+        self.project.write("data.txt", "1")
+        self.project.write("helper.py", "def used(): return 1\ndef unused(): pass\n")
+        self.write("import os, helper\nopen('data.txt').read()\nos.listdir('.')\n"
+                   "def pytest_configure(config): helper.used()\n", "test_a.py", "test_b.py")
+        alone = self.host().run("test_b.py")
+        host = self.host()
+        self.layered(host, "test_a.py")
+        run = host.run("test_b.py")
+        self.assertEqual(set(run.looks) ^ set(alone.looks), set())
+        self.assertEqual({look["path"]: look.get("ran") for look in run.stream},
+                         {look["path"]: look.get("ran") for look in alone.stream})
+        self.assertIn("content", run.kinds("data.txt"))
+        self.assertIn("code", run.kinds("helper.py"))
+        self.assertFalse(run.kinds("test_a.py"))
+
+    CHANGES = (
+        # what the conftest file does, what is changed
+        ("", "conftest.py", BORN + "CHANGED = 1\n"),
+        ("import helper\n", "helper.py", "VALUE = 2\n"),
+        ("open('data.txt').read()\n", "data.txt", "2"),
+        ("import os\nos.path.exists('switch')\n", "switch", ""),
+        ("import os\nos.listdir('folder')\n", "folder/new", ""),
+        ("try:\n import absent\nexcept ImportError: pass\n", "absent.py", ""),
+        ("import subprocess\nsubprocess.check_output(['cat', 'data.txt'])\n", "data.txt", "2"),
+        ("", "pytest.ini", "[pytest]\n"),
+    )
+
+    def test_what_it_looked_at_renews_a_layer(self):
+        for conftest, changed, text in self.CHANGES:
+            with self.subTest(conftest=conftest, changed=changed):
+                shutil.rmtree(self.project.root)
+                for name in ("helper.py", "data.txt", "folder/old", ".sniffer/x"):
+                    self.project.write(name, "1")
+                self.write(conftest)
+                host = self.host()
+                first = self.layered(host)
+                self.project.write(changed, text)
+                self.assertNotEqual(born(host.run("test_a.py")), born(first))
+
+    def test_what_it_did_not_look_at_renews_nothing(self):
+        self.write("")
+        host = self.host()
+        first = self.layered(host)
+        self.project.write("new.txt", "1")
+        self.project.write("test_a.py", TEST + "def test_more(): pass\n")
+        os.rename(self.project.write("draft", TEST), self.project.path("test_b.py"))
+        self.assertEqual(born(host.run("test_b.py")), born(first))
+        run = host.run("test_a.py")
+        self.assertEqual(run.outcomes, {born(first): "success", "test_more": "success"})
+
+    UNFIT = (
+        "import threading\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
+        "open('written', 'w').write('1')\n",
+        "import random\nrandom.seed(1)\n",
+        "import random\nrandom.random()\n",
+        "import sys\nlist(sys.argv)\n",
+        "import sys\nsys.argv[-1]\n",
+        "import os\nos.getpid()\n",
+        "FILE = open('conftest.py')\n",
+        "import socket\nPAIR = socket.socketpair()\n",
+        "import subprocess\nLEFT = subprocess.Popen(['sleep', '600'])\n",
+        "import os\nos.path.exists('test_a.py')\n",
+    )
+
+    def test_what_a_second_run_could_tell_is_done_in_each(self):
+        self.write("", "fine/test_a.py")
+        for conftest in self.UNFIT:
+            with self.subTest(conftest=conftest):
+                self.write("")
+                self.write(conftest, "test_a.py")
+                host = self.host()
+                # When this has a layer, so would have the others.
+                self.project.write("fine/conftest.py", BORN)
+                before = set()
+                for _ in range(3):
+                    run = host.run("test_a.py")
+                    self.assertNotIn(born(run), before)
+                    self.assertEqual(run.outcomes, {born(run): "success"})
+                    before.add(born(run))
+
+    def test_each_run_knows_its_own_file(self):
+        self.write("def pytest_configure(config): config.seen = list(config.args)\n")
+        self.project.write("test_c.py", TEST + """
+import sys
+def test_words(request):
+    config = request.config
+    assert config.args == config.seen == [__file__]
+    assert config.invocation_params.args == ('-v', __file__)
+    assert config.option.file_or_dir == [__file__]
+    assert sys.argv[1:] == ['-v', __file__]
+""")
+        host = self.host("-v")
+        first = self.layered(host)
+        self.assertEqual(host.run("test_c.py").outcomes,
+                         {born(first): "success", "test_words": "success"})
+
+    def test_what_is_printed_is_each_run_s_own(self):
+        self.write("print('loaded')\n", "test_a.py")
+        self.project.write("test_b.py", TEST + """
+import os
+def test_b():
+    print('from b')
+    os.write(1, b'more from b')
+    os._exit(0)
+""")
+        self.project.write("test_c.py", TEST + """
+import sys
+sys.stdout.flush()
+with open('/proc/self/fd/1') as file:
+    PRINTED = file.read()
+def test_c():
+    assert PRINTED == 'loaded\\n'
+""")
+        host = self.host()
+        first = self.layered(host)
+        self.assertFalse(host.run("test_b.py").done)
+        run = host.run("test_c.py")
+        self.assertEqual(run.outcomes, {born(first): "success", "test_c": "success"})
+
+    def test_a_broken_conftest_file_is_told_in_each_run(self):
+        self.write("")
+        host = self.host()
+        self.layered(host)
+        self.project.write("conftest.py", "raise KeyError('gone')\n")
+        for _ in range(2):
+            self.assertEqual(host.run("test_a.py").outcomes, {"(conftest)": "error"})
+        self.write("")
+        self.assertEqual(set(host.run("test_a.py").outcomes.values()), {"success"})
+
+
+class _Ready:
+    """A layer that is there."""
+
+    control, ready, why = 3, True, None
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def left(self):
+        return None
+
+    def holds(self):
+        return True
+
+    def close(self):
+        self.control = -1
+
+
+class BoundsTest(unittest.TestCase):
+    def setUp(self):
+        self.layers = layers.Layers()
+        self.all = [_Ready("/%d" % number) for number in range(6)]
+
+    def test_the_one_that_was_used_longest_ago_makes_room(self):
+        for layer in self.all[:4]:
+            self.assertTrue(self.layers.have_room())
+            self.layers.add(layer)
+        self.layers.of("/0")
+        self.assertTrue(self.layers.have_room())
+        self.layers.add(self.all[4])
+        self.assertEqual([layer.folder for layer in self.layers], ["/2", "/3", "/0", "/4"])
+        self.assertEqual(self.all[1].control, -1)
+
+    def test_where_memory_is_short_there_are_none(self):
+        self.layers.add(self.all[0])
+        with unittest.mock.patch.object(layers, "_available", lambda: 0.01):
+            self.assertFalse(self.layers.have_room())
+        self.assertEqual(list(self.layers), [])
+
+    def test_what_nobody_uses_is_put_away(self):
+        self.layers.add(self.all[0])
+        self.assertFalse(self.layers.put_away(False))
+        with unittest.mock.patch.object(layers, "_IDLE", 0):
+            self.assertEqual(self.layers.left(), 0)
+            self.assertTrue(self.layers.put_away(False))
+        self.assertEqual(self.all[0].control, -1)
+        self.assertIsNone(self.layers.left())
+
+
+if __name__ == "__main__":
+    unittest.main()
