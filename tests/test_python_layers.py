@@ -220,7 +220,7 @@ def test_c():
 class _Ready:
     """A layer that is there."""
 
-    control, ready, why = 3, True, None
+    control, ready, why, old = 3, True, None, False
 
     def __init__(self, folder):
         self.folder = folder
@@ -230,6 +230,9 @@ class _Ready:
 
     def holds(self):
         return True
+
+    def is_old(self):
+        return self.old
 
     def close(self):
         self.control = -1
@@ -255,6 +258,13 @@ class BoundsTest(unittest.TestCase):
         with unittest.mock.patch.object(layers, "_available", lambda: 0.01):
             self.assertFalse(self.layers.have_room())
         self.assertEqual(list(self.layers), [])
+
+    def test_one_that_is_old_is_made_anew(self):
+        self.layers.add(self.all[0])
+        self.assertIs(self.layers.of("/0"), self.all[0])
+        self.all[0].old = True
+        self.assertIsNone(self.layers.of("/0"))
+        self.assertEqual(self.all[0].control, -1)
 
     def test_what_nobody_uses_is_put_away(self):
         self.layers.add(self.all[0])

@@ -37,6 +37,7 @@ _MOST = 4          # layers at a time
 _FREE = 0.1        # of the memory must be available for one more
 _ANSWER = 5.0      # seconds for a fork
 _IDLE = 600.0      # seconds without a run, after which they are put away
+_OLD = 600.0       # seconds: what it knows of the time is no evidence, but may be believed
 _BUILD = 20.0      # seconds for a layer; a run that has none is only slower
 _TICK = 20_000_000  # ns: time stamps of files lag behind by less
 _PID = re.compile(rb"\bgetpid\b")
@@ -162,7 +163,7 @@ class Layer:
         self._log: trace.Log | None = log
         self._evidence: Evidence | None = None
         self._since = time.time_ns()
-        self._end = time.monotonic() + _BUILD
+        self._born = time.monotonic()
         theirs, self.control = os.pipe2(os.O_CLOEXEC)
         self.status, said = os.pipe2(os.O_CLOEXEC)
         self.pid = fork(theirs, said)
@@ -173,7 +174,10 @@ class Layer:
         """Seconds for it to get ready; None where it is not awaited."""
         if self.ready or self.why is not None:
             return None
-        return max(0.0, self._end - time.monotonic())
+        return max(0.0, self._born + _BUILD - time.monotonic())
+
+    def is_old(self) -> bool:
+        return self._born + _OLD <= time.monotonic()
 
     def built(self, scope: Scope, sources: Sources | None) -> None:
         """It has told what became of it, or is gone, or takes too long."""
@@ -253,7 +257,7 @@ class Layers:
         layer = self._all.pop(folder, None)
         if layer is None:
             return None
-        if layer.left() is None and not layer.holds():
+        if layer.left() is None and (layer.is_old() or not layer.holds()):
             layer.close()
             return None
         self._all[folder] = layer

@@ -18,7 +18,7 @@ from .framework import Unfit, unused
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
-    from .pytest_plugin import Finder, Settled
+    from .pytest_plugin import Finder, Results, Settled
 
 NAME = "pytest"
 MAIN = "pytest.__main__"
