@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 import unittest.mock
 
@@ -89,15 +90,18 @@ class LayerTest(unittest.TestCase):
     def test_evidence_is_that_of_a_run_without_a_layer(self):
         self.project.write("data.txt", "1")
         self.project.write("helper.py", "def used(): return 1\ndef unused(): pass\n")
-        self.write("import os, helper\nopen('data.txt').read()\nos.listdir('.')\n"
+        self.write("import os, helper, tempfile\nopen('data.txt').read()\nos.listdir('.')\n"
+                   "with tempfile.TemporaryFile() as file: os.fstat(file.fileno())\n"
                    "def pytest_configure(config): helper.used()\n", "test_a.py", "test_b.py")
         alone = self.host().run("test_b.py")
         host = self.host()
         self.layered(host, "test_a.py")
         run = host.run("test_b.py")
-        self.assertEqual(set(run.looks) ^ set(alone.looks), set())
-        self.assertEqual({look["path"]: look.get("ran") for look in run.stream},
-                         {look["path"]: look.get("ran") for look in alone.stream})
+        # The folder for temporary files counts where it is older than the run.
+        changing = {("existence", os.path.realpath(tempfile.gettempdir()))}
+        self.assertEqual((set(run.looks) ^ set(alone.looks)) - changing, set())
+        self.assertEqual({look["path"]: look["ran"] for look in run.stream if "ran" in look},
+                         {look["path"]: look["ran"] for look in alone.stream if "ran" in look})
         self.assertIn("content", run.kinds("data.txt"))
         self.assertIn("code", run.kinds("helper.py"))
         self.assertFalse(run.kinds("test_a.py"))

@@ -106,7 +106,7 @@ class _Fstat(Wrapped):
 
     def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         status = self._original(*args, **kwargs)
-        if stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(status.st_mode) and status.st_nlink:  # else nobody can find it again
             try:
                 path = _readlink("/proc/self/fd/%d" % (args[0] if args else kwargs["fd"]))
                 if path.startswith("/"):
