@@ -146,6 +146,8 @@ class LayerTest(unittest.TestCase):
         "open('written', 'w').write('1')\n",
         "import random\nrandom.seed(1)\n",
         "import random\nrandom.random()\n",
+        "import uuid\nuuid.uuid4()\n",
+        "import secrets\nsecrets.token_hex()\n",
         "import sys\nlist(sys.argv)\n",
         "import sys\nsys.argv[-1]\n",
         "import os\nos.getpid()\n",

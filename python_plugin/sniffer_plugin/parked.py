@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _fork = os.fork
+_urandom = os.urandom
+_HARMLESS = ("multiprocessing.process",)  # its key, which children share with their parent anyway
 
 
 class Argv(list):  # type: ignore[type-arg]
@@ -47,6 +49,23 @@ class Argv(list):  # type: ignore[type-arg]
         self.noted = self.noted or is_file
 
 
+class Drawn:
+    """os.urandom, noting that somebody drew from it: a unique name would be several runs'."""
+
+    noted = False
+
+    def __call__(self, size: int) -> bytes:
+        caller = sys._getframe(1).f_globals.get("__name__")
+        self.noted = self.noted or caller not in _HARMLESS
+        return _urandom(size)
+
+    def put(self, function: object) -> None:
+        for module in (os, random):
+            for name in ("urandom", "_urandom"):
+                if hasattr(module, name):
+                    setattr(module, name, function)
+
+
 def _descriptors() -> dict[int, tuple[int, int, int, int]]:
     """Number: (device, inode, kind, links)."""
     found = {}
@@ -69,10 +88,13 @@ class Parked:
         self._status = status
         self._fds = _descriptors()
         self._random = random.getstate()
+        self._drawn = Drawn()
+        self._drawn.put(self._drawn)
 
     def wait(self, strangers: list[str]) -> str:
         """Where the runs part. Returns in runs only: what the host said to begin this one.
         STRANGERS: sources outside of the project that were loaded."""
+        self._drawn.put(_urandom)
         why = self._unfit()
         if why is not None:
             self._say(why)
@@ -100,7 +122,7 @@ class Parked:
         with open("/proc/self/task/%d/children" % posix.getpid()) as file:
             if file.read().split():
                 return "programs run"
-        if random.getstate() != self._random:
+        if self._drawn.noted or random.getstate() != self._random:
             return "random numbers are drawn, or seeded"
         if "numpy.random" in sys.modules:
             return "numpy has drawn its random state"
