@@ -662,6 +662,15 @@ class Compiled(Traced):
         self.assert_told(("exec", "OUTER/program"))
         self.assert_whole()
 
+    @unittest.skipUnless(os.path.exists("/sbin/ldconfig"), "no ldconfig here")
+    def test_what_is_known_to_read_the_library_cache_is_seen(self):
+        for words, unseen in (("'-p'", 0), ("'-N', '-X'", 1), ("'-p', '-N'", 1)):
+            self.log = Log(self.outer + "/log", self.root)
+            self.python("import subprocess; subprocess.run(['/sbin/ldconfig', %s], stdout=-3, stderr=-3)"
+                        % words)
+            found = [r.path for r in self.log.records if r.kind == "unseen"]
+            self.assertEqual(len(found), unseen, found)
+
     def test_a_script_of_a_static_interpreter_is_unseen(self):
         program = self.body("int main(void) { return 0; }", "-static")
         with open(self.root + "/script", "w") as file:

@@ -91,7 +91,27 @@ static void tell_program(int folder, const char *path)
         look_asked(folder, path, LOOK_FOLLOW | LOOK_WEAK, -1, NULL);
 }
 
-unsigned program_starts(int folder, const char *path)
+/* A static program of which it is known what it reads: ctypes.util.find_library starts it. */
+static bool prints_library_cache(const char *path, char *const arguments[])
+{
+    return (strcmp(path, "/sbin/ldconfig") == 0 ||
+            strcmp(path, "/usr/sbin/ldconfig") == 0) &&
+           arguments != NULL && arguments[0] != NULL && arguments[1] != NULL &&
+           strcmp(arguments[1], "-p") == 0 && arguments[2] == NULL;
+}
+
+static void tell_unseen(const struct program *program, const char *path,
+                        char *const arguments[])
+{
+    struct stat status;
+    const char *cache = "/etc/ld.so.cache";
+    if (!prints_library_cache(path, arguments))
+        look_unseen((enum trace_unseen)program->unseen, path);
+    else if (look_before(AT_FDCWD, cache, LOOK_FOLLOW, &status))
+        look_used(TRACE_READ, AT_FDCWD, cache, LOOK_FOLLOW, &status);
+}
+
+unsigned program_starts(int folder, const char *path, char *const arguments[])
 {
     struct program program;
     char interpreter[HEAD];
@@ -103,12 +123,13 @@ unsigned program_starts(int folder, const char *path)
         tell_program(folder, path);
         program_inspect(folder, path, &program);
         if (program.unseen != 0)
-            look_unseen((enum trace_unseen)program.unseen, path);
+            tell_unseen(&program, path, arguments);
         if (program.interpreter == NULL)
             break;
         memcpy(interpreter, program.interpreter, strlen(program.interpreter) + 1);
         folder = AT_FDCWD;
         path = interpreter;
+        arguments = NULL;
     }
     errno = error;
     return (program.runs && program.unseen == 0 ? PROGRAM_HEARD : 0u) |
@@ -140,13 +161,13 @@ static bool is_runnable(const char *path)
 
 /* Each folder that did not have it is told: it could have it the next time. */
 static unsigned starts_from(const char *folders, const char *name,
-                            struct scratch *scratch)
+                            char *const arguments[], struct scratch *scratch)
 {
     for (;;) {
         size_t length = strcspn(folders, ":");
         if (join(scratch->spelled, scratch->size, folders, length, name)) {
             if (is_runnable(scratch->spelled))
-                return program_starts(AT_FDCWD, scratch->spelled);
+                return program_starts(AT_FDCWD, scratch->spelled, arguments);
             errno = raw_access(scratch->spelled, F_OK) == 0 ? EACCES : ENOENT;
             look_asked(AT_FDCWD, scratch->spelled, LOOK_FOLLOW | LOOK_WEAK, -1, NULL);
         }
@@ -156,19 +177,19 @@ static unsigned starts_from(const char *folders, const char *name,
     }
 }
 
-unsigned program_starts_by_name(const char *name)
+unsigned program_starts_by_name(const char *name, char *const arguments[])
 {
     int error = errno;
     unsigned program = 0;
     if (log_current() == NULL || name == NULL)
         return 0;
     if (strchr(name, '/') != NULL)
-        return program_starts(AT_FDCWD, name);
+        return program_starts(AT_FDCWD, name, arguments);
     const char *folders = getenv("PATH");
     struct scratch scratch = scratch_take(true);
     if (scratch.spelled != NULL)
-        program =
-            starts_from(folders != NULL ? folders : "/bin:/usr/bin", name, &scratch);
+        program = starts_from(folders != NULL ? folders : "/bin:/usr/bin", name,
+                              arguments, &scratch);
     else
         log_lose(log_current());
     scratch_give(&scratch);

@@ -255,13 +255,15 @@ static int exec_do(start_function *start, struct exec *exec, char *const *given,
 PUBLIC int execve(const char *path, char *const arguments[], char *const environment[])
 {
     struct exec exec = {.path = path, .arguments = arguments};
-    return exec_do(start_execve, &exec, environment, program_starts(AT_FDCWD, path));
+    return exec_do(start_execve, &exec, environment,
+                   program_starts(AT_FDCWD, path, arguments));
 }
 
 PUBLIC int execvpe(const char *name, char *const arguments[], char *const environment[])
 {
     struct exec exec = {.path = name, .arguments = arguments};
-    return exec_do(start_execvpe, &exec, environment, program_starts_by_name(name));
+    return exec_do(start_execvpe, &exec, environment,
+                   program_starts_by_name(name, arguments));
 }
 
 PUBLIC int fexecve(int fd, char *const arguments[], char *const environment[])
@@ -269,7 +271,8 @@ PUBLIC int fexecve(int fd, char *const arguments[], char *const environment[])
     struct exec exec = {.folder = fd, .arguments = arguments};
     char name[64];
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    return exec_do(start_fexecve, &exec, environment, program_starts(AT_FDCWD, name));
+    return exec_do(start_fexecve, &exec, environment,
+                   program_starts(AT_FDCWD, name, arguments));
 }
 
 PUBLIC int execveat(int folder, const char *path, char *const arguments[],
@@ -280,7 +283,8 @@ PUBLIC int execveat(int folder, const char *path, char *const arguments[],
     if ((flags & AT_EMPTY_PATH) != 0 && raw_access(path, F_OK) != -EFAULT &&
         path[0] == '\0')
         return fexecve(folder, arguments, environment);
-    return exec_do(start_execveat, &exec, environment, program_starts(folder, path));
+    return exec_do(start_execveat, &exec, environment,
+                   program_starts(folder, path, arguments));
 }
 
 PUBLIC int execv(const char *path, char *const arguments[])
@@ -402,7 +406,8 @@ PUBLIC int posix_spawn(pid_t *restrict pid, const char *restrict path,
                        char *const arguments[restrict], char *const environment[restrict])
 {
     struct spawn spawn = {pid, path, actions, attributes, arguments};
-    return spawn_do(start_spawn, &spawn, environment, program_starts(AT_FDCWD, path));
+    return spawn_do(start_spawn, &spawn, environment,
+                    program_starts(AT_FDCWD, path, arguments));
 }
 
 PUBLIC int posix_spawnp(pid_t *restrict pid, const char *restrict name,
@@ -412,7 +417,8 @@ PUBLIC int posix_spawnp(pid_t *restrict pid, const char *restrict name,
                         char *const environment[restrict])
 {
     struct spawn spawn = {pid, name, actions, attributes, arguments};
-    return spawn_do(start_spawnp, &spawn, environment, program_starts_by_name(name));
+    return spawn_do(start_spawnp, &spawn, environment,
+                    program_starts_by_name(name, arguments));
 }
 
 /* ---- the shell, which libc starts by itself with the environment of this process ---- */
@@ -433,7 +439,7 @@ static unsigned shell_starts(void)
 {
     writers_handed_on();
     start_heard(set_environment, NULL, environ, 0);
-    unsigned program = program_starts(AT_FDCWD, "/bin/sh");
+    unsigned program = program_starts(AT_FDCWD, "/bin/sh", NULL);
     program_launched(program, 1);
     return program;
 }

@@ -153,10 +153,10 @@ enum {
     PROGRAM_HEARD = 1,     /* it will attach itself to the log */
     PROGRAM_SANITIZED = 2, /* built with the address sanitizer's shared library */
 };
-/* PATH is about to be run: tells what it is. */
-unsigned program_starts(int folder, const char *path);
+/* PATH is about to be run with ARGUMENTS: tells what it is. */
+unsigned program_starts(int folder, const char *path, char *const arguments[]);
 /* The same, looked for in PATH as execvp does. */
-unsigned program_starts_by_name(const char *name);
+unsigned program_starts_by_name(const char *name, char *const arguments[]);
 /* COUNT of them were started (-1: it failed after all). */
 void program_launched(unsigned program, int count);
 
