@@ -3,26 +3,6 @@
 #include "tests/support/engine_scene.h"
 #include "tests/support/suite.h"
 
-static void begin(void)
-{
-    engine_begin(scene.engine, scene.now);
-    scene_ready("3.11.2 python3");
-    scene_answer();
-}
-
-static int64_t to_be_run(void)
-{
-    scene_ask(METHOD_STATUS, json_object());
-    return json_integer_value(
-        json_object_get(json_object_get(scene.reply, "stats"), "to_be_run"));
-}
-
-static const char *state(void)
-{
-    scene_ask(METHOD_STATUS, json_object());
-    return json_string_value(json_object_get(scene.reply, "state"));
-}
-
 /* Two test files, each current, each using a module of its own. */
 static void begin_green(void)
 {
@@ -30,10 +10,10 @@ static void begin_green(void)
     scene_write("b.py", "b = 1\n");
     scene_write("test_a.py", "import a\n");
     scene_write("test_b.py", "import b\n");
-    begin();
+    scene_begin("3.11.2 python3");
     scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     scene_play("test_b.py", "b.py", OUTCOME_SUCCESS);
-    ck_assert_str_eq(state(), "idle");
+    ck_assert_str_eq(scene_state(), "idle");
 }
 
 START_TEST(nothing_runs_before_it_is_known_what_a_test_file_is)
@@ -41,12 +21,12 @@ START_TEST(nothing_runs_before_it_is_known_what_a_test_file_is)
     scene_write("test_a.py", "");
     engine_begin(scene.engine, scene.now);
     ck_assert_int_eq(scene.warmed, 1);
-    ck_assert_str_eq(state(), "checking");
+    ck_assert_str_eq(scene_state(), "checking");
     scene_ready("python");
     ck_assert_uint_eq(scene.started_count, 0);
     scene_answer();
     ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
-    ck_assert_str_eq(state(), "running");
+    ck_assert_str_eq(scene_state(), "running");
 }
 END_TEST
 
@@ -54,14 +34,14 @@ START_TEST(a_change_runs_its_user_and_tells_what_came_of_it)
 {
     begin_green();
     scene_save("a.py", "a = 2\n");
-    ck_assert_str_eq(state(), "running");
+    ck_assert_str_eq(scene_state(), "running");
     scene_settle();
-    ck_assert_int_eq(to_be_run(), 1);
+    ck_assert_int_eq(scene_to_be_run(), 1);
     ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
     ck_assert_uint_eq(scene_started_times("test_b.py"), 1);
     scene_play("test_a.py", "a.py", OUTCOME_FAILURE);
-    ck_assert_str_eq(state(), "idle");
-    ck_assert_int_eq(to_be_run(), 0);
+    ck_assert_str_eq(scene_state(), "idle");
+    ck_assert_int_eq(scene_to_be_run(), 0);
     ck_assert_ptr_nonnull(scene_news(TOPIC_RED));
     json_t *failures = scene_news(TOPIC_FILE_FAILURES);
     ck_assert_int_eq(json_integer_value(json_object_get(
@@ -103,12 +83,12 @@ START_TEST(a_change_during_a_run_makes_its_verdict_stale_on_arrival)
     scene_result(run, "test_it", OUTCOME_SUCCESS);
     scene_end(run);
     ck_assert(!scene_file("test_a.py").current);
-    ck_assert_int_eq(to_be_run(), 1);
+    ck_assert_int_eq(scene_to_be_run(), 1);
     scene_settle();
     ck_assert_uint_eq(scene_started_times("test_a.py"), 3);
     scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     ck_assert(scene_file("test_a.py").current);
-    ck_assert_str_eq(state(), "idle");
+    ck_assert_str_eq(scene_state(), "idle");
 }
 END_TEST
 
@@ -184,7 +164,7 @@ START_TEST(other_rules_take_test_files_away_and_bring_others)
     engine_ruled(scene.engine, scene.now);
     struct index_file file;
     ck_assert(index_file(scene.index, "test_a.py", &file));
-    ck_assert_str_ne(state(), "idle");
+    ck_assert_str_ne(scene_state(), "idle");
     scene_settle();
     ck_assert(!index_file(scene.index, "test_a.py", &file));
     ck_assert_uint_eq(scene.asked_count, 1);
@@ -255,14 +235,14 @@ START_TEST(a_deleted_test_file_is_forgotten_and_its_run_cancelled)
     scene_end_as(run, ENGINE_CANCELLED);
     struct index_file file;
     ck_assert(!index_file(scene.index, "test_a.py", &file));
-    ck_assert_str_eq(state(), "idle");
+    ck_assert_str_eq(scene_state(), "idle");
 }
 END_TEST
 
 START_TEST(who_failed_to_import_runs_when_a_module_is_added)
 {
     scene_write("test_a.py", "import later\n");
-    begin();
+    scene_begin("3.11.2 python3");
     scene_play("test_a.py", "test_a.py", OUTCOME_ERROR);
     scene_save("notes.txt", "");
     scene_settle();
@@ -290,13 +270,13 @@ START_TEST(another_environment_makes_everything_stale_and_the_old_one_back_nothi
 {
     begin_green();
     scene_ready("3.12.0 python3");
-    ck_assert_int_eq(to_be_run(), 2);
+    ck_assert_int_eq(scene_to_be_run(), 2);
     scene_answer();
     scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     scene_play("test_b.py", "b.py", OUTCOME_SUCCESS);
     scene_ready("3.11.2 python3");
     scene_answer();
-    ck_assert_int_eq(to_be_run(), 0);
+    ck_assert_int_eq(scene_to_be_run(), 0);
     ck_assert_uint_eq(scene.started_count, 4);
 }
 END_TEST
@@ -314,7 +294,7 @@ START_TEST(a_run_that_began_in_another_environment_proves_nothing_of_the_new_one
         scene.now); /* which says so late */
     scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     ck_assert(!scene_file("test_a.py").current);
-    ck_assert_int_eq(to_be_run(), 2);
+    ck_assert_int_eq(scene_to_be_run(), 2);
 }
 END_TEST
 
@@ -323,7 +303,7 @@ START_TEST(what_is_added_to_a_folder_while_others_write_there_is_a_change)
     scene_write("d/one", "");
     scene_write("test_a.py", "");
     scene_write("test_b.py", "#\n");
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t run = scene_run_of("test_a.py");
     scene_look(run, EVIDENCE_LISTING, "d");
     scene_wrote(run, "d/out");
@@ -343,7 +323,7 @@ START_TEST(git_is_nobodys_business_but_of_who_looked_at_it)
     scene_write(".git/HEAD", "1\n");
     begin_green();
     scene_save(".git/HEAD", "2\n");
-    ck_assert_str_eq(state(), "idle");
+    ck_assert_str_eq(scene_state(), "idle");
     scene_save("a.py", "a = 2\n");
     scene_settle();
     int64_t run = scene_run_of("test_a.py");
@@ -392,7 +372,7 @@ START_TEST(without_a_worker_wait_tries_once_more_and_then_says_why)
     scene_write("test_a.py", "");
     engine_begin(scene.engine, scene.now);
     engine_unfit(scene.engine, "no nose here", scene.now);
-    ck_assert_str_eq(state(), "error");
+    ck_assert_str_eq(scene_state(), "error");
     scene_ask(METHOD_WAIT, json_object());
     ck_assert(!scene.refused);
     engine_synced(scene.engine, scene.cookie, scene.now);
@@ -402,7 +382,7 @@ START_TEST(without_a_worker_wait_tries_once_more_and_then_says_why)
     ck_assert_int_eq(scene.fault.kind, FAULT_DEGRADED);
     scene_ready("python");
     scene_answer();
-    ck_assert_str_eq(state(), "running");
+    ck_assert_str_eq(scene_state(), "running");
 }
 END_TEST
 

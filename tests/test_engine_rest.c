@@ -7,9 +7,7 @@ static void begin(void)
 {
     scene_write("test_a.py", "");
     scene_write("a.py", "1");
-    engine_begin(scene.engine, scene.now);
-    scene_ready("3.11");
-    scene_answer();
+    scene_begin("3.11");
 }
 
 static void play(const char *path)

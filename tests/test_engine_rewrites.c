@@ -3,26 +3,6 @@
 #include "tests/support/engine_scene.h"
 #include "tests/support/suite.h"
 
-static void begin(void)
-{
-    engine_begin(scene.engine, scene.now);
-    scene_ready("3.11.2 python3");
-    scene_answer();
-}
-
-static int64_t to_be_run(void)
-{
-    scene_ask(METHOD_STATUS, json_object());
-    return json_integer_value(
-        json_object_get(json_object_get(scene.reply, "stats"), "to_be_run"));
-}
-
-static const char *state(void)
-{
-    scene_ask(METHOD_STATUS, json_object());
-    return json_string_value(json_object_get(scene.reply, "state"));
-}
-
 /* As it is now: what stat would tell who opens it. */
 static struct report_identity identity_of(const char *path)
 {
@@ -68,7 +48,7 @@ static void play_rewriting(const char *text, const char *other)
 START_TEST(what_a_run_writes_before_it_looks_is_no_evidence)
 {
     scene_write("test_a.py", "");
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t run = scene_run_of("test_a.py");
     scene_wrote(run, "out.txt");
     scene_save("out.txt", "1\n");
@@ -86,7 +66,7 @@ START_TEST(what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_e
 {
     scene_write("test_a.py", "");
     scene_write("counter", "1\n");
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t run = scene_run_of("test_a.py");
     scene_look(run, EVIDENCE_CONTENT, "counter");
     scene_wrote(run, "counter");
@@ -104,7 +84,7 @@ START_TEST(an_older_verdict_about_what_is_rewritten_does_not_come_back)
 {
     scene_write("n", "1");
     scene_write("test_a.py", "");
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t run = scene_run_of("test_a.py");
     scene_look(run, EVIDENCE_CONTENT, "n");
     scene_look(run, EVIDENCE_EXISTENCE, "x");
@@ -134,7 +114,7 @@ START_TEST(two_that_rewrite_one_file_do_not_chase_each_other)
     scene_write("test_a.py", "");
     scene_write("test_b.py", "#\n");
     scene_write("counter", "0\n");
-    begin();
+    scene_begin("3.11.2 python3");
     for (int round = 0; round < 2; round++) {
         const char *file = round == 0 ? "test_a.py" : "test_b.py";
         int64_t run = scene_run_of(file);
@@ -144,7 +124,7 @@ START_TEST(two_that_rewrite_one_file_do_not_chase_each_other)
         scene_settle(); /* the change is judged while the writer is still on */
         scene_end(run);
     }
-    ck_assert_str_eq(state(), "idle");
+    ck_assert_str_eq(scene_state(), "idle");
     ck_assert_uint_eq(scene.started_count, 2);
     ck_assert(scene_file("test_a.py").current && scene_file("test_b.py").current);
 }
@@ -155,7 +135,7 @@ START_TEST(what_somebody_edits_while_others_run_is_put_off_and_not_forgotten)
     scene_write("test_a.py", "");
     scene_write("test_b.py", "#\n");
     scene_write("counter", "0\n");
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t run = scene_run_of("test_a.py");
     scene_look(run, EVIDENCE_CONTENT, "counter");
     scene_wrote(run, "counter");
@@ -165,7 +145,7 @@ START_TEST(what_somebody_edits_while_others_run_is_put_off_and_not_forgotten)
     run = scene_run_of("test_b.py"); /* knows nothing of the counter */
     scene_save("counter", "9\n");
     scene_settle();
-    ck_assert_int_eq(to_be_run(), 2);
+    ck_assert_int_eq(scene_to_be_run(), 2);
     scene.places = 2;
     engine_room(scene.engine, scene.now);
     ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
@@ -180,7 +160,7 @@ START_TEST(two_that_disturbed_each_other_are_kept_apart)
     scene_write("test_a.py", "");
     scene_write("test_b.py", "#\n");
     scene.places = 2;
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t a = scene_run_of("test_a.py");
     int64_t b = scene_run_of("test_b.py");
     scene_look(a, EVIDENCE_CONTENT, "shared");
@@ -200,7 +180,7 @@ START_TEST(what_somebody_else_wrote_after_the_run_counts)
 {
     scene_write("test_a.py", "");
     scene_write("n", "1");
-    begin();
+    scene_begin("3.11.2 python3");
     play_rewriting("22", "333");
     ck_assert(!scene_file("test_a.py").current);
     ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
@@ -213,7 +193,7 @@ START_TEST(what_is_never_as_the_run_says_it_left_it_settles)
 {
     scene_write("test_a.py", "");
     scene_write("n", "1");
-    begin();
+    scene_begin("3.11.2 python3");
     play_rewriting("22", "333");
     play_rewriting("4444", "55555");
     ck_assert(scene_file("test_a.py").current);
@@ -236,7 +216,7 @@ START_TEST(what_was_opened_for_writing_and_not_written_is_read)
     scene_write("test_a.py", "");
     scene_write("n", "1");
     make_old("n");
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t run = scene_run_of("test_a.py");
     tell(run, REPORT_LOOK, "n", identity_of("n"));
     engine_changed(scene.engine, "n", false, scene.now); /* it was closed */
@@ -260,7 +240,7 @@ START_TEST(two_that_rewrite_one_file_are_kept_apart)
     scene_write("test_a.py", "");
     scene_write("test_b.py", "#\n");
     scene.places = 2;
-    begin();
+    scene_begin("3.11.2 python3");
     int64_t b = scene_run_of("test_b.py");
     scene_wrote(b, "n");
     play_rewriting("22", "333");

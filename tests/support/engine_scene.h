@@ -390,6 +390,14 @@ static inline void scene_answer(void)
                       scene.now);
 }
 
+/* Everything is known of the project but what its tests say. */
+static inline void scene_begin(const char *python)
+{
+    engine_begin(scene.engine, scene.now);
+    scene_ready(python);
+    scene_answer();
+}
+
 /* The run of FILE that was started last; fails where it was not. */
 static inline int64_t scene_run_of(const char *file)
 {
@@ -491,6 +499,19 @@ static inline void scene_ask(enum method method, json_t *params)
     engine_request(scene.engine, 7, &request, scene.now);
     json_decref(id);
     json_decref(params);
+}
+
+static inline int64_t scene_to_be_run(void)
+{
+    scene_ask(METHOD_STATUS, json_object());
+    return json_integer_value(
+        json_object_get(json_object_get(scene.reply, "stats"), "to_be_run"));
+}
+
+static inline const char *scene_state(void)
+{
+    scene_ask(METHOD_STATUS, json_object());
+    return json_string_value(json_object_get(scene.reply, "state"));
 }
 
 #endif
