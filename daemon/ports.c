@@ -50,6 +50,22 @@ static void port_refresh(void *owner)
     pool_refresh(house->pool, house->clock.now());
 }
 
+static struct warmth port_warmth(void *owner)
+{
+    const struct house *house = owner;
+    struct pool_warmth warmth = pool_warmth(house->pool);
+    return (struct warmth){
+        .hosts = warmth.hosts, .spares = warmth.spares, .layers = warmth.layers};
+}
+
+static int64_t
+port_cold(void *owner, void (*visit)(void *visitor, const char *folder, const char *why),
+          void *visitor)
+{
+    const struct house *house = owner;
+    return pool_each_cold(house->pool, visit, visitor);
+}
+
 static void port_sync(void *owner, uint64_t cookie)
 {
     struct house *house = owner;
@@ -196,6 +212,8 @@ struct engine_ports ports_of(struct house *house)
                                  .listen_opens = port_listen_opens,
                                  .warm = port_warm,
                                  .refresh = port_refresh,
+                                 .warmth = port_warmth,
+                                 .cold = port_cold,
                                  .sync = port_sync,
                                  .crawl = port_crawl,
                                  .follow = port_follow,

@@ -133,6 +133,12 @@ struct running {
     int64_t since_ms;
 };
 
+/* What waits for the next runs: workers, processes in them that only need an order, and processes
+ * that have done what all runs of a folder begin with. */
+struct warmth {
+    int64_t hosts, spares, layers;
+};
+
 struct status {
     enum daemon_state state;
     const char *message; /* "" when there is nothing to say */
@@ -146,6 +152,7 @@ struct status {
     const char *backend;
     const char *framework, *python; /* NULL until known */
     const char *degraded;           /* NULL: all is watched */
+    struct warmth warm;
 };
 json_t *status_encode(const struct status *status);
 

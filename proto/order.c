@@ -478,6 +478,48 @@ static void read_tested(struct reading *reading, struct report *report)
         take_ran(reading, json_array_get(pairs, i), &report->rans[report->ran_count++]);
 }
 
+static void take_colds(struct reading *reading, struct report *report)
+{
+    static const char why[] = "\"without\" is not a list of folders, each with the why";
+    const json_t *array = json_object_get(reading->json, "without");
+    if (reading->error != 0)
+        return;
+    if (!json_is_array(array)) {
+        refuse(reading, why);
+        return;
+    }
+    size_t count = json_array_size(array);
+    report->colds = calloc(count + 1, sizeof *report->colds);
+    if (report->colds == NULL) {
+        run_out(reading);
+        return;
+    }
+    for (size_t i = 0; i < count && reading->error == 0; i++) {
+        const json_t *item = json_array_get(array, i);
+        struct report_cold *cold = &report->colds[report->cold_count++];
+        cold->folder = path_of(reading, json_object_get(item, "folder"), why);
+        cold->why = plain_text(json_object_get(item, "why"));
+        if (cold->why == NULL)
+            refuse(reading, why);
+    }
+}
+
+static void take_count(struct reading *reading, const char *key, const char *why,
+                       int64_t *ret)
+{
+    take_integer(reading, key, why, ret);
+    if (reading->error == 0 && (*ret < 0 || *ret > INT32_MAX))
+        refuse(reading, why);
+}
+
+static void read_warm(struct reading *reading, struct report *report)
+{
+    take_count(reading, "spares", "\"spares\" is not a count", &report->spares);
+    take_count(reading, "layers", "\"layers\" is not a count", &report->layers);
+    take_count(reading, "more", "\"more\" is not a count", &report->more);
+    take_colds(reading, report);
+}
+
 static const char *const report_names[] = {[REPORT_READY] = "ready",
                                            [REPORT_UNFIT] = "unfit",
                                            [REPORT_CLASSIFIED] = "classified",
@@ -490,6 +532,7 @@ static const char *const report_names[] = {[REPORT_READY] = "ready",
                                            [REPORT_WROTE] = "wrote",
                                            [REPORT_TESTED] = "tested",
                                            [REPORT_BLOCKS] = "blocks",
+                                           [REPORT_WARM] = "warm",
                                            NULL};
 
 typedef void read_report(struct reading *reading, struct report *report);
@@ -504,7 +547,8 @@ static read_report *const readers[] = {[REPORT_READY] = read_ready,
                                        [REPORT_LOOK] = read_look,
                                        [REPORT_WROTE] = read_wrote,
                                        [REPORT_TESTED] = read_tested,
-                                       [REPORT_BLOCKS] = read_blocks};
+                                       [REPORT_BLOCKS] = read_blocks,
+                                       [REPORT_WARM] = read_warm};
 
 int report_decode(const char *line, size_t length, struct report *ret,
                   const char **ret_why)
@@ -550,6 +594,9 @@ void report_finish(struct report *report)
         free(report->sources[i].digests);
     }
     free(report->sources);
+    for (size_t i = 0; i < report->cold_count; i++)
+        free(report->colds[i].folder);
+    free(report->colds);
     json_decref(report->json);
     *report = (struct report){0};
 }

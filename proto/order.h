@@ -54,6 +54,7 @@ enum report_type {
                    */
     REPORT_TESTED, /* which blocks of a source each test of the run executed */
     REPORT_BLOCKS, /* what sources are made of: answer to blocks, or told unasked (id 0) */
+    REPORT_WARM,   /* how much of the next runs is begun already */
 };
 
 /* What stat said when the child first looked; mode 0: the path was absent. Device and
@@ -79,6 +80,12 @@ struct report_source {
     unsigned char *digests; /* owned: REPORT_DIGEST bytes a key */
     size_t count;
     const char *message;
+};
+
+/* Runs of FOLDER are begun anew each, and WHY. */
+struct report_cold {
+    char *folder; /* owned */
+    const char *why;
 };
 
 /* TEST executed the blocks RAN, as in a look. */
@@ -134,6 +141,11 @@ struct report {
     /* blocks */
     struct report_source *sources; /* owned */
     size_t source_count;
+    /* warm: processes that wait for an order, and those that runs are forked from. */
+    int64_t spares, layers;
+    struct report_cold *colds; /* owned */
+    size_t cold_count;
+    int64_t more; /* colds that are not named */
 };
 
 /* 0; -EINVAL: not JSON, or a report that lacks something; -ENOMEM. *RET_WHY, static text,

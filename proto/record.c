@@ -52,16 +52,18 @@ static json_t *queue_list(const struct status *status)
 
 json_t *status_encode(const struct status *status)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o}",
-                     "state", daemon_state_names[status->state], "message",
-                     wire_text(status->message != NULL ? status->message : ""), "stats",
-                     stats_encode(&status->stats), "running", running_list(status),
-                     "queue", queue_list(status), "root", wire_path(status->root), "pid",
-                     (json_int_t)status->pid, "version", SNIFFER_VERSION, "backend",
-                     wire_text_or_null(status->backend), "framework",
-                     wire_text_or_null(status->framework), "python",
-                     wire_text_or_null(status->python), "degraded",
-                     wire_text_or_null(status->degraded));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}}",
+        "state", daemon_state_names[status->state], "message",
+        wire_text(status->message != NULL ? status->message : ""), "stats",
+        stats_encode(&status->stats), "running", running_list(status), "queue",
+        queue_list(status), "root", wire_path(status->root), "pid",
+        (json_int_t)status->pid, "version", SNIFFER_VERSION, "backend",
+        wire_text_or_null(status->backend), "framework",
+        wire_text_or_null(status->framework), "python", wire_text_or_null(status->python),
+        "degraded", wire_text_or_null(status->degraded), "warm", "hosts",
+        (json_int_t)status->warm.hosts, "spares", (json_int_t)status->warm.spares,
+        "layers", (json_int_t)status->warm.layers);
 }
 
 /* JSON has no word for what is not a number, and a negative duration is none. */

@@ -189,6 +189,33 @@ static const char *doctor_says(const char *name, bool *ret_ok)
     ck_abort_msg("doctor says nothing about %s", name);
 }
 
+START_TEST(doctor_says_what_is_kept_warm_and_what_is_not)
+{
+    static const struct scene_cold cold[] = {
+        {"", "threads run"},
+        {"db", "random numbers are drawn, or seeded"},
+        {"", "threads run"},
+        {0}};
+    bool ok = false;
+    begin_green();
+    scene.warm = (struct warmth){1, 1, 2};
+    ck_assert_str_eq(doctor_says("warm", &ok), "1 worker, 1 spare, 2 layers");
+    ck_assert(ok);
+    scene.cold = cold;
+    scene.cold_more = 3;
+    ck_assert_str_eq(
+        doctor_says("warm", &ok),
+        "1 worker, 1 spare, 2 layers; without a layer, so that each run loads settings, "
+        "plugins and conftest files by itself: . (threads run), db (random numbers are "
+        "drawn, or seeded) and 3 more; what a fixture does instead of these does no "
+        "harm");
+    ck_assert(ok);
+    scene_ask(METHOD_STATUS, json_object());
+    const json_t *warm = json_object_get(scene.reply, "warm");
+    ck_assert_int_eq(json_integer_value(json_object_get(warm, "layers")), 2);
+}
+END_TEST
+
 START_TEST(doctor_names_the_test_files_that_a_rule_hides)
 {
     static const struct scene_hidden meant[] = {
@@ -429,6 +456,7 @@ int main(void)
     tcase_add_test(story, an_ignored_file_is_no_test_file);
     tcase_add_test(story, an_ignored_file_that_came_is_not_asked_about_with_all_others);
     tcase_add_test(story, other_rules_take_test_files_away_and_bring_others);
+    tcase_add_test(story, doctor_says_what_is_kept_warm_and_what_is_not);
     tcase_add_test(story, doctor_names_the_test_files_that_a_rule_hides);
     tcase_add_test(story, a_deleted_test_file_is_forgotten_and_its_run_cancelled);
     tcase_add_test(story, who_failed_to_import_runs_when_a_module_is_added);

@@ -218,7 +218,7 @@ START_TEST(every_message_has_an_example)
     static const char *const orders[] = {"classify", "run", "blocks", NULL};
     static const char *const reports[] = {
         "ready",  "unfit", "classified", "started", "test",   "result", "done",
-        "exited", "look",  "wrote",      "blocks",  "tested", NULL};
+        "exited", "look",  "wrote",      "blocks",  "tested", "warm",   NULL};
     static const struct {
         const char *fence, *key;
         const char *const *names;

@@ -391,6 +391,7 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         .pid = 4711,
         .backend = "inotify",
         .python = "3.11.2 /usr/bin/python3",
+        .warm = {2, 1, 3},
     };
     expect_json(
         status_encode(&status),
@@ -400,7 +401,8 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "{\"file\":{\"b64\":\"Yv8ucHk=\"},\"test\":null,\"since_ms\":0}],"
         "\"queue\":[\"c.py\",{\"b64\":\"ZP8ucHk=\"}],\"root\":{\"b64\":\"L3D/\"},"
         "\"pid\":4711,\"version\":\"" SNIFFER_VERSION "\",\"backend\":\"inotify\","
-        "\"framework\":null,\"python\":\"3.11.2 /usr/bin/python3\",\"degraded\":null}");
+        "\"framework\":null,\"python\":\"3.11.2 /usr/bin/python3\",\"degraded\":null,"
+        "\"warm\":{\"hosts\":2,\"spares\":1,\"layers\":3}}");
     struct status bare = {.root = "/p"};
     expect_json(
         status_encode(&bare),
@@ -408,7 +410,8 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "\"successes\":0,\"errors\":0,\"failures\":0,\"skipped\":0,\"to_be_run\":0},"
         "\"running\":[],\"queue\":[],\"root\":\"/p\",\"pid\":0,"
         "\"version\":\"" SNIFFER_VERSION "\",\"backend\":null,\"framework\":null,"
-        "\"python\":null,\"degraded\":null}");
+        "\"python\":null,\"degraded\":null,"
+        "\"warm\":{\"hosts\":0,\"spares\":0,\"layers\":0}}");
 }
 END_TEST
 

@@ -213,6 +213,22 @@ START_TEST(a_run_is_told_step_by_step)
 }
 END_TEST
 
+START_TEST(what_is_warm_is_counted)
+{
+    struct report report =
+        decode("{\"report\":\"warm\",\"spares\":1,\"layers\":2,\"more\":4,\"without\":["
+               "{\"folder\":{\"b64\":\"Y2Fm6Q==\"},\"why\":\"threads run\"}]}");
+    ck_assert_int_eq(report.type, REPORT_WARM);
+    ck_assert_int_eq(report.spares, 1);
+    ck_assert_int_eq(report.layers, 2);
+    ck_assert_int_eq(report.more, 4);
+    ck_assert_uint_eq(report.cold_count, 1);
+    ck_assert_str_eq(report.colds[0].folder, "caf\xe9");
+    ck_assert_str_eq(report.colds[0].why, "threads run");
+    report_finish(&report);
+}
+END_TEST
+
 START_TEST(a_nul_that_a_test_said_costs_no_result)
 {
     struct report report = decode(
@@ -310,6 +326,13 @@ static const struct {
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":null,"
      "\"keys\":[7],\"digests\":\"0011223344556677\"}]}",
      "keys"},
+    {"{\"report\":\"warm\",\"layers\":0,\"more\":0,\"without\":[]}", "spares"},
+    {"{\"report\":\"warm\",\"spares\":0,\"layers\":-1,\"more\":0,\"without\":[]}",
+     "layers"},
+    {"{\"report\":\"warm\",\"spares\":0,\"layers\":0,\"more\":0}", "without"},
+    {"{\"report\":\"warm\",\"spares\":0,\"layers\":0,\"more\":0,\"without\":[{"
+     "\"folder\":\"t\"}]}",
+     "without"},
     {"{\"report\":\"classified\",\"tests\":[]}", "id"},
     {"{\"report\":\"classified\",\"id\":1,\"tests\":{}}", "tests"},
     {"{\"report\":\"classified\",\"id\":1,\"tests\":[\"a\",7]}", "tests"},
@@ -370,6 +393,7 @@ int main(void)
     tcase_add_test(tests, ready_says_what_is_coarse);
     tcase_add_test(tests, the_order_of_tests_is_asked_for_and_told);
     tcase_add_test(tests, a_run_is_told_step_by_step);
+    tcase_add_test(tests, what_is_warm_is_counted);
     tcase_add_test(tests, a_nul_that_a_test_said_costs_no_result);
     tcase_add_test(tests, a_look_tells_absent_from_not_asked);
     tcase_add_loop_test(tests, a_report_that_lacks_something_is_refused_by_name, 0,

@@ -238,7 +238,7 @@ class HostTest(unittest.TestCase):
                 while child is None:
                     child = _finished_run(host.process.pid)
             raw += os.read(host.reports, 1 << 16)
-        last = [line for line in raw.split(b"\n") if line][-1]
+        [last] = [line for line in raw.split(b"\n") if b'"exited"' in line]
         self.assertTrue(last.startswith(b'{"report": "exited"'), last[:200])
 
     def test_the_end_of_orders_kills_the_run_and_leaves(self):

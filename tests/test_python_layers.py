@@ -3,7 +3,9 @@
 Whether two runs come from one layer is seen by the time at which the conftest file was loaded: it
 is part of the name of a test."""
 
+import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import unittest.mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 from host_process import Host, Project, other_pythons  # noqa: E402
-from sniffer_plugin import layers  # noqa: E402
+from sniffer_plugin import layers, telling  # noqa: E402
 
 BORN = "import time\nBORN = time.perf_counter_ns()\n"
 TEST = """
@@ -212,6 +214,26 @@ def test_c():
         run = host.run("test_c.py")
         self.assertEqual(run.outcomes, {born(first): "success", "test_c": "success"})
 
+    def test_what_is_warm_is_told(self):
+        self.write("", "fine/test_a.py")
+        self.project.write("conftest.py", "")
+        self.project.write("fine/conftest.py", BORN)
+        self.project.write("bad/conftest.py", BORN + "import random\nrandom.seed(1)\n")
+        self.project.write("bad/test_b.py", TEST)
+        host = self.host()
+        self.assertEqual(host.warm(lambda warm: warm["spares"] == 1),
+                         {"report": "warm", "spares": 1, "layers": 0, "without": [], "more": 0})
+        self.layered(host, "fine/test_a.py")
+        self.assertEqual(host.warm(lambda warm: warm["spares"])["layers"], 1)
+        host.run("bad/test_b.py")
+        warm = host.warm(lambda warm: warm["spares"])
+        self.assertEqual((warm["layers"], warm["without"]), (
+            1, [{"folder": "bad", "why": "random numbers are drawn, or seeded"}]))
+        self.project.write("bad/conftest.py", BORN)
+        self.layered(host, "bad/test_b.py")
+        warm = host.warm(lambda warm: warm["spares"])
+        self.assertEqual((warm["layers"], warm["without"]), (2, []))
+
     def test_a_broken_conftest_file_is_told_in_each_run(self):
         self.write("")
         host = self.host()
@@ -244,6 +266,16 @@ class _Ready:
         self.control = -1
 
 
+class TellingTest(unittest.TestCase):
+    def test_the_line_is_written_whole(self):
+        without = [("folder%d" % number, "x" * 90) for number in range(100)]
+        line = telling.warm_line(1, 4, without)
+        self.assertLess(len(line), select.PIPE_BUF)
+        told = json.loads(line)
+        self.assertGreater(len(told["without"]), 20)
+        self.assertEqual(len(told["without"]) + told["more"], 100)
+
+
 class BoundsTest(unittest.TestCase):
     def setUp(self):
         self.layers = layers.Layers()
@@ -251,10 +283,10 @@ class BoundsTest(unittest.TestCase):
 
     def test_the_one_that_was_used_longest_ago_makes_room(self):
         for layer in self.all[:4]:
-            self.assertTrue(self.layers.have_room())
+            self.assertTrue(self.layers.have_room('/x'))
             self.layers.add(layer)
         self.layers.of("/0")
-        self.assertTrue(self.layers.have_room())
+        self.assertTrue(self.layers.have_room('/x'))
         self.layers.add(self.all[4])
         self.assertEqual([layer.folder for layer in self.layers], ["/2", "/3", "/0", "/4"])
         self.assertEqual(self.all[1].control, -1)
@@ -262,8 +294,11 @@ class BoundsTest(unittest.TestCase):
     def test_where_memory_is_short_there_are_none(self):
         self.layers.add(self.all[0])
         with unittest.mock.patch.object(layers, "_available", lambda: 0.01):
-            self.assertFalse(self.layers.have_room())
+            self.assertFalse(self.layers.have_room('/x'))
         self.assertEqual(list(self.layers), [])
+        self.assertEqual(self.layers.without(), [("/x", "too little memory is free")])
+        self.assertTrue(self.layers.have_room('/x'))
+        self.assertEqual(self.layers.without(), [])
 
     def test_one_that_is_old_is_made_anew(self):
         self.layers.add(self.all[0])

@@ -785,6 +785,32 @@ START_TEST(hosts_are_added_when_all_are_busy)
 }
 END_TEST
 
+static void note_cold(void *owner, const char *folder, const char *why)
+{
+    note(owner, "cold %s %s", folder, why);
+}
+
+START_TEST(what_all_hosts_keep_warm_is_summed)
+{
+    struct fixture f;
+    setup(&f, "normal", 2);
+    ck_assert_int_eq(pool_warmth(f.pool).hosts, 0);
+    run(&f, 1, "warms");
+    run(&f, 2, "warms");
+    wait_for(&f, "finished", 2);
+    struct pool_warmth warmth = pool_warmth(f.pool);
+    ck_assert_int_eq(warmth.hosts, 2);
+    ck_assert_int_eq(warmth.spares, 2);
+    ck_assert_int_eq(warmth.layers, 2 + 3);
+    ck_assert_int_eq(pool_each_cold(f.pool, note_cold, &f), 2);
+    ck_assert_int_eq(count_text(&f, "cold t threads run"), 2);
+    pool_refresh(f.pool, f.now); /* who leaves keeps nothing */
+    ck_assert_int_eq(pool_warmth(f.pool).layers, 0);
+    ck_assert_int_eq(pool_each_cold(f.pool, note_cold, &f), 0);
+    teardown(&f);
+}
+END_TEST
+
 START_TEST(sinks_may_start_and_cancel_runs)
 {
     struct fixture f;
@@ -945,6 +971,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, a_host_that_dies_idle_is_replaced_and_twice_is_trouble);
     tcase_add_test(tests, a_daemon_that_dies_takes_its_hosts_along);
     tcase_add_test(tests, hosts_are_added_when_all_are_busy);
+    tcase_add_test(tests, what_all_hosts_keep_warm_is_summed);
     tcase_add_test(tests, sinks_may_start_and_cancel_runs);
     tcase_add_test(tests, to_leave_as_told_is_no_failure);
     tcase_add_test(tests, hosts_are_replaced_when_they_are_outdated);

@@ -182,6 +182,9 @@ static void answer_doctor(const struct asking *asking)
               engine->mistaken != NULL ? engine->mistaken : "in order");
     add_check(checks, "watching", engine->degraded == NULL,
               engine->degraded != NULL ? engine->degraded : engine->backend);
+    /* Never wrong: where a layer cannot be had, runs are only slower. */
+    autofree char *warm = warm_words(engine);
+    add_check(checks, "warm", true, warm);
     bool fine = true;
     autofree char *hidden = hidden_tests(engine, &fine);
     add_check(checks, "ignored tests", fine, hidden);

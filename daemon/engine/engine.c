@@ -402,6 +402,7 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
     case REPORT_CLASSIFIED:
     case REPORT_BLOCKS:
     case REPORT_EXITED:
+    case REPORT_WARM:
         break;
     }
 }

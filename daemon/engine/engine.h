@@ -31,6 +31,12 @@ struct engine_ports {
     int (*blocks)(void *owner, int64_t id, const char *const *paths, size_t count);
     void (*warm)(void *owner);    /* have a host ready; try now, whatever failed before */
     void (*refresh)(void *owner); /* hosts hold something that changed: replace them */
+    struct warmth (*warmth)(void *owner);
+    /* VISIT gets each folder whose runs do not share their beginning, and why, some more than once.
+     * Returns how many there are beside them. */
+    int64_t (*cold)(void *owner,
+                    void (*visit)(void *visitor, const char *folder, const char *why),
+                    void *visitor);
     /* Watcher. sync is answered by engine_synced; crawl calls FOUND before it returns. */
     void (*sync)(void *owner, uint64_t cookie);
     /* Tell engine_opened of each open of a watched file, or no longer. */

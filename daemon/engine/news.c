@@ -119,6 +119,7 @@ json_t *news_status(struct engine *engine)
         .framework = engine->framework,
         .python = engine->python,
         .degraded = engine->degraded,
+        .warm = engine->ports.warmth(engine->ports.owner),
     });
     free(queue);
     free(jobs);

@@ -247,6 +247,10 @@ void check_ask_all(struct engine *engine);
 /* hidden.c: test files that are ignored, in words; the caller's. OK: none, or the settings say so. */
 char *hidden_tests(const struct engine *engine, bool *ret_ok);
 
+/* warm.c: what is kept ready for the next runs, and which folders go without, in words; the
+ * caller's. */
+char *warm_words(const struct engine *engine);
+
 /* pick.c: from changes to what must run */
 /* An index_visit_fact: does FACT hold now? OWNER is the engine. */
 void pick_judge(void *owner, const struct index_fact *fact);

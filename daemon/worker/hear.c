@@ -108,7 +108,15 @@ static void on_run_report(struct host *host, const struct report *report)
     host->pool->sink.report(host->pool->sink.owner, report);
 }
 
-static void on_report(struct host *host, const struct report *report)
+/* Kept as it came. */
+static void on_warm(struct host *host, struct report *report)
+{
+    report_finish(&host->warm);
+    host->warm = *report;
+    *report = (struct report){0};
+}
+
+static void on_report(struct host *host, struct report *report)
 {
     switch (report->type) {
     case REPORT_READY:
@@ -122,6 +130,9 @@ static void on_report(struct host *host, const struct report *report)
         break;
     case REPORT_BLOCKS:
         on_blocks(host, report);
+        break;
+    case REPORT_WARM:
+        on_warm(host, report);
         break;
     case REPORT_STARTED:
     case REPORT_TEST:

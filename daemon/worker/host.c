@@ -163,6 +163,7 @@ void host_free(struct host *host)
     worker_free(host->worker);
     run_free(host->run);
     tail_finish(&host->output);
+    report_finish(&host->warm);
     free(host);
 }
 

@@ -42,6 +42,7 @@ struct host {
     struct run *run;
     struct due due;     /* it should be ready, or gone, by then */
     struct tail output; /* before and between runs */
+    struct report warm; /* the last that it told; or all zeros */
 };
 
 /* Asked until it is answered. ANSWER tells its kind: each kind has numbers of its own. */

@@ -286,6 +286,39 @@ int pool_places(const struct pool *pool)
     return places;
 }
 
+/* ---- what is kept warm ---- */
+
+struct pool_warmth pool_warmth(const struct pool *pool)
+{
+    struct pool_warmth warmth = {0};
+    for (size_t i = 0; i < pool->count; i++) {
+        const struct host *host = pool->hosts[i];
+        if (host->state != HOST_READY)
+            continue;
+        warmth.hosts++;
+        warmth.spares += host->warm.spares;
+        warmth.layers += host->warm.layers;
+    }
+    return warmth;
+}
+
+int64_t pool_each_cold(const struct pool *pool,
+                       void (*visit)(void *visitor, const char *folder, const char *why),
+                       void *visitor)
+{
+    int64_t more = 0;
+    for (size_t i = 0; i < pool->count; i++) {
+        const struct host *host = pool->hosts[i];
+        if (host->state != HOST_READY)
+            continue;
+        for (size_t k = 0; k < host->warm.cold_count; k++)
+            visit(visitor, host->warm.colds[k].folder, host->warm.colds[k].why);
+        if (host->warm.more > more)
+            more = host->warm.more;
+    }
+    return more;
+}
+
 /* ---- time ---- */
 
 static int64_t sooner(int64_t deadline, const struct due *due)

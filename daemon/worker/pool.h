@@ -118,6 +118,17 @@ int pool_start(struct pool *pool, int64_t run, const char *file, const char *con
 /* TERM, after a second KILL, to all processes of the run; sink.finished follows. */
 void pool_cancel(struct pool *pool, int64_t run, int64_t now);
 
+/* What the hosts that are ready keep for the next runs. */
+struct pool_warmth {
+    int64_t hosts, spares, layers;
+};
+struct pool_warmth pool_warmth(const struct pool *pool);
+/* VISIT gets each folder whose runs have no layer, and why; one of several hosts may come several
+ * times. Returns how many more some host has. */
+int64_t pool_each_cold(const struct pool *pool,
+                       void (*visit)(void *visitor, const char *folder, const char *why),
+                       void *visitor);
+
 /* Places that pool_start would find. */
 int pool_places(const struct pool *pool);
 /* When pool_tick must be called; INT64_MAX: never. */

@@ -32,7 +32,7 @@ from .processes import populate, sweep
 from .scope import Scope
 from .settings import Settings, Usage
 from .sources import Sources
-from .telling import Looks, tested_lines
+from .telling import Looks, tested_lines, warm_line
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class Host:
         self._began = 0
         self._layers = layers.Layers()
         self._layer: layers.Layer | None = None  # that of the last run
+        self._told = ""  # of what is warm
         self._ended = False
 
     # -- start -----------------------------------------------------------------------------
@@ -196,6 +197,7 @@ class Host:
         self._take_lines()
         while not self._ended:
             self._next()
+            self._tell_warm()
             awaited = self._layers.awaited()
             for layer in awaited:
                 poll.register(layer.status, select.POLLIN)
@@ -282,8 +284,9 @@ class Host:
         file = os.path.join(self.scope.root, os.fsdecode(questions.path_of(order["file"])))
         if os.path.islink(file):
             return None
-        layer = self._layers.of(os.path.dirname(file))
-        if layer is None and self._layers.have_room():
+        folder = os.path.dirname(file)
+        layer = self._layers.of(folder)
+        if layer is None and self._layers.have_room(folder):
             log = trace.Log(trace.filters(self.scope), 1)
 
             def fork(control: int, status: int) -> int:
@@ -306,6 +309,15 @@ class Host:
                 posix._exit(70)
             child.layer(self, file, log, host, control, status)
         return pid
+
+    def _tell_warm(self) -> None:
+        """Where it is not as it was told last."""
+        line = warm_line(int(self._spare is not None), self._layers.count(),
+                         [(self.scope.shown(folder), why)
+                          for folder, why in self._layers.without()])
+        if line != self._told:
+            self._told = line
+            self.reports.line(line)
 
     # -- children --------------------------------------------------------------------------
 

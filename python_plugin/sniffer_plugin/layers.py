@@ -42,6 +42,7 @@ _BUILD = 20.0      # seconds for a layer; a run that has none is only slower
 _TICK = 20_000_000  # ns: time stamps of files lag behind by less
 _PID = re.compile(rb"\bgetpid\b")
 _RACE = "something changed while it was loaded"
+_SHORT = "too little memory is free"
 
 
 class Evidence:
@@ -243,12 +244,24 @@ class Layers:
     def __init__(self) -> None:
         self._all: dict[str, Layer] = {}
         self._used = time.monotonic()
+        self._short: str | None = None  # the last folder for which there was no memory
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(list(self._all.values()))
 
     def pids(self) -> set[int]:
         return {layer.pid for layer in self if layer.control >= 0}
+
+    def count(self) -> int:
+        return sum(layer.ready for layer in self)
+
+    def without(self) -> list[tuple[str, str]]:
+        """Folders that have none, and why, where that lasts."""
+        found = {layer.folder: layer.why for layer in self
+                 if layer.why is not None and layer.why != _RACE}
+        if self._short is not None:
+            found[self._short] = _SHORT
+        return sorted(found.items())
 
     def of(self, folder: str) -> Layer | None:
         """That of FOLDER, or what there is to say about why there is none. None: it may be
@@ -285,10 +298,12 @@ class Layers:
             return True
         return False
 
-    def have_room(self) -> bool:
-        """Makes room for one more. False: there is too little memory for that."""
+    def have_room(self, folder: str) -> bool:
+        """Makes room for that of FOLDER. False: there is too little memory for it."""
+        self._short = None
         if _available() < _FREE:
             self.close()
+            self._short = folder
             return False
         living = [layer for layer in self if layer.control >= 0]
         for layer in living[:max(0, len(living) - _MOST + 1)]:

@@ -74,6 +74,21 @@ def tested_lines(run: int, path: str, tests: dict[str, str]) -> Iterator[str]:
             run, path_json(path), ",".join(pairs[at:at + _PAIRS]))
 
 
+def warm_line(spares: int, layers: int, without: list[tuple[str, str]]) -> str:
+    """What the next runs need not do themselves; WITHOUT: (folder, why) of those that must, as many
+    as a line has that is written whole, whatever the children write."""
+    room = PIPE_BUF - 128
+    items: list[str] = []
+    for folder, why in without:
+        item = '{"folder":%s,"why":%s}' % (path_json(folder), quote(why))
+        room -= len(item) + 1
+        if room < 0:
+            break
+        items.append(item)
+    return '{"report":"warm","spares":%d,"layers":%d,"without":[%s],"more":%d}' % (
+        spares, layers, ",".join(items), len(without) - len(items))
+
+
 class Looks:
     """Where a run's looks go. A look that cannot be told is remembered as lost: a run whose
     evidence is not whole may not end well."""

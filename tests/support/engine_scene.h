@@ -26,12 +26,19 @@ struct scene_hidden {
     bool setting;
 };
 
+struct scene_cold {
+    const char *folder, *why;
+};
+
 struct scene {
     char root[64];
     const char *ignored; /* with what is below it */
     const struct scene_hidden
         *hidden; /* as the watcher would find it; ends with a NULL path */
     bool hidden_partly;
+    struct warmth warm;
+    const struct scene_cold *cold; /* ends with a NULL folder */
+    int64_t cold_more;
     struct index *index;
     struct engine *engine;
     int64_t now;
@@ -140,6 +147,23 @@ static void scene_refresh(void *owner)
 {
     (void)owner;
     scene.refreshed++;
+}
+
+static struct warmth scene_warmth(void *owner)
+{
+    (void)owner;
+    return scene.warm;
+}
+
+static int64_t
+scene_cold(void *owner, void (*visit)(void *visitor, const char *folder, const char *why),
+           void *visitor)
+{
+    (void)owner;
+    for (const struct scene_cold *item = scene.cold; item != NULL && item->folder != NULL;
+         item++)
+        visit(visitor, item->folder, item->why);
+    return scene.cold_more;
 }
 
 static void scene_sync(void *owner, uint64_t cookie)
@@ -314,6 +338,8 @@ static inline void scene_open(void)
                                        .listen_opens = scene_listen_opens,
                                        .warm = scene_warm,
                                        .refresh = scene_refresh,
+                                       .warmth = scene_warmth,
+                                       .cold = scene_cold,
                                        .sync = scene_sync,
                                        .crawl = scene_crawl,
                                        .follow = scene_follow,

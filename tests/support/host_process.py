@@ -94,6 +94,7 @@ class Host:
         self.printed = ""
         self.run_number = 0
         self.first = None
+        self._warm = None  # what it told last
 
     def until(self, wanted):
         """Everything up to the report WANTED: (reports, looks). Output is kept in `printed`."""
@@ -124,8 +125,17 @@ class Host:
                     *lines, self._unread[fd] = (self._unread.get(fd, b"") + data).split(b"\n")
                     for line in filter(None, lines):
                         message = json.loads(line)
-                        found[fd].append(message)
+                        if message["report"] == "warm":
+                            self._warm = message  # between any others
+                        else:
+                            found[fd].append(message)
                         done = done or (fd == self.reports and message["report"] == wanted)
+
+    def warm(self, wanted):
+        """What it tells of that, once WANTED(it) is true."""
+        while self._warm is None or not wanted(self._warm):
+            self.until("warm")
+        return self._warm
 
     def ready(self):
         self.first = self.until("ready")[0][-1]

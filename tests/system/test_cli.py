@@ -15,6 +15,7 @@ from house import BUILD, House, HouseTest, PYTHON, TIMEOUT, main
 
 CTL = os.path.join(BUILD, "snifferctl")
 
+TRIES = 100
 GREEN = {"test_good.py": "def test_good():\n    pass\n"}
 MIXED = {
     "shop/__init__.py": "",
@@ -189,6 +190,23 @@ class Life(CliTest):
     def test_doctor_works_without_a_daemon(self):
         done = self.house.ctl("doctor", code=0)
         self.assertIn("none answers", done.stdout)
+
+    def test_status_and_doctor_say_what_is_warm(self):
+        self.house.write("pyproject.toml", '[tool.sniffer]\npython = "%s"\nframework = "pytest"\njobs = 1\n'
+                         % PYTHON)
+        self.house.write("db/conftest.py", "import random\nrandom.seed(1)\n")
+        self.house.write("db/test_db.py", "def test_db():\n    pass\n")
+        self.house.wait(code=0)
+        # No layer is made of what was saved this very moment.
+        for _ in range(TRIES):
+            self.house.ctl("run", "test_good.py", code=0)
+            self.house.ctl("run", "db/test_db.py", code=0)
+            status = self.house.wait(code=0)
+            checks = {check["name"]: check for check in self.house.records("doctor", "--json", code=0)}
+            if status["warm"]["layers"] == 1 and "without" in checks["warm"]["message"]:
+                break
+        self.assertEqual((status["warm"]["hosts"], status["warm"]["layers"]), (1, 1))
+        self.assertIn("db (random numbers are drawn, or seeded); ", checks["warm"]["message"])
 
     def test_wait_starts_the_daemon_and_leaves_it(self):
         self.assertEqual(self.house.wait(code=0)["stats"]["successes"], 1)
