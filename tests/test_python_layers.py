@@ -1,7 +1,7 @@
 """Layers: what all runs of a folder begin with is executed once, and nobody can tell.
 
-Whether two runs come from one layer is seen by the time at which the conftest file was loaded: it
-is part of the name of a test."""
+Whether two runs come from one layer is seen by the time at which the conftest file, or a plugin of
+nose, was loaded: it is part of the name of a test."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import unittest
 import unittest.mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
-from host_process import Host, Project, other_pythons  # noqa: E402
+from host_process import Host, Project, other_pythons, python_with_nose  # noqa: E402
 from sniffer_plugin import layers, telling  # noqa: E402
 
 BORN = "import time\nBORN = time.perf_counter_ns()\n"
@@ -36,30 +36,31 @@ def python_with_pytest():
     return None
 
 
-PYTHON = python_with_pytest()
-
-
 def born(run):
-    [name] = [name for name in run.outcomes if name.startswith("test_born[")]
+    [name] = [name for name in run.outcomes if name.startswith("test_born")]
     return name
 
 
-@unittest.skipUnless(PYTHON, "no interpreter with pytest here")
-class LayerTest(unittest.TestCase):
+class Layers:
+    """What holds for each framework whose runs share their beginning."""
+
+    CONFTEST = "conftest.py"  # what is loaded before the runs part
+    TEST = TEST
+
     def setUp(self):
         self.project = Project()
         self.addCleanup(self.project.remove)
 
     def host(self, *args):
-        host = Host(self.project, PYTHON, ["--arg=" + word for word in args],
-                    framework="pytest").ready()
+        host = Host(self.project, self.PYTHON, ["--arg=" + word for word in args],
+                    framework=self.FRAMEWORK).ready()
         self.addCleanup(host.close)
         return host
 
     def write(self, conftest, *names):
-        self.project.write("conftest.py", BORN + conftest)
+        self.project.write(self.CONFTEST, BORN + conftest)
         for name in names or ("test_a.py", "test_b.py"):
-            self.project.write(name, TEST)
+            self.project.write(name, self.TEST)
 
     def layered(self, host, file="test_a.py"):
         """The first run from a layer that has served before: no layer is made of what was saved
@@ -82,19 +83,12 @@ class LayerTest(unittest.TestCase):
         self.assertEqual(other.outcomes, {born(first): "success"})
         self.assertTrue(other.done)
 
-    def test_another_folder_has_another_layer(self):
-        self.write("", "test_a.py", "below/test_b.py")
-        host = self.host()
-        first = self.layered(host)
-        self.assertNotEqual(born(self.layered(host, "below/test_b.py")), born(first))
-        self.assertEqual(born(host.run("test_a.py")), born(first))
-
     def test_evidence_is_that_of_a_run_without_a_layer(self):
         self.project.write("data.txt", "1")
         self.project.write("helper.py", "def used(): return 1\ndef unused(): pass\n")
         self.write("import os, helper, tempfile\nopen('data.txt').read()\nos.listdir('.')\n"
                    "with tempfile.TemporaryFile() as file: os.fstat(file.fileno())\n"
-                   "def pytest_configure(config): helper.used()\n", "test_a.py", "test_b.py")
+                   + self.LATER % "helper.used()")
         alone = self.host().run("test_b.py")
         host = self.host()
         self.layered(host, "test_a.py")
@@ -110,20 +104,20 @@ class LayerTest(unittest.TestCase):
 
     CHANGES = (
         # what the conftest file does, what is changed
-        ("", "conftest.py", BORN + "CHANGED = 1\n"),
         ("import helper\n", "helper.py", "VALUE = 2\n"),
         ("open('data.txt').read()\n", "data.txt", "2"),
         ("import os\nos.path.exists('switch')\n", "switch", ""),
         ("import os\nos.listdir('folder')\n", "folder/new", ""),
         ("try:\n import absent\nexcept ImportError: pass\n", "absent.py", ""),
         ("import subprocess\nsubprocess.check_output(['cat', 'data.txt'])\n", "data.txt", "2"),
-        ("", "pytest.ini", "[pytest]\n"),
+        ("", "setup.cfg", "[other]\n"),
     )
 
     def test_what_it_looked_at_renews_a_layer(self):
         for conftest, changed, text in self.CHANGES:
             with self.subTest(conftest=conftest, changed=changed):
                 shutil.rmtree(self.project.root)
+                self.begin()
                 for name in ("helper.py", "data.txt", "folder/old", ".sniffer/x"):
                     self.project.write(name, "1")
                 self.write(conftest)
@@ -132,13 +126,20 @@ class LayerTest(unittest.TestCase):
                 self.project.write(changed, text)
                 self.assertNotEqual(born(host.run("test_a.py")), born(first))
 
+    def test_another_beginning_renews_a_layer(self):
+        self.write("")
+        host = self.host()
+        first = self.layered(host)
+        self.write("CHANGED = 1\n", "test_b.py")
+        self.assertNotEqual(born(host.run("test_a.py")), born(first))
+
     def test_what_it_did_not_look_at_renews_nothing(self):
         self.write("")
         host = self.host()
         first = self.layered(host)
-        self.project.write("new.txt", "1")
-        self.project.write("test_a.py", TEST + "def test_more(): pass\n")
-        os.rename(self.project.write("draft", TEST), self.project.path("test_b.py"))
+        self.project.write("notes.txt", "1")
+        self.project.write("test_a.py", self.TEST + "def test_more(): pass\n")
+        os.rename(self.project.write("draft", self.TEST), self.project.path("test_b.py"))
         self.assertEqual(born(host.run("test_b.py")), born(first))
         run = host.run("test_a.py")
         self.assertEqual(run.outcomes, {born(first): "success", "test_more": "success"})
@@ -153,27 +154,59 @@ class LayerTest(unittest.TestCase):
         "import sys\nlist(sys.argv)\n",
         "import sys\nsys.argv[-1]\n",
         "import os\nos.getpid()\n",
-        "FILE = open('conftest.py')\n",
+        "FILE = open('data.txt')\n",
         "import socket\nPAIR = socket.socketpair()\n",
         "import subprocess\nLEFT = subprocess.Popen(['sleep', '600'])\n",
         "import os\nos.path.exists('test_a.py')\n",
     )
 
     def test_what_a_second_run_could_tell_is_done_in_each(self):
-        self.write("", "fine/test_a.py")
+        self.project.write("data.txt", "1")
         for conftest in self.UNFIT:
             with self.subTest(conftest=conftest):
-                self.write("")
                 self.write(conftest, "test_a.py")
                 host = self.host()
-                # When this has a layer, so would have the others.
-                self.project.write("fine/conftest.py", BORN)
                 before = set()
-                for _ in range(3):
+                for _ in range(TRIES):
                     run = host.run("test_a.py")
                     self.assertNotIn(born(run), before)
                     self.assertEqual(run.outcomes, {born(run): "success"})
                     before.add(born(run))
+                    # No layer is even tried of what was saved this very moment.
+                    if host.warm(lambda warm: warm["spares"])["without"]:
+                        break
+                self.assertEqual(host.warm(lambda _: True)["layers"], 0)
+                self.assertTrue(host.warm(lambda _: True)["without"])
+
+    def test_a_module_of_the_host_s_comes_from_the_project_once_it_is_there(self):
+        self.write("", "test_a.py")
+        self.project.write("test_b.py", "import resource\n" + self.TEST +
+                           "def test_own(): assert resource.OWN\n")
+        host = self.host()
+        self.layered(host)
+        self.assertEqual(host.run("test_b.py").outcomes["test_own"], self.RAISES)
+        self.project.write("resource.py", "OWN = 1\n")
+        self.assertEqual(host.run("test_b.py").outcomes["test_own"], "success")
+        os.unlink(self.project.path("resource.py"))
+        self.assertEqual(host.run("test_b.py").outcomes["test_own"], self.RAISES)
+
+
+@unittest.skipUnless(python_with_pytest(), "no interpreter with pytest here")
+class PytestTest(Layers, unittest.TestCase):
+    FRAMEWORK = "pytest"
+    PYTHON = python_with_pytest()
+    LATER = "def pytest_configure(config): %s\n"
+    RAISES = "failure"
+
+    def begin(self):
+        pass
+
+    def test_another_folder_has_another_layer(self):
+        self.write("", "test_a.py", "below/test_b.py")
+        host = self.host()
+        first = self.layered(host)
+        self.assertNotEqual(born(self.layered(host, "below/test_b.py")), born(first))
+        self.assertEqual(born(host.run("test_a.py")), born(first))
 
     def test_each_run_knows_its_own_file(self):
         self.write("def pytest_configure(config): config.seen = list(config.args)\n")
@@ -250,8 +283,8 @@ class _Ready:
 
     control, ready, why, old = 3, True, None, False
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, key):
+        self.key = key
 
     def left(self):
         return None
@@ -264,6 +297,96 @@ class _Ready:
 
     def close(self):
         self.control = -1
+
+
+PLUGIN = """
+from nose.plugins import Plugin
+class Born(Plugin):
+    def options(self, parser, env): pass
+    def configure(self, options, conf):
+        self.conf = conf
+        self.enabled = True
+"""
+
+
+@unittest.skipUnless(python_with_nose(), "no interpreter with nose here")
+class NoseTest(Layers, unittest.TestCase):
+    FRAMEWORK = "nose"
+    PYTHON = python_with_nose()
+    CONFTEST = "plug.py"
+    TEST = """
+from plug import BORN
+def check(born): pass
+def test_born(): yield check, BORN
+"""
+    LATER = "Born.prepareTestLoader = lambda self, loader: %s and None\n"
+    RAISES = "error"
+    UNFIT = (*Layers.UNFIT, "Born.begin = lambda self: list(self.conf.testNames)\n",
+             "Born.begin = lambda self: self.conf.testNames.append('plug.py')\n",
+             "Born.begin = lambda self: setattr(self.conf, 'testNames', ['tes' 't_a.py'])\n")
+
+    def setUp(self):
+        super().setUp()
+        self.begin()
+
+    def begin(self):
+        """A project that has a plugin of nose, and is installed for development."""
+        self.project.write("p.egg-info/PKG-INFO", "Metadata-Version: 1.0\nName: p\nVersion: 1\n")
+        self.project.write("p.egg-info/entry_points.txt", "[nose.plugins.0.10]\np = plug:Born\n")
+
+    def write(self, conftest, *names):
+        super().write(PLUGIN + conftest, *names)
+
+    def test_all_folders_have_one_layer(self):
+        self.write("", "test_a.py", "below/test_b.py", "package/test_c.py")
+        self.project.write("package/__init__.py", "")
+        host = self.host()
+        first = self.layered(host)
+        self.assertEqual(born(host.run("below/test_b.py")), born(first))
+        self.assertEqual(host.run("package/test_c.py").outcomes, {born(first): "success"})
+
+    def test_each_run_knows_its_own_file(self):
+        self.write("", "test_a.py")
+        self.project.write("package/__init__.py", "SET_UP = []\ndef setup(): SET_UP.append(1)\n")
+        self.project.write("package/test_c.py", self.TEST + """
+import sys
+from package import SET_UP
+def test_words():
+    assert sys.argv[1:] == ['-v', __file__], sys.argv
+    assert SET_UP == [1]
+""")
+        host = self.host("-v")
+        first = self.layered(host)
+        self.assertEqual(host.run("package/test_c.py").outcomes,
+                         {born(first): "success", "test_words": "success"})
+
+    def test_evidence_of_another_folder_s_run_is_none(self):
+        os.symlink("real", self.project.path("link"))
+        self.write("", "real/test_a.py", "other/test_b.py")
+        host = self.host()
+        self.layered(host, "link/test_a.py")
+        run = host.run("other/test_b.py")
+        self.assertEqual({path for _, path in run.looks if path.startswith(("link", "real"))},
+                         set())
+
+    def test_a_folder_s_module_of_the_host_s_is_its_own_tests(self):
+        self.write("", "test_a.py")
+        self.project.write("below/resource.py", "OWN = 1\n")
+        self.project.write("below/test_b.py", "import resource\n" + self.TEST +
+                           "def test_own(): assert resource.OWN\n")
+        host = self.host()
+        self.layered(host)
+        self.assertEqual(host.run("below/test_b.py").outcomes["test_own"], "success")
+
+    def test_settings_that_are_broken_are_told_in_each_run(self):
+        self.write("", "test_a.py")
+        host = self.host()
+        self.layered(host)
+        self.project.write("setup.cfg", "[nosetests]\nverbosity=much\n")
+        for _ in range(2):
+            self.assertEqual(host.run("test_a.py").outcomes, {"(settings)": "error"})
+        os.unlink(self.project.path("setup.cfg"))
+        self.assertEqual(set(host.run("test_a.py").outcomes.values()), {"success"})
 
 
 class TellingTest(unittest.TestCase):
@@ -288,7 +411,7 @@ class BoundsTest(unittest.TestCase):
         self.layers.of("/0")
         self.assertTrue(self.layers.have_room('/x'))
         self.layers.add(self.all[4])
-        self.assertEqual([layer.folder for layer in self.layers], ["/2", "/3", "/0", "/4"])
+        self.assertEqual([layer.key for layer in self.layers], ["/2", "/3", "/0", "/4"])
         self.assertEqual(self.all[1].control, -1)
 
     def test_where_memory_is_short_there_are_none(self):

@@ -46,21 +46,20 @@ def _clean_process(name: str) -> None:
     sys.modules["__main__"] = main
 
 
-def _evict_shadowed(folders: list[str], borrowed: frozenset[str]) -> None:
-    """Modules that only the host needed, and whose name the project has too in FOLDERS, where the
-    framework is going to look: the project's import must find its own, as without a host."""
+def shadowed(host, file: str) -> frozenset[str]:  # type: ignore[no-untyped-def]
+    """Modules that only the host needed, and whose name the project has too, where a run of FILE
+    is going to look: the project's import must find its own, as without a host."""
     names = set()
-    for folder in folders:
+    folders = host.runner.searched_folders(host.args, host.scope.root, file)
+    for folder in [host.scope.root, *folders]:
         try:
             entries = {entry.partition(".")[0] for entry in posix.listdir(folder)}
         except OSError:
             continue
-        names |= {name for name in entries & borrowed
+        names |= {name for name in entries & host.borrowed
                   if os.path.isfile("%s/%s.py" % (folder, name))
                   or os.path.isfile("%s/%s/__init__.py" % (folder, name))}
-    for loaded in list(sys.modules):
-        if loaded.partition(".")[0] in names:
-            del sys.modules[loaded]
+    return frozenset(names)
 
 
 def forget_finders(root: str) -> None:
@@ -194,8 +193,10 @@ class _Part:
 def _become(host, file: str) -> None:  # type: ignore[no-untyped-def]
     """The process that runs FILE."""
     _clean_process(host.runner.MAIN)
-    folders = host.runner.searched_folders(host.args, host.scope.root, file)
-    _evict_shadowed([host.scope.root, *folders], host.borrowed)
+    names = shadowed(host, file)
+    for loaded in list(sys.modules):
+        if loaded.partition(".")[0] in names:
+            del sys.modules[loaded]
     forget_finders(host.scope.root)
 
 
@@ -230,20 +231,20 @@ class _Nobody:
         pass
 
 
-def layer(host, file: str, log: trace.Log, pid: int,  # type: ignore[no-untyped-def]
-          control: int, status: int) -> None:
-    """In a child that was just forked by the process PID: what runs of FILE's folder begin with.
-    In those that are forked then: one run. Never returns."""
+def layer(host, folder: str, file: str, log: trace.Log,  # type: ignore[no-untyped-def]
+          pid: int, control: int, status: int) -> None:
+    """In a child that was just forked by the process PID: what runs of FOLDER begin with, of which
+    FILE is one. In those that are forked then: one run. Never returns."""
     end = 70
     part: list[_Part] = []
 
-    def park() -> tuple[str, object, First]:
-        """Where the runs of a folder part. Returns in runs only: the file, the sink of its records,
-        and which tests come first."""
+    def park(why: str | None = None) -> tuple[str, object, First]:
+        """Where the runs of a folder part; or WHY that was before. Returns in runs only: the file,
+        the sink of its records, and which tests come first."""
         try:
             library.quiet(1)  # in each run, until it begins
             library.end()
-            line = parked.wait(host.guard.strangers)
+            line = parked.wait(host.guard.strangers, why)
             pipe, place = ("/proc/%d/fd/%s" % (pid, word) for word in line.split())
             fd = posix.open(pipe, posix.O_RDONLY | posix.O_CLOEXEC)
             posix.setsid()
@@ -271,7 +272,7 @@ def layer(host, file: str, log: trace.Log, pid: int,  # type: ignore[no-untyped-
         host.guard.strangers.clear()
         gc.enable()
         _hear(host)
-        host.guard.sink.links(host.scope.real(file)[1])
+        host.guard.sink.links(host.scope.real(folder)[1])
         sys.argv = parked.argv
         good = host.runner.run(host.args, file, _Nobody(), lambda: _hear_packages(host.guard),
                                First(()), park)

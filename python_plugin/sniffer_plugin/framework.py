@@ -11,13 +11,15 @@ For each there is a module NAME_runner, which the host asks, always in a process
     classify(args, paths)
                     those of PATHS that it would run as test files, what is wrong with its settings,
                     and what people should know of them (unused)
-    PARKS           does `run` take PARK, and call it where runs of one folder begin to differ?
+    PARKS           does `run` take PARK, and call it where runs begin to differ?
+    layer_folder(root, file)
+                    where PARKS: runs of all files below which folder come there as one of FILE does
     run(args, file, sink, begins, first, park)
                     run FILE as `python -m NAME FILE` would, but for the order of its tests: those
                     in FIRST (order.First) come before others where that does no harm. SINK gets the
                     records (records.Sink), BEGINS is called when settings and plugins are loaded.
                     Was all well? PARK, where PARKS and not None, returns the file, the sink and the
-                    first tests that it goes on with
+                    first tests that it goes on with; it may be told why they differ before
     settings_files()
                     where it looks for settings in the working directory, whether they exist or not
     searched_folders(args, root, file)

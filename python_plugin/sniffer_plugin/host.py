@@ -284,19 +284,21 @@ class Host:
         file = os.path.join(self.scope.root, os.fsdecode(questions.path_of(order["file"])))
         if os.path.islink(file):
             return None
-        folder = os.path.dirname(file)
-        layer = self._layers.of(folder)
+        folder = self.runner.layer_folder(self.scope.root, file)
+        key = folder, child.shadowed(self, file)
+        layer = self._layers.of(key)
         if layer is None and self._layers.have_room(folder):
             log = trace.Log(trace.filters(self.scope), 1)
 
             def fork(control: int, status: int) -> int:
-                return self._fork_layer(file, log, control, status)
+                return self._fork_layer(folder, file, log, control, status)
 
-            layer = layers.Layer(file, fork, log)
+            layer = layers.Layer(key, file, fork, log)
             self._layers.add(layer)
         return layer
 
-    def _fork_layer(self, file: str, log: trace.Log, control: int, status: int) -> int:
+    def _fork_layer(self, folder: str, file: str, log: trace.Log, control: int,
+                    status: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         host = posix.getpid()
@@ -307,7 +309,7 @@ class Host:
                 self._layers.close()
             except BaseException:
                 posix._exit(70)
-            child.layer(self, file, log, host, control, status)
+            child.layer(self, folder, file, log, host, control, status)
         return pid
 
     def _tell_warm(self) -> None:

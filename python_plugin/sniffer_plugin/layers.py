@@ -4,6 +4,7 @@ A run begins as each run of its folder does: the framework takes its settings, a
 and the conftest files on the way. A layer is a process that has come so far and stopped there, with
 the first file of the folder that was ordered (see parked). The runs of that folder are forked from
 it, and go on as if they had come there by themselves. Nothing else of a project is ever shared.
+How much belongs to such a folder is for the framework to say: with nose, the whole project.
 
 What a layer has looked at is evidence of each run from it. The daemon knows no change of it that
 happened before the run began: so before each run all of it is looked at again, and a layer for
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
     from .evidence import Look, Record
     from .scope import Scope
+
+    # The folder, and names of modules that its runs do not take over from the host.
+    Key = tuple[str, frozenset[str]]
 
 _MOST = 4          # layers at a time
 _FREE = 0.1        # of the memory must be available for one more
@@ -151,12 +155,13 @@ def _is_as(kind: str, now, seen) -> bool:  # type: ignore[no-untyped-def]
 
 
 class Layer:
-    """One, seen from the host, made with FILE. FORK makes the process.
+    """That of KEY, seen from the host, made with FILE. FORK makes the process.
 
     That FILE is there is known of each file that is run, and is no evidence of the others."""
 
-    def __init__(self, file: str, fork: Callable[[int, int], int], log: trace.Log) -> None:
-        self.folder = os.path.dirname(file)
+    def __init__(self, key: Key, file: str, fork: Callable[[int, int], int],
+                 log: trace.Log) -> None:
+        self.key = key
         self._file = file
         self.ready = False
         self.why: str | None = None  # there is none for this folder
@@ -242,7 +247,7 @@ class Layers:
     """Those of a host, the one used last at the end."""
 
     def __init__(self) -> None:
-        self._all: dict[str, Layer] = {}
+        self._all: dict[Key, Layer] = {}
         self._used = time.monotonic()
         self._short: str | None = None  # the last folder for which there was no memory
 
@@ -257,27 +262,27 @@ class Layers:
 
     def without(self) -> list[tuple[str, str]]:
         """Folders that have none, and why, where that lasts."""
-        found = {layer.folder: layer.why for layer in self
+        found = {layer.key[0]: layer.why for layer in self
                  if layer.why is not None and layer.why != _RACE}
         if self._short is not None:
             found[self._short] = _SHORT
         return sorted(found.items())
 
-    def of(self, folder: str) -> Layer | None:
-        """That of FOLDER, or what there is to say about why there is none. None: it may be
+    def of(self, key: Key) -> Layer | None:
+        """That of KEY, or what there is to say about why there is none. None: it may be
         made."""
         self._used = time.monotonic()
-        layer = self._all.pop(folder, None)
+        layer = self._all.pop(key, None)
         if layer is None:
             return None
         if layer.left() is None and (layer.is_old() or not layer.holds()):
             layer.close()
             return None
-        self._all[folder] = layer
+        self._all[key] = layer
         return layer
 
     def add(self, layer: Layer) -> None:
-        self._all[layer.folder] = layer
+        self._all[layer.key] = layer
 
     def left(self) -> float | None:
         """Seconds until something is to be done, if nothing happens; None: forever."""
@@ -312,8 +317,8 @@ class Layers:
 
     def drop(self, layer: Layer) -> None:
         layer.close()
-        if self._all.get(layer.folder) is layer:
-            del self._all[layer.folder]
+        if self._all.get(layer.key) is layer:
+            del self._all[layer.key]
 
     def close(self) -> None:
         for layer in self:

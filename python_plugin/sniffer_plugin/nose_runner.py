@@ -13,13 +13,14 @@ import sys
 import traceback
 
 from .framework import Unfit, unused
+from .parked import Argv
 
 NAME = "nose"
 MAIN = "nose.__main__"
 VARIABLES = ()
 SUFFIXES = [".py"]
 ENTRY_POINTS = ("nose.plugins.0.10", "nose.plugins")  # groups of installed plugins
-PARKS = False
+PARKS = True
 _SWITCHED_OFF = (
     # option of nose, what people know it by, its value for off
     ("stopOnError", "--stop", False),
@@ -108,7 +109,7 @@ def _plugin(sink=None):  # type: ignore[no-untyped-def]
             self.conf = conf
             self.enabled = True
             if self.file is not None:
-                conf.testNames = [self.file]  # settings may name others
+                conf.testNames = Argv([self.file])  # settings may name others
 
     return RunPlugin(sink)
 
@@ -116,6 +117,11 @@ def _plugin(sink=None):  # type: ignore[no-untyped-def]
 def settings_files() -> list[str]:
     """Where nose looks for settings, whether they exist or not."""
     return ["setup.cfg"] + [os.path.expanduser(name) for name in ("~/.noserc", "~/nose.cfg")]
+
+
+def layer_folder(root: str, file: str) -> str:
+    """Packages are set up when their tests are loaded."""
+    return root
 
 
 def searched_folders(args: list[str], root: str, file: str) -> list[str]:
@@ -232,7 +238,15 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, 
 # -- one file ------------------------------------------------------------------------------
 
 
-def run(args: list[str], file: str, sink, begins, first) -> bool:  # type: ignore[no-untyped-def]
+def _parted(names: list[str]) -> str | None:
+    """What plugins have made of the names of the files to be run is another one's in each run."""
+    if isinstance(names, Argv) and len(names) == 1 and not names.noted:
+        return None
+    return "a plugin looks at the name of the test file"
+
+
+def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-untyped-def]
+        park=None) -> bool:
     """Run FILE (absolute) as `python -m nose FILE` would; SINK gets the records, and BEGINS is
     called when nose has its settings and plugins. Was all well?"""
     from nose.core import TestProgram
@@ -247,9 +261,9 @@ def run(args: list[str], file: str, sink, begins, first) -> bool:  # type: ignor
     configured = False
 
     def broken(name: str, kind: str, text: str) -> bool:
-        record = Record(file, sink.begins(file, name))
+        record = Record(plugin.file, plugin.sink.begins(plugin.file, name))
         record.add("error", kind, text)
-        sink.ends(record)
+        plugin.sink.ends(record)
         return False
 
     try:
@@ -260,13 +274,16 @@ def run(args: list[str], file: str, sink, begins, first) -> bool:  # type: ignor
             nonlocal configured
             configure(*a, **k)
             configured = True
+            if park is not None:
+                plugin.file, plugin.sink, plugin.first = park(_parted(config.testNames))
+                config.testNames = [plugin.file]
+            plugin.module = getpackage(plugin.file)
             begins()
             if notes:
                 sys.stderr.write("sniffer: not used for a single file: %s\n" % ", ".join(notes))
 
         config.configure = configure_and_tell
-        plugin.module = getpackage(file)
-        sys.argv = ["%s -m nose" % sys.executable, *args, file]
+        sys.argv[:] = ["%s -m nose" % sys.executable, *args, file]
         program = TestProgram(argv=["nosetests", *args], config=config, addplugins=[plugin],
                               exit=False)
         return bool(program.success)

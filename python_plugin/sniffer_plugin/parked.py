@@ -91,11 +91,11 @@ class Parked:
         self._drawn = Drawn()
         self._drawn.put(self._drawn)
 
-    def wait(self, strangers: list[str]) -> str:
+    def wait(self, strangers: list[str], why: str | None) -> str:
         """Where the runs part. Returns in runs only: what the host said to begin this one.
-        STRANGERS: sources outside of the project that were loaded."""
+        STRANGERS: sources outside of the project that were loaded. WHY: they parted before."""
         self._drawn.put(_urandom)
-        why = self._unfit()
+        why = why or self._unfit()
         if why is not None:
             self._say(why)
             posix._exit(0)

@@ -75,6 +75,11 @@ def settings_files() -> list[str]:
     return files
 
 
+def layer_folder(root: str, file: str) -> str:
+    """The conftest files above FILE are loaded."""
+    return os.path.dirname(file)
+
+
 def settings_names() -> tuple[str, ...]:
     """Of files that it looks for in each folder."""
     return _OWN_SETTINGS + _SHARED_SETTINGS
