@@ -13,18 +13,24 @@ struct handed {
 static bool read_daemon_options(struct ctl *ctl, struct handed *ret, int *ret_code)
 {
     static char jobs[] = "--jobs", python[] = "--python", backend[] = "--backend",
-                level[] = "--log-level";
+                level[] = "--log-level", pipe[] = "--pipe";
     static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
                                           {"jobs", required_argument, NULL, 'J'},
                                           {"python", required_argument, NULL, 'P'},
                                           {"backend", required_argument, NULL, 'B'},
                                           {"log-level", required_argument, NULL, 'L'},
+                                          {"pipe", no_argument, NULL, 'I'},
                                           {NULL, 0, NULL, 0}};
     *ret = (struct handed){0};
+    bool piped = false;
     int option;
     while ((option = ctl_option(ctl, ":", longs, ret_code)) != -1) {
         if (option == CTL_STOP)
             return false;
+        if (option == 'I') {
+            piped = true;
+            continue;
+        }
         char *name = option == 'J'   ? jobs
                      : option == 'P' ? python
                      : option == 'B' ? backend
@@ -38,6 +44,8 @@ static bool read_daemon_options(struct ctl *ctl, struct handed *ret, int *ret_co
         if (at == ret->count)
             ret->count += 2;
     }
+    if (piped)
+        ret->argv[ret->count++] = pipe;
     return ctl_no_operands(ctl, ret_code);
 }
 

@@ -23,7 +23,8 @@ struct command {
     "  --jobs N           run N test files at a time\n"                                  \
     "  --python P         the project's interpreter\n"                                   \
     "  --backend B        how to watch: auto, inotify or fanotify\n"                     \
-    "  --log-level L      error, warning, info or debug\n"
+    "  --log-level L      error, warning, info or debug\n"                               \
+    "  --pipe             read which paths changed from the FIFO .sniffer/changed\n"
 
 static const struct command commands[] = {
     {"start", cmd_start, "[OPTION...]", "start the daemon; returns once it answers",

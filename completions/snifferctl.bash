@@ -55,7 +55,7 @@ _snifferctl() {
     if [[ $cur == -* ]]; then
         local options=
         case $command in
-        start | restart) options="--jobs --python --backend --log-level" ;;
+        start | restart) options="--jobs --python --backend --log-level --pipe" ;;
         status) options="--json --short --format" ;;
         wait) options="--timeout --json" ;;
         check) options="--json --junit-xml --timeout --once" ;;

@@ -248,6 +248,15 @@ static int open_server(struct house *house)
     return 0;
 }
 
+static int open_hints(struct house *house)
+{
+    autofree char *path = path_join(house->settings.state, "changed");
+    int error = hints_open(&house->hints, path, house->poller, &house->hints_sink);
+    if (error < 0)
+        *house->settings.ret_failed = xstrdup(path);
+    return error;
+}
+
 int house_open(struct house **ret, const struct house_settings *settings,
                struct poller *poller, const struct house_clock *clock)
 {
@@ -263,6 +272,8 @@ int house_open(struct house **ret, const struct house_settings *settings,
     set_ignore(house);
     int error = watcher_open(&house->watcher, settings->root, settings->state,
                              house->ignore, poller, &house->watcher_sink);
+    if (error == 0 && settings->pipe)
+        error = open_hints(house);
     if (error < 0)
         return error;
     struct engine_ports ports = ports_of(house);
@@ -289,6 +300,7 @@ void house_close(struct house *house)
     server_free(house->server, "stop");
     pool_free(house->pool);
     free(house->python);
+    hints_close(house->hints);
     watcher_close(house->watcher);
     engine_free(house->engine);
     ignore_free(house->ignore);

@@ -7,6 +7,7 @@
 #include "daemon/house.h"
 #include "daemon/index/index.h"
 #include "daemon/serve/server.h"
+#include "daemon/watch/hints.h"
 #include "daemon/watch/watcher.h"
 #include "daemon/worker/pool.h"
 
@@ -19,11 +20,13 @@ struct house {
     const char *framework; /* "pytest", "nose" or "unittest" */
     struct ignore *ignore;
     struct watcher *watcher;
+    struct hints *hints; /* NULL: nobody wants to give any */
     struct pool *pool;
     struct server *server;
     struct engine *engine;
     int64_t reserved; /* sequence numbers up to here are marked as used in the index */
     struct watcher_sink watcher_sink;
+    struct hints_sink hints_sink;
     struct pool_sink pool_sink;
     struct server_sink server_sink;
 

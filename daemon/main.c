@@ -26,12 +26,12 @@ enum { LOG_LIMIT = 4 << 20 };
 struct options {
     const char *directory, *python;
     int jobs;
-    bool foreground;
+    bool foreground, pipe;
 };
 
 static const char usage[] =
     "Usage: snifferd [-C DIR] [--foreground] [--jobs N] [--python P]\n"
-    "                [--backend auto|inotify|fanotify] [--log-level L]\n"
+    "                [--backend auto|inotify|fanotify] [--log-level L] [--pipe]\n"
     "\n"
     "Watches the Python project in DIR, runs again the test files whose evidence no "
     "longer holds,\n"
@@ -43,6 +43,8 @@ static const char usage[] =
     "  --python P       the interpreter that runs the tests\n"
     "  --backend B      how to watch; auto takes the best there is\n"
     "  --log-level L    error, warning, info or debug\n"
+    "  --pipe           read from the FIFO .sniffer/changed which paths changed, one a "
+    "line\n"
     "  --help, --version\n";
 
 __attribute__((format(printf, 1, 2))) static int refuse(const char *format, ...)
@@ -77,13 +79,14 @@ static int parse_backend(const char *text)
 /* 0: go on; positive: leave with 0; negative: leave with its absolute value. */
 static int parse(int argc, char **argv, struct options *ret)
 {
-    enum { FOREGROUND = 256, JOBS, PYTHON, BACKEND, LEVEL, HELP, VERSION };
+    enum { FOREGROUND = 256, JOBS, PYTHON, BACKEND, LEVEL, PIPE, HELP, VERSION };
     static const struct option longs[] = {
         {"foreground", no_argument, NULL, FOREGROUND},
         {"jobs", required_argument, NULL, JOBS},
         {"python", required_argument, NULL, PYTHON},
         {"backend", required_argument, NULL, BACKEND},
         {"log-level", required_argument, NULL, LEVEL},
+        {"pipe", no_argument, NULL, PIPE},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
         {NULL, 0, NULL, 0},
@@ -116,6 +119,9 @@ static int parse(int argc, char **argv, struct options *ret)
                     optarg);
             else
                 log_set_level((enum log_level)level);
+            break;
+        case PIPE:
+            ret->pipe = true;
             break;
         case HELP:
             fputs(usage, stdout);
@@ -288,6 +294,7 @@ static int with_index(const struct options *options, const char *root, const cha
         return fail("open the index in", state, error);
     struct config config = {0};
     char *message = NULL;
+    autofree char *failed = NULL;
     if (config_load(root, &config, &message) < 0) {
         /* There are no last good settings yet. */
         fprintf(stderr, "snifferd: %s\n", message);
@@ -302,9 +309,13 @@ static int with_index(const struct options *options, const char *root, const cha
                                               .index = index,
                                               .config = config,
                                               .jobs = options->jobs,
-                                              .python = options->python},
+                                              .python = options->python,
+                                              .pipe = options->pipe,
+                                              .ret_failed = &failed},
                      started, birth);
     index_close(index);
+    if (failed != NULL)
+        return fail("make", failed, error);
     return error < 0 ? fail("watch", root, error) : EXIT_SUCCESS;
 }
 

@@ -1,6 +1,7 @@
 /* What the watcher, the workers and the clients tell. */
 
 #include "daemon/base/log.h"
+#include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/joints.h"
 
@@ -19,6 +20,7 @@ static void on_changed(void *owner, const char *path, enum watcher_change change
 static void on_synced(void *owner, uint64_t cookie)
 {
     struct house *house = owner;
+    hints_take(house->hints); /* they were given before somebody asked, too */
     engine_synced(house->engine, cookie, house->clock.now());
 }
 
@@ -26,6 +28,20 @@ static void on_lost(void *owner, const char *why)
 {
     struct house *house = owner;
     sinks_note(&house->lost, why);
+}
+
+static void on_hinted(void *owner, const char *given)
+{
+    struct house *house = owner;
+    const char *root = house->settings.root;
+    autofree char *path = path_in_root(root, root, given);
+    engine_changed(house->engine, path, true, house->clock.now());
+}
+
+static void on_complaint(void *owner, const char *what)
+{
+    (void)owner;
+    log_warning("%s", what);
 }
 
 static void on_degraded(void *owner, const char *message)
@@ -181,6 +197,8 @@ void sinks_fill(struct house *house)
                                                 .opens_lost = on_opens_lost,
                                                 .ruled = on_ruled,
                                                 .root = on_root};
+    house->hints_sink = (struct hints_sink){
+        .owner = house, .hinted = on_hinted, .lost = on_lost, .complain = on_complaint};
     house->pool_sink = (struct pool_sink){.owner = house,
                                           .ready = on_ready,
                                           .unfit = on_unfit,

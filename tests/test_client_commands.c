@@ -468,9 +468,10 @@ END_TEST
 START_TEST(start_runs_snifferd_with_the_options_given)
 {
     fake_snifferd(&fake, "serve", "");
-    expect("start --jobs 3 --jobs 4 --log-level debug", 0, "", "");
+    expect("start --jobs 3 --pipe --jobs 4 --log-level debug --pipe", 0, "", "");
     char *called = fake_snifferd_called(&fake), expected[256];
-    snprintf(expected, sizeof expected, "-C %s --jobs 4 --log-level debug", fake.root);
+    snprintf(expected, sizeof expected, "-C %s --jobs 4 --log-level debug --pipe",
+             fake.root);
     ck_assert_str_eq(called, expected);
     free(called);
 }
