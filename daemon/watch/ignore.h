@@ -10,7 +10,7 @@
  *      which may be above the root; where there is no git, up to the root
  *   5  info/exclude of the work tree's repository, then the user's global excludes
  *
- * 4 and 5 are as git reads them (see gitignore.h), but for what git's index says: a file that git
+ * 4 and 5 are as git reads them (see base/gitignore.h), but for what git's index says: a file that git
  * tracks is ignored all the same where a rule says so. "!" takes back what a layer further down
  * ignores; as with git, nothing below an ignored directory can be taken back. The root itself is never
  * ignored: where the rules above it say so, they do not count.

@@ -4,7 +4,7 @@
 /* What ignore.c decides by and ignore_read.c reads. Private to the two. */
 
 #include "daemon/base/strset.h"
-#include "daemon/watch/gitignore.h"
+#include "daemon/base/gitignore.h"
 #include "daemon/watch/ignore.h"
 #include "daemon/watch/reader.h"
 

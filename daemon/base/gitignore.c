@@ -1,7 +1,7 @@
-#include "daemon/watch/gitignore.h"
+#include "daemon/base/gitignore.h"
 
 #include "daemon/base/xalloc.h"
-#include "daemon/watch/glob.h"
+#include "daemon/base/glob.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-#ifndef WATCH_GITIGNORE_H
-#define WATCH_GITIGNORE_H
+#ifndef BASE_GITIGNORE_H
+#define BASE_GITIGNORE_H
 
 /* One list of rules as gitignore(5) has them: a .gitignore, info/exclude, the global excludes, the
  * ignore setting. A rule a line; the last that matches decides.
@@ -11,7 +11,7 @@
  *   * ? [] ** as in glob.h
  *
  * Which lists speak about a path, and that nothing below an ignored directory can be taken back, is
- * ignore.h's. Nothing here reads a file. Private to the room. */
+ * the caller's. Nothing here reads a file. */
 
 #include <stdbool.h>
 #include <stddef.h>

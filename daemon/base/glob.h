@@ -1,10 +1,10 @@
-#ifndef WATCH_GLOB_H
-#define WATCH_GLOB_H
+#ifndef BASE_GLOB_H
+#define BASE_GLOB_H
 
 /* Patterns for paths as gitignore(5) has them, which is neither fnmatch(3) nor what a shell does: "*"
  * and "?" stop at a slash, "**" between slashes or ends stands for any number of folders, other runs
  * of stars are one star, a bracket that is not closed matches nothing. Bytes are compared; classes as
- * [:alpha:] know ASCII alone. Private to the room. */
+ * [:alpha:] know ASCII alone. */
 
 #include <stdbool.h>
 #include <stddef.h>

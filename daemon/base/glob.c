@@ -1,4 +1,4 @@
-#include "daemon/watch/glob.h"
+#include "daemon/base/glob.h"
 
 #include <ctype.h>
 #include <string.h>
