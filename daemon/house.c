@@ -120,6 +120,18 @@ static void set_ignore(struct house *house)
     ignore_set(house->ignore, (const char *const *)patterns, count);
 }
 
+static void set_triggers(struct house *house)
+{
+    const struct config *config = &house->config;
+    struct engine_trigger *triggers = xcalloc(config->trigger_count, sizeof *triggers);
+    for (size_t i = 0; i < config->trigger_count; i++)
+        triggers[i] = (struct engine_trigger){
+            .pattern = config->triggers[i].pattern,
+            .tests = (const char *const *)config->triggers[i].tests};
+    engine_triggers(house->engine, triggers, config->trigger_count);
+    free(triggers);
+}
+
 static void reload(struct house *house)
 {
     struct config fresh;
@@ -131,10 +143,13 @@ static void reload(struct house *house)
     }
     bool same = config_equal(&fresh, &house->config);
     bool same_ignore = config_list_equal(fresh.ignore, house->config.ignore);
+    bool same_triggers = config_same_triggers(&fresh, &house->config);
     config_finish(&house->config);
     house->config = fresh;
     set_ignore(house);
-    if (!same_ignore)
+    if (!same_triggers)
+        set_triggers(house);
+    if (!same_ignore || !same_triggers)
         engine_ruled(house->engine, house->clock.now());
     engine_order(house->engine, fresh.changed_first);
     engine_configured(house->engine, NULL, house->clock.now());
@@ -281,6 +296,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
                                settings->index, &ports);
     ignore_on_read(house->ignore, sinks_own_open, house);
     engine_order(house->engine, house->config.changed_first);
+    set_triggers(house);
     choose(house);
     house->pool = make_or_change_pool(house);
     return open_server(house);

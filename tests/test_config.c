@@ -120,6 +120,30 @@ START_TEST(setup_cfg_separates_lists_by_blanks_and_lines)
 }
 END_TEST
 
+START_TEST(triggers_stand_in_either_form)
+{
+    put("pyproject.toml", "[tool.sniffer]\njobs = 1\n[tool.sniffer.triggers]\n"
+                          "\"*.ini\" = \"./\"\n"
+                          "\"a b/\" = [\"t/test_*.py\", \"u.py\"]\n");
+    struct config config = load();
+    ck_assert_uint_eq(config.trigger_count, 2);
+    ck_assert_str_eq(config.triggers[0].pattern, "*.ini");
+    expect_list(config.triggers[0].tests, "<./>");
+    ck_assert_str_eq(config.triggers[1].pattern, "a b/");
+    expect_list(config.triggers[1].tests, "<t/test_*.py><u.py>");
+    put("pyproject.toml", "");
+    put("setup.cfg", "[sniffer]\ntriggers =\n    *.ini=./\n"
+                     "    a b/ = t/test_*.py u.py\njobs = 1\n");
+    struct config other = load();
+    ck_assert_int_eq(other.jobs, 1);
+    ck_assert(config_same_triggers(&config, &other));
+    other.triggers[1].tests[0][0] = 'x';
+    ck_assert(!config_same_triggers(&config, &other));
+    config_finish(&other);
+    config_finish(&config);
+}
+END_TEST
+
 START_TEST(the_first_file_with_the_table_is_used_whole)
 {
     put("pyproject.toml", "[tool.black]\nline-length = 90\n");
@@ -205,7 +229,28 @@ static const struct {
     {"pyproject.toml", "[tool.sniffer]\nwork = 1\nabc = 2\n",
      "pyproject.toml:2: work is no setting; there are: args, env, framework, ignore, "
      "jobs, "
-     "order, precision, python, timeout"},
+     "order, precision, python, timeout, triggers"},
+    {"pyproject.toml", "[tool.sniffer]\ntriggers = [\"*.ini\"]\n",
+     "pyproject.toml:2: triggers must be a table of patterns and test files, such as "
+     "\"*.ini\" = \"tests/test_settings.py\", not a list"},
+    {"pyproject.toml", "[tool.sniffer.triggers]\n\"a\" = \"./\"\n\"*.ini\" = 3\n",
+     "pyproject.toml:3: triggers, *.ini must be a pattern of test files or a list of "
+     "them, not \"3\""},
+    {"pyproject.toml", "[tool.sniffer.triggers]\na.ini = \"./\"\n",
+     "pyproject.toml:2: triggers, a must be a pattern of test files or a list of "
+     "them, not a table"},
+    {"pyproject.toml", "[tool.sniffer.triggers]\n\"*.ini\" = []\n",
+     "pyproject.toml:2: triggers, *.ini must be patterns of test files, at least one, "
+     "not a list"},
+    {"pyproject.toml", "[tool.sniffer.triggers]\n\"!a\" = \"./\"\n",
+     "pyproject.toml:2: triggers must be patterns of paths as in a .gitignore, without "
+     "\"!\" and comments, not \"!a\""},
+    {"setup.cfg", "[sniffer]\ntriggers =\n  *.ini = ./\n  x\n",
+     "setup.cfg:2: triggers must be lines such as *.ini = tests/test_settings.py, not "
+     "\"x\""},
+    {"setup.cfg", "[sniffer]\ntriggers =\n  *.ini =\n",
+     "setup.cfg:2: triggers, *.ini must be patterns of test files, at least one, not "
+     "\"\""},
     {"pyproject.toml", "[tool]\nsniffer = 3\n",
      "pyproject.toml:2: tool.sniffer must be a table: write [tool.sniffer] and the "
      "settings "
@@ -222,7 +267,7 @@ static const struct {
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
      "setup.cfg:3: work is no setting; there are: args, env, framework, ignore, jobs, "
-     "order, precision, python, timeout"},
+     "order, precision, python, timeout, triggers"},
     {"tox.ini", "[sniffer]\n\nwhat is this\n",
      "tox.ini:3: this line is no setting; write \"key = value\""},
 };
@@ -288,6 +333,7 @@ int main(void)
     tcase_add_test(tests, without_a_file_the_defaults_hold);
     tcase_add_test(tests, pyproject_gives_every_setting);
     tcase_add_test(tests, setup_cfg_separates_lists_by_blanks_and_lines);
+    tcase_add_test(tests, triggers_stand_in_either_form);
     tcase_add_test(tests, the_first_file_with_the_table_is_used_whole);
     tcase_add_test(tests, what_is_odd_in_other_sections_does_no_harm);
     tcase_add_loop_test(tests, what_is_wrong_is_told_with_file_line_and_key, 0,

@@ -185,11 +185,94 @@ static bool take_env(struct judging *judging, const struct setting *setting)
     if (!take_list(judging, setting, &judging->config.env))
         return false;
     for (char **name = judging->config.env; *name != NULL; name++) {
-        struct setting one = {setting->key, setting->line, SETTING_STRING, *name, NULL};
+        struct setting one = {
+            setting->key, setting->line, SETTING_STRING, *name, NULL, NULL, 0};
         if (!is_variable(*name))
             return refuse(judging, &one, "names of environment variables");
     }
     return true;
+}
+
+/* ---- triggers ---- */
+
+static const char triggers_wanted[] =
+    "a table of patterns and test files, such as \"*.ini\" = \"tests/test_settings.py\"";
+
+static bool take_trigger(struct judging *judging, const struct setting *setting,
+                         const char *pattern, const struct setting *tests)
+{
+    autofree char *name = xasprintf("%s, %s", setting->key, pattern);
+    struct setting one = *tests;
+    one.key = name;
+    struct setting what = {
+        setting->key, tests->line, SETTING_STRING, pattern, NULL, NULL, 0};
+    if (pattern[0] == '\0' || strchr("!#", pattern[0]) != NULL ||
+        pattern[strspn(pattern, "/ ")] == '\0')
+        return refuse(judging, &what,
+                      "patterns of paths as in a .gitignore, without \"!\" and comments");
+    char **list = NULL;
+    if (one.kind == SETTING_STRING) {
+        list = xcalloc(2, sizeof *list);
+        list[0] = xstrdup(one.text);
+    } else if (!take_list(judging, &one, &list)) {
+        free(judging->message);
+        judging->message = NULL;
+        return refuse(judging, &one, "a pattern of test files or a list of them");
+    }
+    bool good = list[0] != NULL;
+    for (char **item = list; *item != NULL; item++)
+        good &= (*item)[0] != '\0' && strchr("!#", (*item)[0]) == NULL;
+    if (!good) {
+        list_free(list);
+        return refuse(judging, &one, "patterns of test files, at least one");
+    }
+    struct config *config = &judging->config;
+    config->triggers = xrealloc(config->triggers,
+                                (config->trigger_count + 1) * sizeof *config->triggers);
+    config->triggers[config->trigger_count++] =
+        (struct config_trigger){.pattern = xstrdup(pattern), .tests = list};
+    return true;
+}
+
+/* "PATTERN = TESTS...", the line of an INI file. */
+static bool take_trigger_line(struct judging *judging, const struct setting *setting,
+                              char *line)
+{
+    char *equals = strstr(line, " = ");
+    equals = equals != NULL ? equals + 1 : strchr(line, '=');
+    if (equals == NULL) {
+        struct setting one = *setting;
+        one.text = line;
+        return refuse(judging, &one, "lines such as *.ini = tests/test_settings.py");
+    }
+    const char *tests = equals + 1;
+    while (equals > line && isblank((unsigned char)equals[-1]))
+        equals--;
+    *equals = '\0';
+    struct setting value = *setting;
+    value.text = tests;
+    return take_trigger(judging, setting, line, &value);
+}
+
+static bool take_triggers(struct judging *judging, const struct setting *setting)
+{
+    bool good = true;
+    if (setting->kind == SETTING_TABLE) {
+        for (size_t i = 0; good && i < setting->entry_count; i++)
+            good = take_trigger(judging, setting, setting->entries[i].key,
+                                &setting->entries[i]);
+        return good;
+    }
+    if (setting->kind != SETTING_RAW)
+        return refuse(judging, setting, triggers_wanted);
+    autofree char *text = xstrdup(setting->text);
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\r\n", &rest); good && line != NULL;
+         line = strtok_r(NULL, "\r\n", &rest)) {
+        line += strspn(line, " \t");
+        good = line[0] == '\0' || take_trigger_line(judging, setting, line);
+    }
+    return good;
 }
 
 static const struct known {
@@ -199,6 +282,7 @@ static const struct known {
     {"args", take_args},           {"env", take_env},       {"framework", take_framework},
     {"ignore", take_ignore},       {"jobs", take_jobs},     {"order", take_order},
     {"precision", take_precision}, {"python", take_python}, {"timeout", take_timeout},
+    {"triggers", take_triggers},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
 
@@ -291,6 +375,11 @@ void config_finish(struct config *config)
     list_free(config->args);
     list_free(config->ignore);
     list_free(config->env);
+    for (size_t i = 0; i < config->trigger_count; i++) {
+        free(config->triggers[i].pattern);
+        list_free(config->triggers[i].tests);
+    }
+    free(config->triggers);
     free(config->source);
     *config = (struct config){0};
 }

@@ -9,12 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What no tracing can see: a path that matches PATTERN, as in a .gitignore of the root, is evidence of
+ * the test files that match one of TESTS. Those patterns are of the root, too; one that begins with
+ * "./" or "../" is of the folder of the path that matched. */
+struct config_trigger {
+    char *pattern;
+    char **tests;
+};
+
 struct config {
-    char *framework;    /* "auto", "pytest", "nose", "unittest": see framework.h */
-    char *python;       /* NULL: find it */
-    char **args;        /* for the framework; NULL-terminated like all lists here */
-    char **ignore;      /* gitignore patterns */
-    char **env;         /* variables whose values count as evidence */
+    char *framework; /* "auto", "pytest", "nose", "unittest": see framework.h */
+    char *python;    /* NULL: find it */
+    char **args;     /* for the framework; NULL-terminated like all lists here */
+    char **ignore;   /* gitignore patterns */
+    char **env;      /* variables whose values count as evidence */
+    struct config_trigger *triggers;
+    size_t trigger_count;
     bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
     int jobs;           /* 0: as many as there are processors */
@@ -27,8 +37,9 @@ struct config {
 int config_load(const char *root, struct config *ret, char **ret_message);
 void config_finish(struct config *config);
 
-/* Do they ask for the same, wherever they came from? */
+/* Do they ask for the same, wherever they came from? But for the triggers. */
 bool config_equal(const struct config *a, const struct config *b);
+bool config_same_triggers(const struct config *a, const struct config *b);
 /* The same for one of their lists; NULL is an empty one. */
 bool config_list_equal(char *const *a, char *const *b);
 

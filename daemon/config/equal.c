@@ -17,6 +17,15 @@ bool config_list_equal(char *const *a, char *const *b)
     return a[i] == NULL && b[i] == NULL;
 }
 
+bool config_same_triggers(const struct config *a, const struct config *b)
+{
+    bool same = a->trigger_count == b->trigger_count;
+    for (size_t i = 0; same && i < a->trigger_count; i++)
+        same = strcmp(a->triggers[i].pattern, b->triggers[i].pattern) == 0 &&
+               config_list_equal(a->triggers[i].tests, b->triggers[i].tests);
+    return same;
+}
+
 bool config_equal(const struct config *a, const struct config *b)
 {
     return text_equal(a->framework, b->framework) && text_equal(a->python, b->python) &&

@@ -18,7 +18,8 @@ enum setting_kind {
     SETTING_STRING,
     SETTING_NUMBER, /* TEXT is how it is written */
     SETTING_LIST,   /* of strings */
-    SETTING_OTHER, /* a table, a date, a mixed list: nothing that any key takes; TEXT says
+    SETTING_TABLE,  /* of ENTRIES */
+    SETTING_OTHER, /* a table within one, a date, a mixed list: nothing that any key takes; TEXT says
                       what */
 };
 
@@ -27,7 +28,9 @@ struct setting {
     long line;
     enum setting_kind kind;
     const char *text;
-    const char *const *items; /* a list's, NULL-terminated */
+    const char *const *items;      /* a list's, NULL-terminated */
+    const struct setting *entries; /* a table's */
+    size_t entry_count;
 };
 
 /* False: wrong, stop here. */

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <deque>
 #include <sstream>
 #include <string>
 #include <toml++/toml.h>
@@ -17,6 +18,13 @@ namespace
 bool has_nul(const std::string &text)
 {
     return text.find('\0') != std::string::npos;
+}
+
+bool has_nul_key(const toml::table &table)
+{
+    return std::any_of(table.cbegin(), table.cend(), [](const auto &entry) {
+        return has_nul(std::string(entry.first.str()));
+    });
 }
 
 /* A list of plain strings, or nothing that a key takes. */
@@ -32,17 +40,39 @@ bool read_list(const toml::array &array, std::vector<const char *> &items)
     return true;
 }
 
-bool tell(const toml::key &key, const toml::node &node, setting_visit *visit, void *owner)
-{
-    const std::string name(key.str());
-    std::string shown;
+/* A setting, and what its pointers lead to. */
+struct told {
+    struct setting value = {};
+    std::string name, shown;
     std::vector<const char *> items;
-    setting setting{};
-    setting.key = name.c_str();
+    std::deque<told> owned;
+    std::vector<struct setting> entries;
+};
+
+using pairs = std::vector<std::pair<const toml::key *, const toml::node *>>;
+
+/* The table is sorted by key; people read from top to bottom, so the first wrong line is told. */
+pairs by_line(const toml::table &table)
+{
+    pairs sorted;
+    for (auto it = table.cbegin(); it != table.cend(); ++it)
+        sorted.emplace_back(&it->first, &it->second);
+    std::sort(sorted.begin(), sorted.end(), [](const auto &a, const auto &b) {
+        return a.first->source().begin.line < b.first->source().begin.line;
+    });
+    return sorted;
+}
+
+/* INSIDE: within a table already; there is none in one. */
+void fill(told &told, const toml::key &key, const toml::node &node, bool inside)
+{
+    told.name = std::string(key.str());
+    setting &setting = told.value;
+    setting.key = told.name.c_str();
     setting.line = static_cast<long>(key.source().begin.line);
     if (const auto *text = node.as_string(); text != nullptr && !has_nul(text->get())) {
         setting.kind = SETTING_STRING;
-        shown = text->get();
+        told.shown = text->get();
     } else if (node.is_integer() || node.is_floating_point()) {
         setting.kind = SETTING_NUMBER;
         std::ostringstream out;
@@ -50,21 +80,29 @@ bool tell(const toml::key &key, const toml::node &node, setting_visit *visit, vo
             out << node.as_integer()->get();
         else
             out << node.as_floating_point()->get();
-        shown = out.str();
+        told.shown = out.str();
     } else if (const auto *array = node.as_array();
-               array != nullptr && read_list(*array, items)) {
+               array != nullptr && read_list(*array, told.items)) {
         setting.kind = SETTING_LIST;
-        setting.items = items.data();
+        setting.items = told.items.data();
+    } else if (node.is_table() && !inside && !has_nul_key(*node.as_table())) {
+        setting.kind = SETTING_TABLE;
+        told.shown = "a table";
+        for (const auto &[name, entry] : by_line(*node.as_table())) {
+            fill(told.owned.emplace_back(), *name, *entry, true);
+            told.entries.push_back(told.owned.back().value);
+        }
+        setting.entries = told.entries.data();
+        setting.entry_count = told.entries.size();
     } else {
         setting.kind = SETTING_OTHER;
-        shown = node.is_string()    ? "text with a NUL byte"
-                : node.is_boolean() ? (node.as_boolean()->get() ? "true" : "false")
-                : node.is_table()   ? "a table"
-                : node.is_array()   ? "a list of other things"
-                                    : "a date or time";
+        told.shown = node.is_string()    ? "text with a NUL byte"
+                     : node.is_boolean() ? (node.as_boolean()->get() ? "true" : "false")
+                     : node.is_table()   ? "a table"
+                     : node.is_array()   ? "a list of other things"
+                                         : "a date or time";
     }
-    setting.text = shown.c_str();
-    return visit(owner, &setting);
+    setting.text = told.shown.c_str();
 }
 
 void fault(setting_fault *ret, long line, const char *text)
@@ -87,17 +125,12 @@ setting_found read_settings(const char *text, size_t length, setting_visit *visi
               "it");
         return SETTINGS_BROKEN;
     }
-    /* The table is sorted by key; people read from top to bottom, so the first wrong line
-     * is told. */
-    std::vector<std::pair<const toml::key *, const toml::node *>> settings;
-    for (auto it = table->cbegin(); it != table->cend(); ++it)
-        settings.emplace_back(&it->first, &it->second);
-    std::sort(settings.begin(), settings.end(), [](const auto &a, const auto &b) {
-        return a.first->source().begin.line < b.first->source().begin.line;
-    });
-    for (const auto &[key, node] : settings)
-        if (!tell(*key, *node, visit, owner))
+    for (const auto &[key, node] : by_line(*table)) {
+        told told;
+        fill(told, *key, *node, false);
+        if (!visit(owner, &told.value))
             break;
+    }
     return SETTINGS_FOUND;
 }
 

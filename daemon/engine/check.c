@@ -12,6 +12,7 @@ static void learn(void *owner, const char *path, bool is_directory)
 {
     struct engine *engine = owner;
     tree_learn(engine->tree, path, is_directory);
+    triggers_learn(engine, path, is_directory);
 }
 
 static void remember(void *owner, const struct index_seen *seen)
@@ -75,6 +76,7 @@ static void forget_if_gone(void *owner, const char *path, int64_t value)
 static int crawl(struct engine *engine)
 {
     tree_unlearn(engine->tree);
+    triggers_unlearn(engine);
     int error = engine->ports.crawl(engine->ports.owner, learn, engine);
     strset_each(&engine->classified, forget_if_gone, engine);
     return error;

@@ -44,6 +44,7 @@ void engine_free(struct engine *engine)
     struct run *next = NULL;
     HASH_ITER(hh, engine->runs, run, next)
     run_forget(engine, run);
+    triggers_finish(engine);
     forget_variables(engine->environment, engine->environment_count);
     forget_variables(engine->distributions, engine->distribution_count);
     for (size_t i = 0; i < engine->disturbance_count; i++)
@@ -154,6 +155,7 @@ void engine_changed(struct engine *engine, const char *path, bool entry, int64_t
         settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
     if (is_git_business(engine, path))
         return;
+    triggers_changed(engine, path);
     if (is_package_business(engine, path, entry)) {
         engine->renew = true;
         engine->unsettled = true;
@@ -504,7 +506,7 @@ void engine_tick(struct engine *engine, int64_t now)
         }
         if (engine->ruled) {
             engine->ruled = false;
-            log_info("other paths are ignored now");
+            log_info("other rules for paths hold now");
             check_facts(engine);
         }
         pick_changes(engine, &paths);

@@ -134,6 +134,16 @@ json_t *engine_snapshot(struct engine *engine);
 /* Settings were loaded (MESSAGE NULL) or are wrong (the last good ones stay). */
 void engine_configured(struct engine *engine, const char *message, int64_t now);
 
+/* What is evidence of which test files though they never look at it; config.h says what the patterns
+ * mean. Copied. TESTS ends with NULL. After engine_begin to be
+ * followed by engine_ruled. */
+struct engine_trigger {
+    const char *pattern;
+    const char *const *tests;
+};
+void engine_triggers(struct engine *engine, const struct engine_trigger *triggers,
+                     size_t count);
+
 /* Do the tests of a file that executed what has changed run before its others? */
 void engine_order(struct engine *engine, bool changed_first);
 

@@ -153,7 +153,7 @@ json_t *engine_snapshot(struct engine *engine)
 static void add_evidence(void *owner, const struct index_fact *fact, bool is_volatile)
 {
     struct page *page = owner;
-    if (!page_takes(page))
+    if (triggers_are_none(fact) || !page_takes(page))
         return;
     autofree char *detail = fact->unsure ? xstrdup("changed during the run")
                             : fact->kind == EVIDENCE_CODE

@@ -43,6 +43,9 @@ static bool fact_holds(struct engine *engine, const struct index_fact *fact)
 {
     if (fact->unsure)
         return false;
+    const char *file = triggers_file(fact->kind, fact->path);
+    if (file != NULL)
+        return triggers_hold(engine, file, fact->detail);
     if (fact->kind == EVIDENCE_ENVIRONMENT) {
         /* Before a worker told, nothing is current anyway (check_everything). */
         const char *value = pick_environment(engine, fact->path);
@@ -147,6 +150,10 @@ static char *detail_of(struct engine *engine, const struct index_fact *fact,
 {
     if (fact->unsure)
         return restless_detail(engine, file);
+    if (triggers_file(fact->kind, fact->path) != NULL) {
+        autofree char *value = triggers_value(engine, file);
+        return xasprintf("triggers: was %s, is %s", fact->detail, value);
+    }
     if (fact->kind == EVIDENCE_ENVIRONMENT) {
         const char *value = pick_environment(engine, fact->path);
         return xasprintf("was %s, is %s", fact->detail,
@@ -169,8 +176,13 @@ static void consider(void *owner, const struct index_fact *fact, bool is_volatil
     if (!is_volatile)
         cause->all_volatile = false;
     int rank = 1;
-    if (fact->kind != EVIDENCE_ENVIRONMENT && cause->causes != NULL &&
-        strset_has(cause->causes, fact->path))
+    autofree char *match = triggers_file(fact->kind, fact->path) != NULL
+                               ? triggers_match(cause->engine, cause->file, cause->causes)
+                               : NULL;
+    if (match != NULL)
+        rank = 3;
+    else if (fact->kind != EVIDENCE_ENVIRONMENT && cause->causes != NULL &&
+             strset_has(cause->causes, fact->path))
         rank = 3;
     else if (strcmp(fact->path, cause->file) == 0)
         rank = 2;
@@ -179,8 +191,10 @@ static void consider(void *owner, const struct index_fact *fact, bool is_volatil
     cause->rank = rank;
     free(cause->path);
     free(cause->detail);
-    cause->path = xstrdup(fact->path);
-    cause->reason = reason_of(cause->engine, fact);
+    cause->path = xstrdup(match != NULL ? match : fact->path);
+    cause->reason = match == NULL ? reason_of(cause->engine, fact)
+                    : tree_identity(cause->engine->tree, match).mode == 0 ? REASON_DELETED
+                                                                          : REASON_ADDED;
     cause->detail = detail_of(cause->engine, fact, cause->file);
 }
 
@@ -504,6 +518,7 @@ void pick_changes(struct engine *engine, struct strset *paths)
 {
     struct batch batch = {.engine = engine};
     strset_each(paths, judge_change, &batch);
+    triggers_judge(engine);
     if (batch.vanished)
         check_removed(engine);
     pick_turned(engine, &batch.causes);

@@ -151,8 +151,11 @@ struct engine {
     struct variable
         *distributions; /* by name: what a run may look at of what is installed */
     size_t distribution_count;
-    struct strset installed; /* folders of installed packages that workers told of */
-    bool renew;              /* packages came or went, and the burst is not over */
+    struct strset installed;  /* folders of installed packages that workers told of */
+    struct trigger *triggers; /* see triggers.c */
+    size_t trigger_count;
+    bool triggers_turned; /* other paths match than when facts were judged */
+    bool renew;           /* packages came or went, and the burst is not over */
     bool renewing; /* packages came or went: a worker must tell the environment anew */
 
     /* What sources are made of. */
@@ -293,6 +296,30 @@ void run_result(struct run *run, const char *test, enum outcome outcome,
 /* Did it do something that nobody told? */
 bool run_is_unseen(const struct run *run);
 void run_end(struct engine *engine, struct run *run);
+
+/* triggers.c: evidence by the settings alone */
+
+void triggers_finish(struct engine *engine);
+/* A crawl finds PATH; a crawl begins. */
+void triggers_learn(struct engine *engine, const char *path, bool is_directory);
+void triggers_unlearn(struct engine *engine);
+/* PATH may have come or gone. */
+void triggers_changed(struct engine *engine, const char *path);
+/* Whose triggers the evidence (KIND, NAME) is about; NULL: it is about something else. */
+const char *triggers_file(enum evidence_kind kind, const char *name);
+/* The paths that are evidence of FILE by a trigger now, as the detail of that evidence. The caller's. */
+char *triggers_value(const struct engine *engine, const char *file);
+/* Are they those that they were THEN? Also where no trigger can be for FILE any more. */
+bool triggers_hold(const struct engine *engine, const char *file, const char *then);
+/* Does FACT only say that there was no such path? */
+bool triggers_are_none(const struct index_fact *fact);
+/* All that is evidence of RUN by a trigger. */
+void triggers_look(struct engine *engine, struct run *run);
+/* One of PATHS that is evidence of FILE by a trigger, or was, or NULL. The caller's. */
+char *triggers_match(const struct engine *engine, const char *file,
+                     const struct strset *paths);
+/* Judges the facts that follow from which paths there are, where these are others. */
+void triggers_judge(struct engine *engine);
 
 /* order.c: which tests of a file come first */
 void order_note(struct run *run, const struct report *report);

@@ -240,6 +240,12 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
         struct index_evidence *item = &list.items[list.count++];
         *item = (struct index_evidence){
             .kind = look->kind, .path = look->path, .detail = look->detail};
+        if (triggers_file(look->kind, look->path) != NULL) {
+            autofree char *moved = triggers_match(engine, run->file, &disturbed.entries);
+            item->unsure = blind || moved != NULL;
+            item->holds = !item->unsure;
+            continue;
+        }
         if (look->kind == EVIDENCE_ENVIRONMENT) {
             item->detail = pick_environment(engine, look->path);
             item->holds = item->detail != NULL && !blind;
@@ -433,6 +439,7 @@ void verdict_conclude(struct engine *engine, struct run *run, int64_t now)
     if (known && !run->discard) {
         /* The test file itself is evidence, whatever the child could tell. */
         run_look(run, EVIDENCE_CONTENT, run->file, NULL, "");
+        triggers_look(engine, run);
         if (run->manual)
             opened_by_hand_over(engine, run);
         error = record(engine, run);
