@@ -286,7 +286,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
     house->ignore = ignore_new(settings->root);
     set_ignore(house);
     int error = watcher_open(&house->watcher, settings->root, settings->state,
-                             house->ignore, poller, &house->watcher_sink);
+                             WATCHER_MOUNTS, house->ignore, poller, &house->watcher_sink);
     if (error == 0 && settings->pipe)
         error = open_hints(house);
     if (error < 0)

@@ -78,8 +78,8 @@ START_TEST(a_root_that_is_not_there_cannot_be_opened)
 {
     struct watcher *watcher = NULL;
     ck_assert_int_eq(watcher_open(&watcher, "/tmp/nowhere/root",
-                                  "/tmp/nowhere/root/.sniffer", scene.ignore,
-                                  &scene.poller.poller, &scene.sink),
+                                  "/tmp/nowhere/root/.sniffer", WATCHER_MOUNTS,
+                                  scene.ignore, &scene.poller.poller, &scene.sink),
                      -ENOENT);
     ck_assert_ptr_null(watcher);
     ck_assert_uint_eq(scene.poller.count, 0);

@@ -10,6 +10,7 @@
 struct place {
     const char *root;
     char *state; /* absolute */
+    const char *mounts;
     struct ignore *ignore;
     struct poller *poller;
     const struct watcher_sink *sink;

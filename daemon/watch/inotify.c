@@ -79,26 +79,45 @@ static void tell_lost(struct inotify *inotify)
     inotify->place->sink->lost(inotify->place->sink->owner, why);
 }
 
+static char *blind_message(const struct inotify *inotify)
+{
+    if (inotify->nodes.blind == 0)
+        return NULL;
+    struct limit_report report = {.watched = watch_count(&inotify->nodes),
+                                  .blind = inotify->nodes.blind,
+                                  .first = inotify->blind_path,
+                                  .error = inotify->blind_error};
+    limit_read(&report);
+    return limit_message(&report);
+}
+
+static char *silent_message(const struct inotify *inotify)
+{
+    if (inotify->nodes.silent == 0)
+        return NULL;
+    const struct mount *mount = mounts_silent(&inotify->mounts, inotify->silent_path);
+    return mounts_message(inotify->nodes.silent, inotify->silent_path, mount);
+}
+
 /* After a crawl also when the number alone is another. */
 static void tell_degraded(struct inotify *inotify, bool crawled)
 {
     const struct watcher_sink *sink = inotify->place->sink;
     size_t blind = inotify->nodes.blind;
-    bool turned = (blind > 0) != (inotify->blind_told > 0);
-    if (!turned && !(crawled && blind != inotify->blind_told))
+    size_t silent = inotify->nodes.silent;
+    bool turned = (blind > 0) != (inotify->blind_told > 0) ||
+                  (silent > 0) != (inotify->silent_told > 0);
+    bool other = blind != inotify->blind_told || silent != inotify->silent_told;
+    if (!turned && !(crawled && other))
         return;
     inotify->blind_told = blind;
-    if (blind == 0) {
-        sink->degraded(sink->owner, NULL);
-        return;
-    }
-    struct limit_report report = {.watched = watch_count(&inotify->nodes),
-                                  .blind = blind,
-                                  .first = inotify->blind_path,
-                                  .error = inotify->blind_error};
-    limit_read(&report);
-    autofree char *message = limit_message(&report);
-    sink->degraded(sink->owner, message);
+    inotify->silent_told = silent;
+    autofree char *first = blind_message(inotify);
+    autofree char *second = silent_message(inotify);
+    autofree char *both =
+        first != NULL && second != NULL ? xasprintf("%s; and %s", first, second) : NULL;
+    const char *one = first != NULL ? first : second;
+    sink->degraded(sink->owner, both != NULL ? both : one);
 }
 
 static void place_cookie(struct inotify *inotify, uint64_t cookie)
@@ -301,6 +320,8 @@ static void inotify_close(void *self)
     free(inotify->buffer);
     free(inotify->told);
     free(inotify->blind_path);
+    free(inotify->silent_path);
+    mounts_finish(&inotify->mounts);
     free(inotify);
 }
 
@@ -322,6 +343,7 @@ static int inotify_open(void **ret, const struct place *place)
     inotify->cookies.folder = place->state;
     inotify->skip = strcmp(place->root, "/") == 0 ? 1 : strlen(place->root) + 1;
     nodes_init(&inotify->nodes);
+    mounts_read(&inotify->mounts, place->mounts);
     inotify->root = node_plant_path(&inotify->nodes, place->root);
     inotify->root->roles |= NODE_ROOT;
     inotify->state = node_plant_path(&inotify->nodes, place->state);
@@ -341,6 +363,7 @@ static int inotify_crawl(void *self, watcher_found *found, void *owner)
     struct inotify *inotify = self;
     inotify->crawl = (struct crawl){
         .found = found, .owner = owner, .number = inotify->crawl.number + 1};
+    mounts_read(&inotify->mounts, inotify->place->mounts);
     /* From the very top: after a gap nothing is sure, followed folders as little as the tree. */
     node_doubt(&inotify->nodes, inotify->nodes.top);
     inotify_settle(inotify);
@@ -379,7 +402,8 @@ static int inotify_follow(void *self, const char *folder)
     inotify_arm_way(inotify, node);
     /* Whatever is to be told now waits for a turn: the caller is in the middle of something. */
     if (inotify->nodes.doubts != NULL || inotify->retry_cookies ||
-        inotify->nodes.blind != inotify->blind_told)
+        inotify->nodes.blind != inotify->blind_told ||
+        inotify->nodes.silent != inotify->silent_told)
         inotify_wake(inotify);
     return 1;
 }

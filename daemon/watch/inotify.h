@@ -17,6 +17,7 @@
 
 #include "daemon/watch/backend.h"
 #include "daemon/watch/cookies.h"
+#include "daemon/watch/mounts.h"
 #include "daemon/watch/nodes.h"
 #include "daemon/watch/opens.h"
 
@@ -37,6 +38,7 @@ struct inotify {
     struct cookies cookies;
     struct crawl crawl;
     struct opens opens;
+    struct mounts mounts; /* as the last crawl found them */
     char *buffer;
 
     /* What was told last, until the end of a read: neighbours that are alike are told once. */
@@ -51,7 +53,8 @@ struct inotify {
     bool retry_cookies; /* the event of a cookie file may have been lost */
     int blind_error;    /* of the first that got no watch */
     char *blind_path;
-    size_t blind_told; /* how many the last message was about */
+    char *silent_path;              /* the first that is */
+    size_t blind_told, silent_told; /* how many the last message was about */
 };
 
 /* ---- inotify.c ---- */

@@ -59,6 +59,18 @@ static uint32_t mask_for(const struct node *node)
     return mask;
 }
 
+static void note_silent(struct inotify *inotify, struct node *node, const char *path)
+{
+    bool silent = inotify_tells(node) && mounts_silent(&inotify->mounts, path) != NULL;
+    bool first = inotify->nodes.silent == 0 ||
+                 mounts_silent(&inotify->mounts, inotify->silent_path) == NULL;
+    if (silent && first) {
+        free(inotify->silent_path);
+        inotify->silent_path = xstrdup(path);
+    }
+    node_set_silent(&inotify->nodes, node, silent);
+}
+
 static void release(struct inotify *inotify, struct node *node)
 {
     if (node->watch != NULL && node == inotify->state)
@@ -102,6 +114,7 @@ enum armed inotify_arm(struct inotify *inotify, struct node *node, const char *p
         release(inotify, node);
         if (means_absent(error)) {
             node_set_blind(&inotify->nodes, node, false);
+            node_set_silent(&inotify->nodes, node, false);
             return ARMED_ABSENT;
         }
         node->there = true;
@@ -110,6 +123,7 @@ enum armed inotify_arm(struct inotify *inotify, struct node *node, const char *p
     }
     node->there = true;
     node_set_blind(&inotify->nodes, node, false);
+    note_silent(inotify, node, path);
     inotify_listen_to(inotify, node, path);
     if (node->watch != NULL && node->watch->number == number)
         return ARMED_SAME;
@@ -161,6 +175,8 @@ static void strip(struct inotify *inotify, struct node *node, bool gone)
         release(inotify, node);
         node_set_blind(&inotify->nodes, node, false);
     }
+    if (gone || !inotify_tells(node))
+        node_set_silent(&inotify->nodes, node, false);
     if (gone && node == inotify->root)
         inotify->root_there = false;
     if (gone && was_there && (node->roles & NODE_FOLLOW) && !in_tree_before &&

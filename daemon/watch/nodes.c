@@ -95,6 +95,7 @@ void node_remove(struct nodes *nodes, struct node *node)
 {
     assert(node->children == NULL && node->watch == NULL && node->parent != NULL);
     node_set_blind(nodes, node, false);
+    node_set_silent(nodes, node, false);
     if (node->doubted)
         DL_DELETE2(nodes->doubts, node, previous_doubt, next_doubt);
     DL_DELETE2(node->parent->children, node, previous, next);
@@ -174,6 +175,17 @@ void node_set_blind(struct nodes *nodes, struct node *node, bool blind)
         nodes->blind++;
     else
         nodes->blind--;
+}
+
+void node_set_silent(struct nodes *nodes, struct node *node, bool silent)
+{
+    if (node->silent == silent)
+        return;
+    node->silent = silent;
+    if (silent)
+        nodes->silent++;
+    else
+        nodes->silent--;
 }
 
 void node_doubt(struct nodes *nodes, struct node *node)

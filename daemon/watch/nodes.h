@@ -34,6 +34,7 @@ struct node {
     bool doubted; /* waits in nodes.doubts */
     bool there;   /* was there when last looked at */
     bool blind;   /* there, but the kernel gives no watch */
+    bool silent;  /* watched, but others change it where nobody tells us */
     bool suspect; /* may have become a virtual environment */
     bool tried;   /* was armed, or found absent, before */
     bool fresh; /* to be listed again, with all below it, though its watch be the same */
@@ -53,7 +54,7 @@ struct nodes {
     struct watch *watches;
     struct node *top;    /* "/" */
     struct node *doubts; /* first in, first out */
-    size_t blind;
+    size_t blind, silent;
 };
 
 void nodes_init(struct nodes *nodes);
@@ -78,6 +79,7 @@ void node_attach(struct nodes *nodes, struct node *node, int number);
 int node_release(struct nodes *nodes, struct node *node);
 
 void node_set_blind(struct nodes *nodes, struct node *node, bool blind);
+void node_set_silent(struct nodes *nodes, struct node *node, bool silent);
 
 /* Puts NODE at the end of those to be looked at again, once. */
 void node_doubt(struct nodes *nodes, struct node *node);

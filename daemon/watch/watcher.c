@@ -24,12 +24,13 @@ void place_tell(const struct place *place, const char *path, enum watcher_change
 }
 
 int watcher_open(struct watcher **ret, const char *root, const char *state,
-                 struct ignore *ignore, struct poller *poller,
+                 const char *mounts, struct ignore *ignore, struct poller *poller,
                  const struct watcher_sink *sink)
 {
     struct watcher *watcher = xcalloc(1, sizeof *watcher);
     watcher->place = (struct place){.root = root,
                                     .state = path_absolute(root, state),
+                                    .mounts = mounts,
                                     .ignore = ignore,
                                     .poller = poller,
                                     .sink = sink};

@@ -44,7 +44,7 @@ struct watcher_sink {
     void (*synced)(void *owner, uint64_t cookie);
     /* Something may have been missed: compare the whole tree. */
     void (*lost)(void *owner, const char *why);
-    /* From now on a part of the tree cannot be watched; MESSAGE says which, why, and the mend. NULL: mended. */
+    /* From now on a part of the tree cannot be watched, or others change it where nobody tells; MESSAGE says which, why, and the mend. NULL: mended. */
     void (*degraded)(void *owner, const char *message);
     /* Somebody opened the file at PATH (as in changed): while watcher_listen is on. */
     void (*opened)(void *owner, const char *path);
@@ -63,9 +63,11 @@ struct watcher;
 
 /* ROOT is absolute and real; it, IGNORE, POLLER and SINK are borrowed and outlive the watcher.
  * -ENOENT where ROOT is not there, -EMFILE where no inotify instance is left for this user.
- * STATE (copied) is the folder for cookie files (ROOT/.sniffer), itself watched but never told. */
+ * STATE (copied) is the folder for cookie files (ROOT/.sniffer), itself watched but never told.
+ * MOUNTS (borrowed) is where the mounted file systems are listed: WATCHER_MOUNTS. */
+#define WATCHER_MOUNTS "/proc/self/mountinfo"
 int watcher_open(struct watcher **ret, const char *root, const char *state,
-                 struct ignore *ignore, struct poller *poller,
+                 const char *mounts, struct ignore *ignore, struct poller *poller,
                  const struct watcher_sink *sink);
 void watcher_close(struct watcher *watcher);
 

@@ -32,6 +32,7 @@ struct scene {
     char *base;
     char *root;
     char *state;
+    const char *mounts; /* a list of them */
     struct ignore *ignore;
     struct poll_poller poller;
     struct watcher_sink sink;
@@ -155,6 +156,7 @@ static UNUSED_OK void scene_prepare(struct scene *scene)
     ck_assert_ptr_nonnull(mkdtemp(scene->base));
     ck_assert_int_eq(chdir(scene->base), 0);
     scene->root = xasprintf("%s/root", scene->base);
+    scene->mounts = WATCHER_MOUNTS;
     scene->state = xasprintf("%s/.sniffer", scene->root);
     ck_assert_int_eq(mkdir("root", 0700), 0);
     ck_assert_int_eq(mkdir("root/.sniffer", 0700), 0);
@@ -176,7 +178,8 @@ static UNUSED_OK void scene_prepare(struct scene *scene)
 static UNUSED_OK void scene_watch(struct scene *scene)
 {
     ck_assert_int_eq(watcher_open(&scene->watcher, scene->root, scene->state,
-                                  scene->ignore, &scene->poller.poller, &scene->sink),
+                                  scene->mounts, scene->ignore, &scene->poller.poller,
+                                  &scene->sink),
                      0);
     ck_assert_int_eq(watcher_crawl(scene->watcher, scene_found, scene), 0);
 }
