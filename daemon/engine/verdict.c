@@ -206,17 +206,23 @@ static bool wrote_it_later(const struct own_writes *own, const struct look *look
 }
 
 /* While the run was on, did names come and go in a folder that only now is in FOLLOWED, and of which
- * nobody told? Of files the child tells an identity; of a folder its time stamp must say it. */
+ * nobody told? Or anywhere, where not all is watched? Of files that it saw the child tells an identity;
+ * of a folder, and of what was not there, the time stamp must say it. */
 static bool moved_unseen(const struct engine *engine, const struct run *run,
                          const struct strset *followed, const struct own_writes *own,
                          const struct look *look)
 {
-    if (look->kind != EVIDENCE_LISTING && look->kind != EVIDENCE_SEARCH)
-        return false;
+    bool deaf = engine->degraded != NULL;
+    if (look->kind != EVIDENCE_LISTING && look->kind != EVIDENCE_SEARCH) {
+        if (!deaf || look->has_seen)
+            return false;
+        struct identity now = tree_identity(engine->tree, look->path);
+        return now.mode != 0 && now.ctime_ns >= run->clock_ns;
+    }
     autofree char *parent = path_parent(look->path);
     const char *folder = look->kind == EVIDENCE_LISTING ? look->path : parent;
-    if (strset_get(followed, folder, 0) == 0 || strset_has(&own->paths, folder) ||
-        strset_has(&own->folders, folder))
+    if ((!deaf && strset_get(followed, folder, 0) == 0) ||
+        strset_has(&own->paths, folder) || strset_has(&own->folders, folder))
         return false;
     return tree_identity(engine->tree, folder).ctime_ns >= run->clock_ns;
 }

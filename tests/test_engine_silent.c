@@ -1,0 +1,62 @@
+/* Where a part of the tree is not watched: nothing here is told but by chance. */
+
+#include "tests/support/engine_scene.h"
+#include "tests/support/suite.h"
+
+static void set_up(void)
+{
+    scene_open();
+    scene_write("test_a.py", "");
+    scene_write("data/one.txt", "");
+    scene_write("pyproject.toml", "");
+    engine_begin(scene.engine, scene.now);
+    engine_degraded(scene.engine, "a part is not watched");
+    scene_ready("python");
+    scene_answer();
+}
+
+static void tear_down(void)
+{
+    scene_close();
+}
+
+static const struct {
+    enum evidence_kind kind;
+    const char *path, *write;
+} looks[] = {
+    {EVIDENCE_LISTING, "data", "data/two.txt"},
+    {EVIDENCE_SEARCH, "data/two", "data/two.py"},
+    {EVIDENCE_PRESENCE, "two.txt", "two.txt"},
+    {EVIDENCE_CONTENT, "two.txt", "two.txt"},
+    {EVIDENCE_EXISTENCE, "data/two", "data/two"},
+};
+
+START_TEST(what_changes_during_a_run_untold_leaves_it_unsure)
+{
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, looks[_i].kind, looks[_i].path);
+    scene_write(looks[_i].write, "1");
+    /* The next run begins at another time than that of the file. */
+    for (int64_t stamp = tree_clock_ns(); tree_clock_ns() <= stamp;)
+        ;
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run);
+    ck_assert(!scene_file("test_a.py").current);
+    run = scene_run_of("test_a.py");
+    scene_look(run, looks[_i].kind, looks[_i].path);
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run);
+    ck_assert(scene_file("test_a.py").current);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("silent");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_loop_test(tests, what_changes_during_a_run_untold_leaves_it_unsure, 0,
+                        (int)(sizeof looks / sizeof *looks));
+    Suite *suite = suite_create("engine_silent");
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
+}
