@@ -53,12 +53,39 @@ START_TEST(what_changes_during_a_run_untold_leaves_it_unsure)
 }
 END_TEST
 
+START_TEST(settings_that_change_untold_are_loaded)
+{
+    scene_play("test_a.py", "test_a.py", OUTCOME_SUCCESS);
+    scene_settle(); /* compares */
+    ck_assert_int_eq(scene.loaded, 0);
+    scene_settle();
+    ck_assert_int_eq(scene.loaded, 0);
+    scene_write("pyproject.toml", "[tool.sniffer]\n");
+    scene_settle();
+    scene_settle(); /* what it found */
+    ck_assert_int_eq(scene.loaded, 1);
+    scene_answer(); /* they may say what a test file is */
+    int64_t question = scene.question;
+    scene_write("conftest.py", "");
+    scene_settle(); /* a new source */
+    ck_assert_int_eq(scene.question, question + 1);
+    scene_answer();
+    scene_settle(); /* that says what a test file is, too */
+    ck_assert_int_eq(scene.question, question + 2);
+    scene_answer();
+    scene_settle();
+    ck_assert_int_eq(scene.question, question + 2);
+    ck_assert_int_eq(scene.loaded, 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("silent");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, what_changes_during_a_run_untold_leaves_it_unsure, 0,
                         (int)(sizeof looks / sizeof *looks));
+    tcase_add_test(tests, settings_that_change_untold_are_loaded);
     Suite *suite = suite_create("engine_silent");
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -72,6 +72,50 @@ static void forget_if_gone(void *owner, const char *path, int64_t value)
         strset_remove(&engine->classified, path);
 }
 
+struct deciders {
+    struct engine *engine;
+    struct strset now;
+    const struct strset *others;
+};
+
+static void note_decider(void *owner, const char *path)
+{
+    struct deciders *deciders = owner;
+    const struct engine *engine = deciders->engine;
+    if (!pick_decides(engine, path))
+        return;
+    struct identity identity = tree_identity(engine->tree, path);
+    strset_put(&deciders->now, path,
+               identity.ctime_ns ^ (int64_t)identity.inode ^ identity.size);
+}
+
+static void add_if_other(void *owner, const char *path, int64_t value)
+{
+    const struct deciders *deciders = owner;
+    struct engine *engine = deciders->engine;
+    if (strset_has(deciders->others, path) &&
+        strset_get(deciders->others, path, 0) == value)
+        return;
+    settle_add(&engine->settle, path, 1, engine->ticked);
+    engine->unsettled = true;
+}
+
+/* Settings, of the framework too, are not evidence of all that rests on them: where nobody tells that
+ * they changed, it is seen here, and is a change from then on. */
+static void compare_deciders(struct engine *engine)
+{
+    struct deciders deciders = {.engine = engine, .others = &engine->deciders};
+    tree_each(engine->tree, "", note_decider, &deciders);
+    if (engine->deciders_known) {
+        strset_each(&deciders.now, add_if_other, &deciders);
+        struct deciders before = {.engine = engine, .others = &deciders.now};
+        strset_each(&engine->deciders, add_if_other, &before);
+    }
+    strset_finish(&engine->deciders);
+    engine->deciders = deciders.now;
+    engine->deciders_known = true;
+}
+
 /* What is there now, without what is ignored. */
 static int crawl(struct engine *engine)
 {
@@ -79,6 +123,10 @@ static int crawl(struct engine *engine)
     triggers_unlearn(engine);
     int error = engine->ports.crawl(engine->ports.owner, learn, engine);
     strset_each(&engine->classified, forget_if_gone, engine);
+    if (engine->degraded != NULL)
+        compare_deciders(engine);
+    else
+        engine->deciders_known = false;
     return error;
 }
 

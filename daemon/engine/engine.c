@@ -79,6 +79,7 @@ void engine_free(struct engine *engine)
     strset_finish(&engine->programs);
     strset_finish(&engine->installed);
     strset_finish(&engine->shared);
+    strset_finish(&engine->deciders);
     strset_finish(&engine->deferred);
     strset_finish(&engine->hostless);
     settle_finish(&engine->settle);

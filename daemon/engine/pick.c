@@ -397,6 +397,12 @@ static bool is_framework_settings(const char *path)
     return word_find(names, path_base(path)) >= 0;
 }
 
+bool pick_decides(const struct engine *engine, const char *path)
+{
+    return is_framework_settings(path) ||
+           (path[0] != '/' && engine->ports.decides(engine->ports.owner, path));
+}
+
 static void sort_later(void *owner, const char *path)
 {
     struct engine *engine = owner;

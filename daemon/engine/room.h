@@ -124,6 +124,8 @@ struct engine {
     char *error;    /* tests cannot be run: why, and the mend */
     char *mistaken; /* the settings are wrong: why; the last good ones are in use */
     char *degraded; /* a part of the tree is not watched: it is compared every POLL_MS */
+    struct strset deciders; /* settings as they were then, by what changes with them */
+    bool deciders_known;
     struct strset
         shared;   /* evidence that has another name, through which it may be written */
     int64_t poll; /* when to compare next; INT64_MAX: all is watched */
@@ -261,6 +263,8 @@ void pick_judge(void *owner, const struct index_fact *fact);
 void pick_shared(struct engine *engine, const char *path);
 /* The same where its name is one that watchers do not tell. */
 void pick_heed(struct engine *engine, enum evidence_kind kind, const char *path);
+/* Does more follow from a change of PATH than from its being evidence? */
+bool pick_decides(const struct engine *engine, const char *path);
 void pick_changes(struct engine *engine, struct strset *paths);
 /* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
  * paths to name as reason first. */

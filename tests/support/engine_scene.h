@@ -57,7 +57,7 @@ struct scene {
     json_t *reply;   /* the last */
     struct fault fault;
     bool refused;
-    int warmed, refreshed;
+    int warmed, refreshed, loaded;
     char first[256]; /* the tests that were to come first, where there were any */
     bool listening;  /* to opens */
     bool no_reader;  /* no worker takes sources apart */
@@ -269,6 +269,12 @@ static void scene_nothing(void *owner)
     (void)owner;
 }
 
+static void scene_settings(void *owner)
+{
+    (void)owner;
+    scene.loaded++;
+}
+
 static int64_t scene_wall(void *owner)
 {
     (void)owner;
@@ -352,7 +358,7 @@ static inline void scene_open(void)
                                        .refuse = scene_refuse,
                                        .seq = scene_seq,
                                        .decides = scene_decides,
-                                       .settings = scene_nothing,
+                                       .settings = scene_settings,
                                        .stop = scene_nothing,
                                        .wall = scene_wall};
     scene.engine = engine_new(scene.root, "fake", scene.index, &ports);
