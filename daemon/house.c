@@ -73,7 +73,9 @@ static struct pool *make_or_change_pool(struct house *house)
                                  "--precision",
                                  config->whole_files ? "file" : "block",
                                  "--order",
-                                 config->changed_first ? "changed-first" : "file"};
+                                 config->changed_first ? "changed-first" : "file",
+                                 "--isolation",
+                                 config->isolation};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv = xgrow(argv, count, &capacity, sizeof *argv);
         argv[count++] = fixed[i];

@@ -13,11 +13,11 @@
 /* After a crash numbers go on from a reserved one: no number is ever given out twice. */
 enum { SEQ_RESERVE = 4096 };
 
-static int port_start(void *owner, int64_t run, const char *file,
+static int port_start(void *owner, int64_t run, const char *const *files,
                       const char *const *first)
 {
     struct house *house = owner;
-    return pool_start(house->pool, run, file, first, house->clock.now());
+    return pool_start(house->pool, run, files, first, house->clock.now());
 }
 
 static void port_cancel(void *owner, int64_t run)

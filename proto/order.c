@@ -31,10 +31,15 @@ char *order_encode_classify(int64_t id, const char *const *paths, size_t count)
                                    (json_int_t)id, "paths", path_array(paths, count)));
 }
 
-char *order_encode_run(int64_t run, const char *file, const char *const *first)
+char *order_encode_run(int64_t run, const char *const *files, const char *const *first)
 {
     json_t *order = json_pack("{s:s, s:I, s:o}", "order", "run", "run", (json_int_t)run,
-                              "file", wire_path(file));
+                              "file", wire_path(files[0]));
+    json_t *company = files[1] != NULL ? json_array() : NULL;
+    for (files++; company != NULL && *files != NULL; files++)
+        json_array_append_new(company, wire_path(*files));
+    if (company != NULL)
+        json_object_set_new(order, "company", company);
     json_t *tests = first != NULL && first[0] != NULL ? json_array() : NULL;
     for (; tests != NULL && *first != NULL; first++)
         json_array_append_new(tests, wire_text(*first));
@@ -154,6 +159,13 @@ static void take_path(struct reading *reading, struct report *report)
     if (reading->error == 0)
         report->path = path_of(reading, json_object_get(reading->json, "path"),
                                "\"path\" is not a path");
+}
+
+static void take_file(struct reading *reading, struct report *report)
+{
+    if (reading->error == 0)
+        report->path = path_of(reading, json_object_get(reading->json, "file"),
+                               "\"file\" is not a path");
 }
 
 static void take_paths(struct reading *reading, struct report *report)
@@ -297,6 +309,14 @@ static void take_test(struct reading *reading, struct report *report)
 {
     take_run(reading, report);
     take_text(reading, "test", "\"test\" is not a text", &report->test);
+    if (json_object_get(reading->json, "file") != NULL)
+        take_file(reading, report);
+}
+
+static void read_through(struct reading *reading, struct report *report)
+{
+    take_run(reading, report);
+    take_file(reading, report);
 }
 
 static void read_ready(struct reading *reading, struct report *report)
@@ -526,6 +546,7 @@ static const char *const report_names[] = {[REPORT_READY] = "ready",
                                            [REPORT_STARTED] = "started",
                                            [REPORT_TEST] = "test",
                                            [REPORT_RESULT] = "result",
+                                           [REPORT_THROUGH] = "through",
                                            [REPORT_DONE] = "done",
                                            [REPORT_EXITED] = "exited",
                                            [REPORT_LOOK] = "look",
@@ -542,6 +563,7 @@ static read_report *const readers[] = {[REPORT_READY] = read_ready,
                                        [REPORT_STARTED] = read_started,
                                        [REPORT_TEST] = take_test,
                                        [REPORT_RESULT] = read_result,
+                                       [REPORT_THROUGH] = read_through,
                                        [REPORT_DONE] = take_run,
                                        [REPORT_EXITED] = read_exited,
                                        [REPORT_LOOK] = read_look,

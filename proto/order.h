@@ -29,12 +29,12 @@ enum { ORDER_PROTOCOL = 1 };
 
 /* {"order":"classify","id":1,"paths":[...]}: which of these are test files?
  * {"order":"run","run":17,"file":"tests/test_a.py"}; with "first":["TestX.test_y"]: these tests of
- * it before its others
+ * it before its others; with "company":["tests/test_b.py"]: these files in the same process, after it
  * A closed pipe means: kill what runs, and leave.
- * FIRST ends with NULL, or is NULL: none.
+ * FILES ends with NULL and has at least one; FIRST ends with NULL, or is NULL: none.
  * The text is the caller's to free; NULL when out of memory. No newline. */
 char *order_encode_classify(int64_t id, const char *const *paths, size_t count);
-char *order_encode_run(int64_t run, const char *file, const char *const *first);
+char *order_encode_run(int64_t run, const char *const *files, const char *const *first);
 /* {"order":"blocks","id":7,"paths":[...]}: what are these sources made of now? */
 char *order_encode_blocks(int64_t id, const char *const *paths, size_t count);
 
@@ -47,6 +47,7 @@ enum report_type {
     REPORT_STARTED,    /* the child exists */
     REPORT_TEST,       /* a test begins: a crash can be laid at its door */
     REPORT_RESULT,     /* a test is over */
+    REPORT_THROUGH,    /* of the files that share the process, one is over */
     REPORT_DONE,       /* the framework is through with the file: all results were told */
     REPORT_EXITED,     /* the child and everything below it is gone */
     REPORT_LOOK,       /* on the looks stream */
@@ -127,7 +128,8 @@ struct report {
     enum outcome outcome;
     double duration_ms;
     const char *exception, *text; /* NULL where null */
-    /* look, wrote, tested. Without "seen" has_seen is false; "seen":null is all zeros:
+    /* look, wrote, tested; through, and test and result where files share the process: of which file.
+     * Without "seen" has_seen is false; "seen":null is all zeros:
      * absent. What was written was left like that. */
     enum evidence_kind evidence;
     char *path; /* owned */

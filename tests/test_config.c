@@ -72,6 +72,7 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_ptr_null(config.python);
     ck_assert_ptr_null(config.source);
     ck_assert_int_eq(config.jobs, 0);
+    ck_assert_str_eq(config.isolation, "file");
     ck_assert_int_eq(config.timeout_ms, 0);
     expect_list(config.args, "");
     expect_list(config.ignore, "");
@@ -87,7 +88,7 @@ START_TEST(pyproject_gives_every_setting)
         "[project]\nname = 'x'\n[tool.sniffer]\n"
         "framework = \"nose\"\npython = \"env/bin/python\"\n"
         "args = [\"-v\", \"two words\"]\njobs = 3\ntimeout = 2.5\nprecision = "
-        "\"file\"\norder = \"changed-first\"\n"
+        "\"file\"\norder = \"changed-first\"\nisolation = \"package\"\n"
         "ignore = [\n  \"*.log\",\n  \"!keep.log\",\n]\nenv = [\"TZ\"]\n");
     struct config config = load();
     ck_assert_str_eq(config.framework, "nose");
@@ -95,6 +96,7 @@ START_TEST(pyproject_gives_every_setting)
     ck_assert_str_eq(config.source, "pyproject.toml");
     ck_assert_int_eq(config.jobs, 3);
     ck_assert(config.whole_files && config.changed_first);
+    ck_assert_str_eq(config.isolation, "package");
     ck_assert_int_eq(config.timeout_ms, 2500);
     expect_list(config.args, "<-v><two words>");
     expect_list(config.ignore, "<*.log><!keep.log>");
@@ -228,7 +230,7 @@ static const struct {
      "\"unittest\", not \"a b\""},
     {"pyproject.toml", "[tool.sniffer]\nwork = 1\nabc = 2\n",
      "pyproject.toml:2: work is no setting; there are: args, env, framework, ignore, "
-     "jobs, "
+     "isolation, jobs, "
      "order, precision, python, timeout, triggers"},
     {"pyproject.toml", "[tool.sniffer]\ntriggers = [\"*.ini\"]\n",
      "pyproject.toml:2: triggers must be a table of patterns and test files, such as "
@@ -261,13 +263,16 @@ static const struct {
      "setup.cfg:2: precision must be \"block\" or \"file\", not \"line\""},
     {"setup.cfg", "[sniffer]\norder = changed\n",
      "setup.cfg:2: order must be \"file\" or \"changed-first\", not \"changed\""},
+    {"setup.cfg", "[sniffer]\nisolation = folder\n",
+     "setup.cfg:2: isolation must be \"file\", \"directory\" or \"package\", not "
+     "\"folder\""},
     {"setup.cfg", "[sniffer]\njobs = 2\nenv = A\njobs = 3\n",
      "setup.cfg:4: jobs is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\nargs = a\nargs = b\n",
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
-     "setup.cfg:3: work is no setting; there are: args, env, framework, ignore, jobs, "
-     "order, precision, python, timeout, triggers"},
+     "setup.cfg:3: work is no setting; there are: args, env, framework, ignore, "
+     "isolation, jobs, order, precision, python, timeout, triggers"},
     {"tox.ini", "[sniffer]\n\nwhat is this\n",
      "tox.ini:3: this line is no setting; write \"key = value\""},
 };

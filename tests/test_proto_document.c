@@ -156,14 +156,17 @@ static bool try_order(const char *line, size_t length)
     char *file = wire_path_bytes(json_object_get(json, "file"));
     char *written = NULL;
     const char *first[] = {NULL, NULL};
+    char *company = wire_path_bytes(json_array_get(json_object_get(json, "company"), 0));
+    const char *files[] = {file, company, NULL};
     first[0] = json_string_value(json_array_get(json_object_get(json, "first"), 0));
-    if (json_array_size(json_object_get(json, "first")) > 1) {
+    if (json_array_size(json_object_get(json, "first")) > 1 ||
+        json_array_size(json_object_get(json, "company")) > 1) {
         free(file);
         file = NULL;
     }
     if (file != NULL)
-        written = order_encode_run(json_integer_value(json_object_get(json, "run")), file,
-                                   first);
+        written = order_encode_run(json_integer_value(json_object_get(json, "run")),
+                                   files, first);
     if (list != NULL && json_array_size(list) <= 8) {
         char *paths[8] = {NULL};
         size_t count = 0;
@@ -183,6 +186,7 @@ static bool try_order(const char *line, size_t length)
                 memcmp(written, line, length) == 0;
     free(written);
     free(file);
+    free(company);
     json_decref(json);
     return same;
 }

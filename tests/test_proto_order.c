@@ -26,7 +26,7 @@ START_TEST(orders_are_one_line_each)
     line = order_encode_classify(2, NULL, 0);
     ck_assert_str_eq(line, "{\"order\":\"classify\",\"id\":2,\"paths\":[]}");
     free(line);
-    line = order_encode_run(17, "tests/a\nb.py", NULL);
+    line = order_encode_run(17, (const char *const[]){"tests/a\nb.py", NULL}, NULL);
     ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"tests/a\\nb.py\"}");
     free(line);
 }
@@ -120,14 +120,35 @@ START_TEST(sources_are_told_block_by_block)
 }
 END_TEST
 
+START_TEST(files_that_share_a_process_are_ordered_together_and_told_apart)
+{
+    static const char *const files[] = {"a.py", "b.py", "caf\xe9.py", NULL};
+    char *line = order_encode_run(17, files, NULL);
+    ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"a.py\","
+                           "\"company\":[\"b.py\",{\"b64\":\"Y2Fm6S5weQ==\"}]}");
+    free(line);
+    struct report report = decode("{\"report\":\"test\",\"run\":17,\"file\":\"b.py\","
+                                  "\"test\":\"test_it\"}");
+    ck_assert_str_eq(report.path, "b.py");
+    report_finish(&report);
+    report = decode("{\"report\":\"through\",\"run\":17,\"file\":\"b.py\"}");
+    ck_assert_int_eq(report.type, REPORT_THROUGH);
+    ck_assert_str_eq(report.path, "b.py");
+    report_finish(&report);
+    report = decode("{\"report\":\"test\",\"run\":17,\"test\":\"test_it\"}");
+    ck_assert_ptr_null(report.path);
+    report_finish(&report);
+}
+END_TEST
+
 START_TEST(the_order_of_tests_is_asked_for_and_told)
 {
     static const char *const first[] = {"T.test_b", "test_a", NULL};
-    char *line = order_encode_run(17, "a.py", first);
+    char *line = order_encode_run(17, (const char *const[]){"a.py", NULL}, first);
     ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"a.py\","
                            "\"first\":[\"T.test_b\",\"test_a\"]}");
     free(line);
-    line = order_encode_run(17, "a.py", first + 2);
+    line = order_encode_run(17, (const char *const[]){"a.py", NULL}, first + 2);
     ck_assert_str_eq(line, "{\"order\":\"run\",\"run\":17,\"file\":\"a.py\"}");
     free(line);
     struct report report =
@@ -391,6 +412,7 @@ int main(void)
     tcase_add_test(tests, classified_names_the_test_files);
     tcase_add_test(tests, sources_are_told_block_by_block);
     tcase_add_test(tests, ready_says_what_is_coarse);
+    tcase_add_test(tests, files_that_share_a_process_are_ordered_together_and_told_apart);
     tcase_add_test(tests, the_order_of_tests_is_asked_for_and_told);
     tcase_add_test(tests, a_run_is_told_step_by_step);
     tcase_add_test(tests, what_is_warm_is_counted);

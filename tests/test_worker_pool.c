@@ -35,8 +35,9 @@ struct fixture {
     char tail[16];
     char *all; /* what the last run printed, as far as it was kept */
     size_t tail_length;
-    pid_t host; /* the last that got ready */
-    int chain;  /* runs still to be started from inside the sink */
+    pid_t host;  /* the last that got ready */
+    pid_t child; /* of the last run that was started */
+    int chain;   /* runs still to be started from inside the sink */
     int64_t chained;
 };
 
@@ -87,7 +88,9 @@ static void start_next(struct fixture *f)
     if (f->chain == 0 || pool_places(f->pool) == 0)
         return;
     f->chain--;
-    ck_assert_int_eq(pool_start(f->pool, ++f->chained, "passes", NULL, f->now), 0);
+    ck_assert_int_eq(pool_start(f->pool, ++f->chained,
+                                (const char *const[]){"passes", NULL}, NULL, f->now),
+                     0);
     /* One that is taken back at once, too. */
     if (f->chain % 5 == 0)
         pool_cancel(f->pool, f->chained, f->now);
@@ -126,9 +129,10 @@ static void on_report(void *owner, const struct report *report)
         f->looks++;
         return;
     }
-    if (report->type == REPORT_STARTED)
+    if (report->type == REPORT_STARTED) {
+        f->child = (pid_t)report->pid;
         note(f, "started %d", run);
-    else if (report->type == REPORT_TEST)
+    } else if (report->type == REPORT_TEST)
         note(f, "test %d %s", run, report->test);
     else if (report->type == REPORT_RESULT)
         note(f, "result %d %s %s", run, report->test, outcome_names[report->outcome]);
@@ -247,7 +251,8 @@ static void expect_not(const struct fixture *f, const char *text)
 
 static void run(struct fixture *f, int number, const char *file)
 {
-    ck_assert_int_eq(pool_start(f->pool, number, file, NULL, f->now), 0);
+    ck_assert_int_eq(
+        pool_start(f->pool, number, (const char *const[]){file, NULL}, NULL, f->now), 0);
 }
 
 static void pass_time(struct fixture *f, int64_t ms)
@@ -273,7 +278,9 @@ START_TEST(a_run_is_told_in_order_and_ends_once)
     ck_assert_int_eq(pool_places(f.pool), 1);
     run(&f, 1, "passes");
     ck_assert_int_eq(pool_places(f.pool), 0);
-    ck_assert_int_eq(pool_start(f.pool, 2, "passes", NULL, f.now), -EAGAIN);
+    ck_assert_int_eq(
+        pool_start(f.pool, 2, (const char *const[]){"passes", NULL}, NULL, f.now),
+        -EAGAIN);
     wait_for(&f, "room", 1);
     /* host and child write to one pipe: "started" has no place of its own */
     expect(&f, "started 1\n");
@@ -422,6 +429,25 @@ START_TEST(a_run_over_its_time_is_asked_to_end)
     run(&f, 2, "passes");
     wait_for(&f, "finished 2 exited done", 1);
     ck_assert_int_eq(count_text(&f, "ready"), 1);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(each_file_of_a_process_has_the_time_of_one)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "two_files");
+    wait_for(&f, "started 1", 1);
+    wait_for(&f, "test 1 T.a", 1);
+    pass_time(&f, TIMEOUT_MS - 1);
+    ck_assert_int_eq(kill(f.child, SIGUSR1), 0);
+    wait_for(&f, "test 1 T.b", 2);
+    ck_assert_int_eq(pool_deadline(f.pool), f.now + TIMEOUT_MS);
+    pass_time(&f, TIMEOUT_MS - 1);
+    expect_not(&f, "finished");
+    pass_time(&f, 1);
+    wait_for(&f, "finished 1 timeout status -1 signal 15 test T.b\n", 1);
     teardown(&f);
 }
 END_TEST
@@ -596,7 +622,9 @@ START_TEST(a_missing_interpreter_is_told_exactly)
         "[tool.sniffer] or install it\nfinished 1 unstarted status -1 signal 0",
         1);
     ck_assert_int_eq(pool_places(f.pool), 0);
-    ck_assert_int_eq(pool_start(f.pool, 2, "passes", NULL, f.now), -EAGAIN);
+    ck_assert_int_eq(
+        pool_start(f.pool, 2, (const char *const[]){"passes", NULL}, NULL, f.now),
+        -EAGAIN);
     teardown(&f);
 }
 END_TEST
@@ -620,7 +648,9 @@ START_TEST(no_descriptors_left_is_trouble_and_not_the_end)
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     const struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    ck_assert_int_eq(pool_start(f.pool, 1, "passes", NULL, f.now), -EAGAIN);
+    ck_assert_int_eq(
+        pool_start(f.pool, 1, (const char *const[]){"passes", NULL}, NULL, f.now),
+        -EAGAIN);
     expect_not(&f, "unfit"); /* never from inside a call */
     pool_tick(f.pool, f.now);
     expect(&f, ": Too many open files\n");
@@ -774,7 +804,9 @@ START_TEST(hosts_are_added_when_all_are_busy)
     ck_assert_int_eq(count_text(&f, "ready"), 1);
     ck_assert_int_eq(pool_places(f.pool), 1);
     run(&f, 2, "hangs");
-    ck_assert_int_eq(pool_start(f.pool, 3, "passes", NULL, f.now), -EAGAIN);
+    ck_assert_int_eq(
+        pool_start(f.pool, 3, (const char *const[]){"passes", NULL}, NULL, f.now),
+        -EAGAIN);
     wait_for(&f, "test 2", 1);
     pool_cancel(f.pool, 1, f.now);
     wait_for(&f, "finished 1 cancelled", 1);
@@ -951,6 +983,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, a_daemon_that_a_run_leaves_is_gone_when_it_ends);
     tcase_add_test(tests, a_run_over_its_time_is_asked_to_end);
     tcase_add_loop_test(tests, who_does_not_hear_is_killed_with_all_below, 0, 2);
+    tcase_add_test(tests, each_file_of_a_process_has_the_time_of_one);
     tcase_add_test(tests, done_is_not_ended);
     tcase_add_test(tests, a_host_that_does_not_tell_the_end_is_replaced);
     tcase_add_test(tests, a_run_can_be_cancelled);

@@ -143,6 +143,18 @@ static bool take_order(struct judging *judging, const struct setting *setting)
     return true;
 }
 
+static bool take_isolation(struct judging *judging, const struct setting *setting)
+{
+    static const char *const isolations[] = {"file", "directory", "package", NULL};
+    for (const char *const *one = isolations; is_text(setting) && *one != NULL; one++) {
+        if (strcmp(setting->text, *one) != 0)
+            continue;
+        judging->config.isolation = *one;
+        return true;
+    }
+    return refuse(judging, setting, "\"file\", \"directory\" or \"package\"");
+}
+
 static bool take_jobs(struct judging *judging, const struct setting *setting)
 {
     double value = number(setting);
@@ -279,9 +291,11 @@ static const struct known {
     const char *key;
     bool (*take)(struct judging *judging, const struct setting *setting);
 } known[] = {
-    {"args", take_args},           {"env", take_env},       {"framework", take_framework},
-    {"ignore", take_ignore},       {"jobs", take_jobs},     {"order", take_order},
-    {"precision", take_precision}, {"python", take_python}, {"timeout", take_timeout},
+    {"args", take_args},           {"env", take_env},
+    {"framework", take_framework}, {"ignore", take_ignore},
+    {"isolation", take_isolation}, {"jobs", take_jobs},
+    {"order", take_order},         {"precision", take_precision},
+    {"python", take_python},       {"timeout", take_timeout},
     {"triggers", take_triggers},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
@@ -358,6 +372,8 @@ int config_load(const char *root, struct config *ret, char **ret_message)
         config->source = xstrdup(judging.source);
     if (config->framework == NULL)
         config->framework = xstrdup("auto");
+    if (config->isolation == NULL)
+        config->isolation = "file";
     char ***lists[] = {&config->args, &config->ignore, &config->env};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (*lists[i] == NULL)

@@ -25,6 +25,8 @@ struct config {
     char **env;      /* variables whose values count as evidence */
     struct config_trigger *triggers;
     size_t trigger_count;
+    const char
+        *isolation; /* which test files share a process: "file", "directory", "package" */
     bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
     int jobs;           /* 0: as many as there are processors */

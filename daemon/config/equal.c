@@ -31,6 +31,7 @@ bool config_equal(const struct config *a, const struct config *b)
     return text_equal(a->framework, b->framework) && text_equal(a->python, b->python) &&
            config_list_equal(a->args, b->args) &&
            config_list_equal(a->ignore, b->ignore) && config_list_equal(a->env, b->env) &&
+           text_equal(a->isolation, b->isolation) &&
            a->changed_first == b->changed_first && a->whole_files == b->whole_files &&
            a->jobs == b->jobs && a->timeout_ms == b->timeout_ms;
 }

@@ -36,6 +36,13 @@ static void judge_environment(void *owner, const struct index_fact *fact)
         pick_judge(owner, fact);
 }
 
+/* Test files came or went: who shares a process with whom? */
+static void judge_companies(struct engine *engine)
+{
+    if (engine->isolation != ISOLATION_FILE)
+        index_each_fact(engine->index, judge_environment, engine);
+}
+
 static void sort_if_new(void *owner, const char *path)
 {
     struct engine *engine = owner;
@@ -62,6 +69,7 @@ void check_removed(struct engine *engine)
     index_each_file(engine->index, collect_path, &files);
     strset_each(&files, drop_if_gone, engine);
     strset_finish(&files);
+    judge_companies(engine);
 }
 
 static void forget_if_gone(void *owner, const char *path, int64_t value)
@@ -347,6 +355,7 @@ void engine_classified(struct engine *engine, const struct report *report, int64
         strset_put(&engine->asked, report->paths[i], 1);
     strset_each(&engine->asked, apply_answer, engine);
     engine->sorted = true;
+    judge_companies(engine);
     pick_stragglers(engine);
     if (!engine->started_up) {
         strset_each(&engine->asked, tell_verified, engine);

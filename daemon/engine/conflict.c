@@ -48,7 +48,7 @@ void conflict_forget_writes(struct engine *engine)
 
 static void learn(struct engine *engine, const struct run *run, const char *other)
 {
-    if (strcmp(run->file, other) == 0)
+    if (strcmp(run->file, other) == 0 || company_shared(engine, run->file, other))
         return;
     autofree char *pair = pair_of(run->file, other);
     if (strset_add(&engine->conflicts, pair))

@@ -85,6 +85,7 @@ void engine_free(struct engine *engine)
     settle_finish(&engine->settle);
     sched_free(engine->sched);
     tree_free(engine->tree);
+    free(engine->company);
     free(engine->error);
     free(engine->mistaken);
     free(engine->degraded);
@@ -289,6 +290,7 @@ static bool take_environment(struct engine *engine, const struct report *report)
     if (error < 0)
         log_error("cannot forget what sources are made of: %s", strerror(-error));
     blocks_forget_question(engine);
+    company_configure(engine);
     return true;
 }
 
@@ -373,6 +375,10 @@ static const char *look_detail(const struct report *report)
 void engine_report(struct engine *engine, const struct report *report, int64_t now)
 {
     struct run *run = run_find(engine, report->run);
+    bool of_file = report->type == REPORT_TEST || report->type == REPORT_RESULT ||
+                   report->type == REPORT_THROUGH;
+    if (run != NULL && of_file)
+        run = company_run(engine, run, report->path);
     if (run == NULL || run->ended)
         return;
     switch (report->type) {
@@ -395,6 +401,9 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
     case REPORT_WROTE:
         run_wrote(run, report->path, report->has_seen ? &report->seen : NULL);
         break;
+    case REPORT_THROUGH:
+        run->through = true;
+        break;
     case REPORT_STARTED:
         run->started =
             now; /* a worker that had to be started first is not the test's time */
@@ -413,6 +422,9 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
 void engine_output(struct engine *engine, int64_t id, const char *bytes, size_t length)
 {
     const struct run *run = run_find(engine, id);
+    const struct run *busy = run != NULL ? company_busy(engine, run) : NULL;
+    if (busy != NULL)
+        run = busy;
     if (run == NULL || !engine->ports.listened(engine->ports.owner, TOPIC_RUN_OUTPUT))
         return;
     autofree char *text = xstrndup(bytes, length);
@@ -422,12 +434,9 @@ void engine_output(struct engine *engine, int64_t id, const char *bytes, size_t 
     engine->ports.publish(engine->ports.owner, TOPIC_RUN_OUTPUT, params);
 }
 
-void engine_finished(struct engine *engine, const struct engine_finished *finished,
-                     int64_t now)
+static void finish_one(struct engine *engine, struct run *run, const struct run *first,
+                       const struct engine_finished *finished, int64_t now)
 {
-    struct run *run = run_find(engine, finished->run);
-    if (run == NULL)
-        return;
     run->duration_ms = (double)(now - run->started);
     if (finished->end == ENGINE_CANCELLED)
         run->discard = true;
@@ -439,8 +448,22 @@ void engine_finished(struct engine *engine, const struct engine_finished *finish
     } else if (finished->end != ENGINE_HOST_DIED) {
         strset_remove(&engine->hostless, run->file);
     }
-    verdict_of_end(run, finished);
-    run_end(engine, run);
+    if (run->shares)
+        company_finished(engine, run, first, finished);
+    else
+        verdict_of_end(run, finished);
+}
+
+void engine_finished(struct engine *engine, const struct engine_finished *finished,
+                     int64_t now)
+{
+    struct run *first = run_find(engine, finished->run);
+    if (first == NULL)
+        return;
+    for (struct run *run = engine->runs; run != NULL; run = run->hh.next)
+        if (company_has(run, first))
+            finish_one(engine, run, first, finished, now);
+    run_end(engine, first);
     turn(engine, now);
 }
 

@@ -24,8 +24,9 @@
 
 struct engine_ports {
     void *owner;
-    /* Workers. start: -EAGAIN where there is no place; classify: -EAGAIN where no host is ready. */
-    int (*start)(void *owner, int64_t run, const char *file, const char *const *first);
+    /* Workers. start: FILES in one process; -EAGAIN where there is no place; classify: -EAGAIN where no host is ready. */
+    int (*start)(void *owner, int64_t run, const char *const *files,
+                 const char *const *first);
     void (*cancel)(void *owner, int64_t run);
     int (*classify)(void *owner, int64_t id, const char *const *paths, size_t count);
     int (*blocks)(void *owner, int64_t id, const char *const *paths, size_t count);
@@ -75,7 +76,7 @@ struct engine_ports {
 /* How a run ended, as the workers saw it. */
 enum engine_end { ENGINE_EXITED, ENGINE_TIMEOUT, ENGINE_CANCELLED, ENGINE_HOST_DIED };
 struct engine_finished {
-    int64_t run;
+    int64_t run; /* the number that ports.start gave */
     enum engine_end end;
     bool done;              /* all results had been told */
     bool lost;              /* something it told could not be read */

@@ -24,8 +24,13 @@ static bool is_of_distributions(const char *name)
     return false;
 }
 
-const char *pick_environment(const struct engine *engine, const char *name)
+const char *pick_environment(struct engine *engine, const char *name)
 {
+    if (company_is_name(name)) {
+        free(engine->company);
+        engine->company = company_value(engine, name);
+        return engine->company;
+    }
     for (size_t i = 0; i < engine->environment_count; i++)
         if (strcmp(engine->environment[i].name, name) == 0)
             return engine->environment[i].value;
@@ -333,7 +338,7 @@ void pick_remove_file(struct engine *engine, const char *path)
     HASH_ITER(hh, engine->runs, run, next)
     if (strcmp(run->file, path) == 0 && !run->manual && !run->ended) {
         run->discard = true;
-        engine->ports.cancel(engine->ports.owner, run->id);
+        engine->ports.cancel(engine->ports.owner, run->process);
     }
     sched_drop(engine->sched, path, true);
     strset_remove(&engine->deferred, path);

@@ -10,6 +10,9 @@
 
 #include <uthash.h>
 
+/* Which test files share a process. */
+enum isolation { ISOLATION_FILE, ISOLATION_DIRECTORY, ISOLATION_PACKAGE };
+
 /* Changes remembered while runs are on; with more, the runs count as blind. */
 enum { DISTURBANCES = 1 << 17 };
 
@@ -71,6 +74,11 @@ struct run {
     UT_hash_handle hh;
     int64_t id;
     char *file;
+    int64_t process; /* under which workers know it: the id of the first in its company */
+    char *company;   /* the evidence that says who that is; NULL: none */
+    char *companions;     /* what it said */
+    bool shares;          /* others are in it */
+    bool through;         /* its tests are over, whatever the others do */
     int64_t began;        /* number of the last change told before it began */
     int64_t clock_ns;     /* tree_clock_ns when it began */
     int64_t environment;  /* which it ran in; see engine.environments */
@@ -121,6 +129,7 @@ struct engine {
     bool unsettled; /* a path inside the root waits to be judged */
     struct engine_ports ports;
 
+    char *company;  /* what pick_environment computed last */
     char *error;    /* tests cannot be run: why, and the mend */
     char *mistaken; /* the settings are wrong: why; the last good ones are in use */
     char *degraded; /* a part of the tree is not watched: it is compared every POLL_MS */
@@ -132,6 +141,7 @@ struct engine {
     char *framework, *python;
     char *chosen_framework, *chosen_python; /* why these, each a sentence */
     bool changed_first;                     /* within a test file */
+    enum isolation isolation;               /* which test files share a process */
     bool paused;
     bool root_gone;
 
@@ -271,8 +281,8 @@ void pick_changes(struct engine *engine, struct strset *paths);
 void pick_turned(struct engine *engine, const struct strset *causes);
 /* Does what pick_turned put off, once it is known which sources have really changed. */
 void pick_owed(struct engine *engine);
-/* The value of the environment's NAME now; NULL: there is none. */
-const char *pick_environment(const struct engine *engine, const char *name);
+/* The value of the environment's NAME now; NULL: there is none. Until the next call. */
+const char *pick_environment(struct engine *engine, const char *name);
 /* Whatever is not current and not queued is wanted: at start, and as a net under all else. */
 void pick_stragglers(struct engine *engine);
 void pick_want(struct engine *engine, const char *file, enum reason reason,
@@ -294,11 +304,15 @@ void run_look(struct run *run, enum evidence_kind kind, const char *path,
               const struct report_identity *seen, const char *detail);
 /* LEFT: how it left what it wrote; NULL: not known. */
 void run_wrote(struct run *run, const char *path, const struct report_identity *left);
+/* What another run of the same process told. */
+void run_look_as(struct run *run, const struct look *look);
+void run_wrote_as(struct run *run, const char *path, const struct identity *left);
 const struct identity *run_left(const struct run *run, const char *path);
 void run_result(struct run *run, const char *test, enum outcome outcome,
                 double duration_ms, const char *exception, const char *report);
 /* Did it do something that nobody told? */
 bool run_is_unseen(const struct run *run);
+/* RUN's process is over. */
 void run_end(struct engine *engine, struct run *run);
 
 /* triggers.c: evidence by the settings alone */
@@ -334,6 +348,31 @@ struct index_tested *order_record(struct engine *engine, const struct run *run);
  * yet, blocks_awaited() from here on. */
 char **order_first(struct engine *engine, const char *file);
 void order_free(char **list);
+
+/* company.c: test files that share a process */
+
+/* The environment is another one: it also tells which files share a process. */
+void company_configure(struct engine *engine);
+/* All that run when FILE does, in their order, NULL at the end; for company_free. FILE alone where it has
+ * a process of its own. */
+char **company_files(const struct engine *engine, const char *file);
+void company_free(char **files);
+/* Does nothing that runs stand against any of them? */
+bool company_may_start(const struct engine *engine, const char *file);
+/* Are they in one? */
+bool company_shared(const struct engine *engine, const char *file, const char *other);
+/* The evidence that names those who run with FILE, or NULL; what it says now. The caller's. */
+char *company_name(const struct engine *engine, const char *file);
+bool company_is_name(const char *name);
+char *company_value(const struct engine *engine, const char *name);
+bool company_has(const struct run *run, const struct run *other);
+/* That of FILE in RUN's process; NULL: it is not in it. FILE NULL: RUN. */
+struct run *company_run(struct engine *engine, struct run *run, const char *file);
+/* The one in RUN's process whose test is on, or NULL. */
+const struct run *company_busy(const struct engine *engine, const struct run *run);
+/* The process is over that RUN shared with others; FIRST has what it looked at. */
+void company_finished(struct engine *engine, struct run *run, const struct run *first,
+                      const struct engine_finished *finished);
 
 /* opened.c: opens that no run explains */
 void opened_open(struct engine *engine);
@@ -391,6 +430,9 @@ int64_t tidy_deadline(const struct engine *engine);
 void tidy_tick(struct engine *engine, int64_t now);
 /* What to record of a child that ended badly; nothing where it ended well. */
 void verdict_of_end(struct run *run, const struct engine_finished *finished);
+/* The same where it was BUSY's test, in the same process, that was on then. */
+void verdict_of_company(struct run *run, const struct run *busy,
+                        const struct engine_finished *finished);
 
 /* manual.c: runs made by hand */
 void manual_begin(struct engine *engine, uint64_t ticket, int64_t now);

@@ -24,6 +24,7 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now)
     struct run *run = xcalloc(1, sizeof *run);
     run->id = ++engine->last_run;
     run->file = xstrdup(file);
+    run->process = run->id;
     run->began = engine->number;
     run->clock_ns = tree_clock_ns();
     opened_run_begins(engine, run);
@@ -72,6 +73,8 @@ void run_forget(struct engine *engine, struct run *run)
     free(run->lefts);
     strset_finish(&run->opened);
     free(run->file);
+    free(run->company);
+    free(run->companions);
     free(run->path);
     free(run->detail);
     free(run->test);
@@ -112,16 +115,24 @@ static struct identity identity_of(const struct report_identity *seen)
                              .mode = (uint32_t)seen->mode};
 }
 
-void run_wrote(struct run *run, const char *path, const struct report_identity *left)
+void run_wrote_as(struct run *run, const char *path, const struct identity *left)
 {
     int64_t place = -1;
     if (left != NULL) {
         run->lefts =
             xgrow(run->lefts, run->left_count, &run->left_capacity, sizeof *run->lefts);
         place = (int64_t)run->left_count++;
-        run->lefts[place] = identity_of(left);
+        run->lefts[place] = *left;
     }
     strset_put(&run->wrote, path, place);
+}
+
+void run_wrote(struct run *run, const char *path, const struct report_identity *left)
+{
+    struct identity identity = {0};
+    if (left != NULL)
+        identity = identity_of(left);
+    run_wrote_as(run, path, left != NULL ? &identity : NULL);
 }
 
 const struct identity *run_left(const struct run *run, const char *path)
@@ -136,18 +147,28 @@ void run_look(struct run *run, enum evidence_kind kind, const char *path,
     /* What it wrote itself before it ever looked is its output, and no evidence. */
     if (strset_has(&run->wrote, path))
         return;
-    autofree char *key = xasprintf("%d%s/%s", (int)kind, detail, path);
+    autofree char *copied_path = xstrdup(path);
+    autofree char *copied_detail = xstrdup(detail);
+    struct look look = {.kind = kind,
+                        .path = copied_path,
+                        .has_seen = seen != NULL,
+                        .detail = copied_detail};
+    if (seen != NULL)
+        look.seen = identity_of(seen);
+    run_look_as(run, &look);
+}
+
+void run_look_as(struct run *run, const struct look *look)
+{
+    autofree char *key = xasprintf("%d%s/%s", (int)look->kind, look->detail, look->path);
     if (!strset_add(&run->looked, key))
         return;
     run->looks =
         xgrow(run->looks, run->look_count, &run->look_capacity, sizeof *run->looks);
-    struct look *look = &run->looks[run->look_count++];
-    *look = (struct look){.kind = kind,
-                          .path = xstrdup(path),
-                          .has_seen = seen != NULL,
-                          .detail = xstrdup(detail)};
-    if (seen != NULL)
-        look->seen = identity_of(seen);
+    struct look *own = &run->looks[run->look_count++];
+    *own = *look;
+    own->path = xstrdup(look->path);
+    own->detail = xstrdup(look->detail);
 }
 
 bool run_is_unseen(const struct run *run)
@@ -184,39 +205,75 @@ static void tell_start(struct engine *engine, const struct run *run)
         news_of_file(engine, &file);
 }
 
+/* FILE's run, as JOB, which is its own or that of one of its company, calls for it. */
+static struct run *begin_as(struct engine *engine, const char *file,
+                            const struct sched_job *job, int64_t now)
+{
+    struct run *run = run_begin(engine, file, now);
+    const struct sched_job *own = sched_waiting(engine->sched, file);
+    const struct sched_job *why = own != NULL ? own : job;
+    run->reason = why->reason;
+    run->path = copy(why->path);
+    run->detail = own != NULL ? copy(own->detail)
+                              : xasprintf("it shares a process with %s", job->file);
+    run->company = company_name(engine, file);
+    if (run->company != NULL)
+        run->companions = company_value(engine, run->company);
+    struct index_file known;
+    if (index_file(engine->index, file, &known))
+        run->before = known.counts;
+    return run;
+}
+
+static bool start_files(struct engine *engine, const struct sched_job *job, char **files,
+                        char **first, int64_t now)
+{
+    /* Numbered before the worker hears of it: a change from here on is one during the run. */
+    size_t count = 0;
+    while (files[count] != NULL)
+        count++;
+    struct run **runs = xcalloc(count, sizeof *runs);
+    for (size_t i = 0; i < count; i++) {
+        runs[i] = begin_as(engine, files[i], job, now);
+        runs[i]->process = runs[0]->id;
+        runs[i]->shares = count > 1;
+    }
+    int error =
+        engine->ports.start(engine->ports.owner, runs[0]->id, (const char *const *)files,
+                            (const char *const *)first);
+    for (size_t i = 0; i < count; i++) {
+        if (error < 0) {
+            run_forget(engine, runs[i]);
+            continue;
+        }
+        sched_started(engine->sched, files[i]);
+        engine->news_stats = engine->news_queue = engine->news_state = true;
+        tell_start(engine, runs[i]);
+    }
+    free(runs);
+    return error == 0;
+}
+
 static bool start_one(struct engine *engine, const struct sched_job *job, int64_t now)
 {
-    char **first = order_first(engine, job->file);
-    if (blocks_awaited(engine)) {
-        order_free(first);
+    char **files = company_files(engine, job->file);
+    /* Which of its tests comes first is a question for a file that runs alone. */
+    char **first = files[1] == NULL ? order_first(engine, job->file) : NULL;
+    bool started = false;
+    if (blocks_awaited(engine))
         blocks_ask(engine);
-        return false;
-    }
-    /* Numbered before the worker hears of it: a change from here on is one during the run. */
-    struct run *run = run_begin(engine, job->file, now);
-    run->reason = job->reason;
-    run->path = copy(job->path);
-    run->detail = copy(job->detail);
-    struct index_file file;
-    if (index_file(engine->index, job->file, &file))
-        run->before = file.counts;
-    int error = engine->ports.start(engine->ports.owner, run->id, run->file,
-                                    (const char *const *)first);
-    order_free(first);
-    if (error < 0) {
-        run_forget(engine, run);
-        return false;
-    }
-    sched_started(engine->sched, run->file);
-    engine->news_stats = engine->news_queue = engine->news_state = true;
-    tell_start(engine, run);
-    return true;
+    else
+        started = start_files(engine, job, files, first, now);
+    if (first != NULL)
+        order_free(first);
+    company_free(files);
+    return started;
 }
 
 static bool may_start(const struct engine *engine, const struct sched_job *job,
                       int64_t now)
 {
-    return !conflict_now(engine, job->file) && !restless_pauses(engine, job, now);
+    return company_may_start(engine, job->file) && !restless_pauses(engine, job, now);
 }
 
 /* The first that may start, where nothing that runs stands against it. */
@@ -250,8 +307,13 @@ void run_start_what_fits(struct engine *engine, int64_t now)
 
 void run_end(struct engine *engine, struct run *run)
 {
-    run->ended = true;
-    run->cookie = ++engine->cookie;
-    opened_cookie_asked(engine, run->cookie);
-    engine->ports.sync(engine->ports.owner, run->cookie);
+    uint64_t cookie = ++engine->cookie;
+    for (struct run *one = engine->runs; one != NULL; one = one->hh.next) {
+        if (!company_has(one, run))
+            continue;
+        one->ended = true;
+        one->cookie = cookie;
+    }
+    opened_cookie_asked(engine, cookie);
+    engine->ports.sync(engine->ports.owner, cookie);
 }

@@ -67,6 +67,22 @@ void verdict_of_end(struct run *run, const struct engine_finished *finished)
     }
 }
 
+void verdict_of_company(struct run *run, const struct run *busy,
+                        const struct engine_finished *finished)
+{
+    if (run->discard)
+        return;
+    const char *end = finished->end == ENGINE_TIMEOUT ? "was stopped by the time limit"
+                      : finished->signal != 0         ? "was ended by a signal"
+                                                      : "left";
+    autofree char *report =
+        xasprintf("the process that this test file shares with %s %s during %s of that "
+                  "one, before the tests of this one were through (\"isolation\" in "
+                  "[tool.sniffer])",
+                  busy->file, end, busy->test);
+    run_result(run, "(not run)", OUTCOME_ERROR, run->duration_ms, "ProcessEnded", report);
+}
+
 /* ---- evidence ---- */
 
 struct evidence_list {
@@ -240,7 +256,8 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
     bool blind = run->blind || run->environment != engine->environments;
     strset_each(&run->wrote, add_write, &own);
     struct evidence_list list = {0};
-    list.items = xcalloc(run->look_count + engine->environment_count, sizeof *list.items);
+    list.items =
+        xcalloc(run->look_count + engine->environment_count + 1, sizeof *list.items);
     for (size_t i = 0; i < run->look_count; i++) {
         const struct look *look = &run->looks[i];
         struct index_evidence *item = &list.items[list.count++];
@@ -283,6 +300,13 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
                                     .path = engine->environment[i].name,
                                     .detail = engine->environment[i].value,
                                     .holds = true};
+    if (run->company != NULL)
+        list.items[list.count++] = (struct index_evidence){
+            .kind = EVIDENCE_ENVIRONMENT,
+            .path = run->company,
+            .detail = run->companions,
+            .holds =
+                strcmp(pick_environment(engine, run->company), run->companions) == 0};
     rewrites_doubt(engine, run, list.items, list.count);
     for (size_t i = 0; i < list.count && run->disturbed == NULL && !blind; i++)
         if (list.items[i].unsure)

@@ -72,6 +72,13 @@ static void set_test(struct run *run, const char *test)
     run->test = test != NULL ? xstrdup(test) : NULL;
 }
 
+static void on_test(struct host *host, const struct report *report)
+{
+    set_test(host->run, report->test);
+    if (report->path != NULL)
+        host_file_begins(host, report->path);
+}
+
 static void on_exited(struct host *host, const struct report *report)
 {
     struct run *run = host->run;
@@ -102,7 +109,7 @@ static void on_run_report(struct host *host, const struct report *report)
     if (report->type == REPORT_STARTED)
         on_started(host, report);
     else if (report->type == REPORT_TEST)
-        set_test(run, report->test);
+        on_test(host, report);
     else if (report->type == REPORT_RESULT)
         set_test(run, NULL);
     host->pool->sink.report(host->pool->sink.owner, report);
@@ -138,6 +145,7 @@ static void on_report(struct host *host, struct report *report)
     case REPORT_TEST:
     case REPORT_RESULT:
     case REPORT_TESTED:
+    case REPORT_THROUGH:
     case REPORT_DONE:
     case REPORT_EXITED:
     case REPORT_LOOK:

@@ -15,11 +15,11 @@ enum {
 
 /* ---- runs ---- */
 
-struct run *run_new(int64_t number, const char *file, const char *const *first)
+struct run *run_new(int64_t number, const char *const *files, const char *const *first)
 {
     struct run *run = xcalloc(1, sizeof *run);
     run->number = number;
-    run->order = order_encode_run(number, file, first);
+    run->order = order_encode_run(number, files, first);
     if (run->order == NULL)
         abort(); /* as xalloc does */
     run->status = -1;
@@ -33,6 +33,7 @@ void run_free(struct run *run)
     tail_finish(&run->output);
     free(run->order);
     free(run->test);
+    strset_finish(&run->begun);
     free(run);
 }
 
@@ -47,6 +48,14 @@ void host_give(struct host *host, const int64_t *now)
     else if (limit > 0)
         due_in(&run->due, limit);
     worker_order(host->worker, run->order);
+}
+
+void host_file_begins(struct host *host, const char *file)
+{
+    struct run *run = host->run;
+    int64_t limit = host->pool->timeout_ms;
+    if (limit > 0 && run->stop == RUN_GOES && strset_add(&run->begun, file))
+        due_in(&run->due, limit);
 }
 
 void host_stop_run(struct host *host, enum pool_end end, int64_t now)

@@ -11,6 +11,7 @@
  * pool again: so a state is brought in order first and told last, and hosts go away only
  * in pool_collect, at the very end of a callback or tick. */
 
+#include "daemon/base/strset.h"
 #include "daemon/worker/due.h"
 #include "daemon/worker/pool.h"
 #include "daemon/worker/tail.h"
@@ -18,10 +19,11 @@
 
 struct run {
     int64_t number;
-    char *order;   /* in which it is given */
-    char *test;    /* the one that runs now, or NULL */
-    int64_t child; /* 0: not known yet */
-    bool given;    /* the host has the order */
+    char *order;         /* in which it is given */
+    char *test;          /* the one that runs now, or NULL */
+    struct strset begun; /* files, where several share the process */
+    int64_t child;       /* 0: not known yet */
+    bool given;          /* the host has the order */
     bool done, lost;
     int64_t status, signal;
     struct tail output;
@@ -94,6 +96,8 @@ void host_give(struct host *host, const int64_t *now);
 void host_ask(struct host *host, struct question *question);
 /* No more work for it. It leaves by itself, or is killed a little later. */
 void host_dismiss(struct host *host);
+/* A test of FILE begins in its run, one of several there: each file has the time that one alone has. */
+void host_file_begins(struct host *host, const char *file);
 /* The first step towards the end of its run. */
 void host_stop_run(struct host *host, enum pool_end end, int64_t now);
 void host_tick(struct host *host, int64_t now);
@@ -104,7 +108,7 @@ void host_gone(struct host *host);
 /* Its run is over: tells so, and frees it. */
 void host_run_ends(struct host *host);
 
-struct run *run_new(int64_t number, const char *file, const char *const *first);
+struct run *run_new(int64_t number, const char *const *files, const char *const *first);
 void run_free(struct run *run);
 
 /* ---- hear.c, called by the worker ---- */

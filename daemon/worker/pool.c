@@ -235,8 +235,8 @@ void pool_warm(struct pool *pool, int64_t now)
     pool_fill(pool);
 }
 
-int pool_start(struct pool *pool, int64_t run, const char *file, const char *const *first,
-               int64_t now)
+int pool_start(struct pool *pool, int64_t run, const char *const *files,
+               const char *const *first, int64_t now)
 {
     pool->keep = true;
     struct host *host = pool_find_free(pool, true);
@@ -250,7 +250,7 @@ int pool_start(struct pool *pool, int64_t run, const char *file, const char *con
         pool_fill(pool);
         return -EAGAIN;
     }
-    host->run = run_new(run, file, first);
+    host->run = run_new(run, files, first);
     if (host->state == HOST_READY)
         host_give(host, &now);
     return 0;

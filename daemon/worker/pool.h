@@ -41,7 +41,7 @@ struct pool_settings {
     const char
         *preload; /* a library to be loaded into them before all others; NULL: none */
     int jobs;     /* most hosts at a time, >= 1 */
-    int64_t timeout_ms; /* the longest a run may take; 0: no limit */
+    int64_t timeout_ms; /* the longest a file of a run may take; 0: no limit */
 };
 
 enum pool_end {
@@ -79,7 +79,7 @@ struct pool_sink {
     void (*classified)(void *owner, const struct report *report);
     /* An answer to pool_ask_blocks. */
     void (*blocks)(void *owner, const struct report *report);
-    /* started, test, result, look, wrote; report->run tells which. */
+    /* started, test, result, through, look, wrote; report->run tells which. */
     void (*report)(void *owner, const struct report *report);
     void (*output)(void *owner, int64_t run, const char *bytes, size_t length);
     void (*finished)(void *owner, const struct pool_finished *finished);
@@ -111,10 +111,11 @@ int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_
 /* The same for what sources are made of; the answer comes by sink.blocks. */
 int pool_ask_blocks(struct pool *pool, int64_t id, const char *const *paths,
                     size_t count);
-/* Runs FILE as number RUN, the tests FIRST (NULL at the end; or NULL) before its others. -EAGAIN where all places are taken; a host that is still
+/* Runs FILES (NULL at the end) as number RUN in one process, the tests FIRST (NULL at the end; or NULL)
+ * before the others. -EAGAIN where all places are taken; a host that is still
  * starting counts as a place and gets the run when it is ready. */
-int pool_start(struct pool *pool, int64_t run, const char *file, const char *const *first,
-               int64_t now);
+int pool_start(struct pool *pool, int64_t run, const char *const *files,
+               const char *const *first, int64_t now);
 /* TERM, after a second KILL, to all processes of the run; sink.finished follows. */
 void pool_cancel(struct pool *pool, int64_t run, int64_t now);
 

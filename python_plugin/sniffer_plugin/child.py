@@ -17,6 +17,7 @@ import types
 
 from . import library, looks, trace, wrappers
 from .channel import identity
+from .company import Company
 from .order import First
 from .parked import Parked
 from .scope import Scope
@@ -171,16 +172,22 @@ class _Part:
     def __init__(self, host, order: dict,  # type: ignore[no-untyped-def, type-arg]
                  heard: bool) -> None:
         number = order["run"]
-        self.file = os.path.join(host.scope.root, os.fsdecode(order["file"]))
+        self.files = _files(host, order)
+        self.file, *self.company = self.files
         self.first = First(order.get("first", ()))
-        self.report = Reporter(host.reports, number,
-                               library.test if heard and host.by_tests else None)
+        if self.company:
+            self.report: Reporter = Company(host.reports, number, self.files, host.scope)
+        else:
+            self.report = Reporter(host.reports, number,
+                                   library.test if heard and host.by_tests else None)
         self.tells = Looks(host.looks, number)
-        self.certain = list(_certain(host, self.file))
+        self.certain = list(dict.fromkeys(
+            look for file in self.files for look in _certain(host, file)))
         self.tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in self.certain)
 
     def links(self, host) -> None:  # type: ignore[no-untyped-def]
-        host.guard.sink.links(host.scope.real(self.file)[1])
+        for file in self.files:
+            host.guard.sink.links(host.scope.real(file)[1])
 
     def ends(self, good: bool) -> int:
         if not self.tells.lost:
@@ -190,10 +197,15 @@ class _Part:
         return 0 if good else 1
 
 
-def _become(host, file: str) -> None:  # type: ignore[no-untyped-def]
-    """The process that runs FILE."""
+def _files(host, order: dict) -> list[str]:  # type: ignore[no-untyped-def, type-arg]
+    return [os.path.join(host.scope.root, os.fsdecode(file))
+            for file in (order["file"], *order["company"])]
+
+
+def _become(host, *files: str) -> None:  # type: ignore[no-untyped-def]
+    """The process that runs FILES."""
     _clean_process(host.runner.MAIN)
-    names = shadowed(host, file)
+    names = frozenset().union(*(shadowed(host, file) for file in files))
     for loaded in list(sys.modules):
         if loaded.partition(".")[0] in names:
             del sys.modules[loaded]
@@ -204,7 +216,7 @@ def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def,
     """Never returns."""
     status = 70
     try:
-        _become(host, os.path.join(host.scope.root, os.fsdecode(order["file"])))
+        _become(host, *_files(host, order))
         part = _Part(host, order, heard)
         gc.enable()
         if heard:
@@ -213,7 +225,8 @@ def run(host, order: dict, heard: bool) -> None:  # type: ignore[no-untyped-def,
             _listen(host, part.tells, part.certain)
         part.links(host)
         good = host.runner.run(host.args, part.file, part.report,
-                               lambda: _hear_packages(host.guard), part.first)
+                               lambda: _hear_packages(host.guard), part.first,
+                               company=part.company)
         status = part.ends(good)
     except BaseException:
         traceback.print_exc()

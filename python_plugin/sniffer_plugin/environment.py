@@ -14,7 +14,7 @@ def python_words() -> str:
 
 
 def environment(args: list[str], names: list[str], framework: str, installed: Packages,
-                order: str = "file") -> list[tuple[str, str]]:
+                order: str = "file", isolation: str = "file") -> list[tuple[str, str]]:
     """Evidence of every run of this host."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = [folder for folder in sys.path if os.path.abspath(folder) != own]
@@ -31,6 +31,7 @@ def environment(args: list[str], names: list[str], framework: str, installed: Pa
         ("sys.path", json.dumps(path)),
         (START, installed.value(START)),
     ]
+    pairs.append(("isolation", isolation))  # alone and in company results may be others
     if order != "file":  # what was found in another order is no proof for this one
         pairs.append(("order", order))
     for name in names:

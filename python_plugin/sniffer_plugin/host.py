@@ -148,7 +148,8 @@ class Host:
             "suffixes": self.runner.SUFFIXES,
             "environment": environment(
                 self.args, [*self.settings.env, *self.runner.VARIABLES],
-                "%s %s" % (self.runner.NAME, version), self.packages, self.settings.order),
+                "%s %s" % (self.runner.NAME, version), self.packages, self.settings.order,
+                self.settings.isolation),
             "distributions": self.packages.everything(),
             "precision": "block" if by_blocks else "file",
             "precision_why": None if by_blocks or asked else self.precision_why,
@@ -279,6 +280,8 @@ class Host:
 
     def _layer_for(self, order: dict[str, Any]) -> layers.Layer | None:
         """What the runs of this file's folder begin with; begun, where there was none."""
+        if order.get("company"):
+            return None  # a layer is for runs of one file
         if not self.runner.PARKS or self.tracing_why is not None or self.tracer is None:
             return None
         file = os.path.join(self.scope.root, os.fsdecode(questions.path_of(order["file"])))
@@ -390,6 +393,7 @@ class Host:
         posix.close(pipe)
         order: dict[str, Any] = json.loads(data)
         order["file"] = questions.path_of(order["file"])
+        order["company"] = [questions.path_of(path) for path in order.get("company", ())]
         return order
 
     def _start(self, order: dict[str, Any]) -> None:

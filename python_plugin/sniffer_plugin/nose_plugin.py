@@ -7,6 +7,7 @@ run by hand for a daemon that watches the project.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import traceback
@@ -16,6 +17,7 @@ from nose.failure import Failure
 from nose.plugins.base import Plugin
 from nose.proxy import ResultProxy
 from nose.suite import ContextSuite
+from nose.util import getpackage
 
 from .order import First, ahead, is_doctest
 from .records import Record, Sink, now, prune, tidy
@@ -55,6 +57,7 @@ class Results(Plugin):
         self.sink = sink
         self.file: str | None = None  # the file of tests that do not know theirs
         self.module: str | None = None
+        self.company: list[str] = []  # files that share the process, where there are several
         self.first: First | None = None  # of the tests
         self.result = None
         self._record: Record | None = None
@@ -64,6 +67,29 @@ class Results(Plugin):
 
     def prepareTestResult(self, result) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
         self.result = result
+
+    def prepareTestLoader(self, loader) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
+        if not self.company:
+            return
+        load = loader.loadTestsFromName
+
+        def load_one(name, *args, **kwargs):  # type: ignore[no-untyped-def]
+            suite = load(name, *args, **kwargs)
+            if name in self.company:
+                suite.run = functools.partial(self._run_of, name, suite.run)
+            return suite
+
+        loader.loadTestsFromName = load_one
+
+    def _run_of(self, file: str, run, result):  # type: ignore[no-untyped-def]
+        """The tests of one file. They may be defined in another one: nothing else tells."""
+        self.file, self.module = file, getpackage(file)
+        try:
+            return run(result)
+        finally:
+            self.file = self.module = None
+            if not result.shouldStop and sys.exc_info()[0] is None:
+                self.sink.through(file)  # type: ignore[union-attr]
 
     def prepareTest(self, test) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
         if self.first:

@@ -110,6 +110,8 @@ def _plugin(sink=None):  # type: ignore[no-untyped-def]
             self.enabled = True
             if self.file is not None:
                 conf.testNames = Argv([self.file])  # settings may name others
+            if self.company:
+                conf.testNames = list(self.company)
 
     return RunPlugin(sink)
 
@@ -246,9 +248,9 @@ def _parted(names: list[str]) -> str | None:
 
 
 def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-untyped-def]
-        park=None) -> bool:
-    """Run FILE (absolute) as `python -m nose FILE` would; SINK gets the records, and BEGINS is
-    called when nose has its settings and plugins. Was all well?"""
+        park=None, company=()) -> bool:
+    """Run FILE (absolute) as `python -m nose FILE` would, with COMPANY behind it; SINK gets the
+    records, and BEGINS is called when nose has its settings and plugins. Was all well?"""
     from nose.core import TestProgram
     from nose.util import getpackage
 
@@ -256,7 +258,8 @@ def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-unty
 
     notes: list[str] = []
     plugin = _plugin(sink)
-    plugin.file = file
+    plugin.file = None if company else file
+    plugin.company = [file, *company] if company else []
     plugin.first = first
     configured = False
 
@@ -277,15 +280,17 @@ def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-unty
             if park is not None:
                 plugin.file, plugin.sink, plugin.first = park(_parted(config.testNames))
                 config.testNames = [plugin.file]
-            plugin.module = getpackage(plugin.file)
+            plugin.module = None if company else getpackage(plugin.file)
             begins()
             if notes:
                 sys.stderr.write("sniffer: not used for a single file: %s\n" % ", ".join(notes))
 
         config.configure = configure_and_tell
-        sys.argv[:] = ["%s -m nose" % sys.executable, *args, file]
+        sys.argv[:] = ["%s -m nose" % sys.executable, *args, file, *company]
         program = TestProgram(argv=["nosetests", *args], config=config, addplugins=[plugin],
                               exit=False)
+        if company and not plugin.result.shouldStop:
+            sink.all_through()
         return bool(program.success)
     except SystemExit as error:
         name = "(import)" if configured else "(settings)"

@@ -84,13 +84,13 @@ class ByHand(Records):
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector):  # type: ignore[no-untyped-def]
-        self._files[collector.nodeid] = _path_of(collector)
+        self._files[collector.nodeid] = path_of(collector)
         yield from super().pytest_make_collect_report(collector)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session) -> None:  # type: ignore[no-untyped-def]
         for item in session.items:
-            self._files[item.nodeid] = _path_of(item)
+            self._files[item.nodeid] = path_of(item)
             self._expected.add(item.nodeid)
 
     def pytest_runtest_logreport(self, report) -> None:  # type: ignore[no-untyped-def]
@@ -134,10 +134,6 @@ class ByHand(Records):
             while above != "/":
                 self._hand.settings += [above.rstrip("/") + "/" + name for name in names]
                 above = os.path.dirname(above)
-
-
-def _path_of(node: Any) -> str:
-    return str(getattr(node, "path", None) or node.fspath)
 
 
 def _is_pytest_s(path: str, cache: str, temporary: str) -> bool:

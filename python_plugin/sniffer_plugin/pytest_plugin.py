@@ -62,6 +62,10 @@ _OF_ONE_TEST = ("function", 4)  # the second up to pytest 6
 _OUTCOMES = {"setup": "error", "call": "failure", "teardown": "error"}
 
 
+def path_of(node: Any) -> str:
+    return str(getattr(node, "path", None) or node.fspath)
+
+
 def test_name(nodeid: str) -> str:
     """tests/test_a.py::TestX::test_y[a::b] is TestX.test_y[a::b] to its file."""
     head, bracket, parameters = nodeid.partition("::")[2].partition("[")
@@ -262,19 +266,20 @@ class Results(Settled, Records):
         Settled.__init__(self)
         Records.__init__(self, sink)
         self.first = first
-        self.file = file
+        self.file: str | None = file  # of records that know none
+        self.files = [file]
         self.stage = "(settings)"
         self.interrupted = ""
         self.keyword = ""
         self.left_out = 0
         self._begins = begins
 
-    def file_of(self, nodeid: str) -> str:
+    def file_of(self, nodeid: str) -> str | None:
         return self.file
 
     def settle(self, config) -> None:  # type: ignore[no-untyped-def]
         self._config = config
-        config.args = [self.file]  # settings may name others
+        config.args = list(self.files)  # settings may name others
         self.keyword = config.option.keyword
         if self.off:
             sys.stderr.write("sniffer: not used for a single file: %s\n" % "; ".join(self.off))
@@ -314,13 +319,18 @@ class Results(Settled, Records):
         """pytest would collect all that lies in FOLDER and take what it needs: then each new file
         there would be a reason to run again."""
         start = str(folder.path).rstrip("/") + "/"
-        if not self.file.startswith(start):
+        names = dict.fromkeys(file[len(start):].partition("/")[0] for file in self.files
+                              if file.startswith(start))
+        if not names:
             return list(type(folder).collect(folder))
-        path = folder.path / self.file[len(start):].partition("/")[0]
-        if not path.is_dir():
-            return folder.ihook.pytest_collect_file(file_path=path, parent=folder)
-        below = folder.ihook.pytest_collect_directory(path=path, parent=folder)
-        return [] if below is None else [below]
+        found = []
+        for path in (folder.path / name for name in names):
+            if path.is_dir():
+                below = folder.ihook.pytest_collect_directory(path=path, parent=folder)
+                found += [] if below is None else [below]
+            else:
+                found += folder.ihook.pytest_collect_file(file_path=path, parent=folder)
+        return found
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
@@ -345,6 +355,48 @@ class Results(Settled, Records):
             record.add("error", kind, text)
             self._tell(record)
         self._open.clear()
+
+
+class Several(Results):
+    """Records of the run of FILES that share a process. SINK is a Company."""
+
+    def __init__(self, sink: Any, files: list[str],  # type: ignore[no-untyped-def]
+                 begins) -> None:
+        super().__init__(sink, files[0], begins, First(()))
+        self.file = None
+        self.files = files
+        self._paths: dict[str, str] = {}  # of tests and collectors
+        self._to_come: dict[str | None, set[str]] = {}  # tests, by file
+
+    def file_of(self, nodeid: str) -> str | None:
+        return self._paths.get(nodeid)
+
+    def settle(self, config) -> None:  # type: ignore[no-untyped-def]
+        super().settle(config)
+        config.option.continue_on_collection_errors = True  # the others' tests can run
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector):  # type: ignore[no-untyped-def]
+        if not isinstance(collector, pytest.Session):
+            self._paths[collector.nodeid] = path_of(collector)
+        yield from super().pytest_make_collect_report(collector)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session) -> None:  # type: ignore[no-untyped-def]
+        for item in session.items:
+            path = self._paths[item.nodeid] = path_of(item)
+            self._to_come.setdefault(self.sink.of(path), set()).add(item.nodeid)
+        for file in self.files:
+            if file not in self._to_come:
+                self.sink.through(file)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        super().pytest_runtest_logfinish(nodeid)
+        file = self.sink.of(self._paths.get(nodeid))
+        left = self._to_come.get(file, set())
+        left.discard(nodeid)
+        if file is not None and not left:
+            self.sink.through(file)
 
 
 def _kind_of(report) -> str | None:  # type: ignore[no-untyped-def]
@@ -393,7 +445,7 @@ class Finder(Settled):
             return None
         from _pytest.reports import CollectReport
 
-        self.found.add(str(getattr(collector, "path", None) or collector.fspath))
+        self.found.add(path_of(collector))
         return CollectReport(collector.nodeid, "passed", None, [])
 
     def pytest_collectreport(self, report) -> None:  # type: ignore[no-untyped-def]

@@ -211,17 +211,18 @@ def _parks(plugin: Results, args: list[str], park) -> None:  # type: ignore[no-u
 
 
 def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-untyped-def]
-        park=None) -> bool:
-    """Run FILE (absolute) as `python -m pytest FILE` would; SINK gets the records, and BEGINS is
-    called when pytest has its settings and plugins. Was all well?"""
-    from .pytest_plugin import Results
+        park=None, company=()) -> bool:
+    """Run FILE (absolute) as `python -m pytest FILE` would, with COMPANY behind it; SINK gets the
+    records, and BEGINS is called when pytest has its settings and plugins. Was all well?"""
+    from .pytest_plugin import Results, Several
 
-    plugin = Results(sink, file, begins, first)
-    sys.argv[:] = [sys.modules["__main__"].__file__ or NAME, *args, file]
+    plugin = Several(sink, [file, *company], begins) if company else Results(
+        sink, file, begins, first)
+    sys.argv[:] = [sys.modules["__main__"].__file__ or NAME, *args, file, *company]
     if park is not None:
         _parks(plugin, args, park)
     try:
-        status = _main(plugin, [*args, file])
+        status = _main(plugin, [*args, file, *company])
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         status, plugin.problem = None, plugin.problem or error
     if plugin.problem is not None:

@@ -14,6 +14,7 @@ class Settings:
         self.root = self.framework = ""
         self.precision = "block"
         self.order = "file"
+        self.isolation = "file"
         self.args: list[str] = []
         self.env: list[str] = []
         self.fds = {"orders": -1, "reports": -1, "looks": -1}
@@ -32,13 +33,16 @@ class Settings:
             raise Usage("--precision is block or file")
         if self.order not in ("file", "changed-first"):
             raise Usage("--order is file or changed-first")
+        if self.isolation not in ("file", "directory", "package"):
+            raise Usage("--isolation is file, directory or package")
 
     def _take(self, name: str, value: str) -> None:
         if name == "--arg":
             self.args.append(value)
         elif name == "--env":
             self.env.append(value)
-        elif name in ("--root", "--framework", "--precision", "--order", "--pending"):
+        elif name in ("--root", "--framework", "--precision", "--order", "--isolation",
+                      "--pending"):
             setattr(self, name[2:], value)
         elif name[2:] in self.fds:
             self.fds[name[2:]] = int(value)

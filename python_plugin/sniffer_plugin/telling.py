@@ -43,13 +43,13 @@ class Reporter:
         self._pid = _getpid()
         self._names = Names()
 
-    def _line(self, text: str) -> None:
+    def say(self, report: str, rest: str = "") -> None:
         if _getpid() == self._pid:
-            self._serial.line(text)
+            self._serial.line('{"report":"%s","run":%d%s}' % (report, self._run, rest))
 
     def begins(self, file: str | None, name: str) -> str:
         name = self._names.unique(name)
-        self._line('{"report":"test","run":%d,"test":%s}' % (self._run, quote(name)))
+        self.say_begins(name)
         if self._mark is not None:
             self._mark(name)
         return name
@@ -57,13 +57,24 @@ class Reporter:
     def ends(self, record) -> None:  # type: ignore[no-untyped-def]
         if self._mark is not None:
             self._mark("")
-        self._line('{"report":"result","run":%d,"test":%s,"outcome":"%s","duration_ms":%.3f,'
-                   '"exception":%s,"report_text":%s}'
-                   % (self._run, quote(record.name), record.outcome, record.duration_ms,
-                      quote(record.exception), quote(shorten(record.report))))
+        self.say_ends(record)
+
+    def say_begins(self, name: str, file: str = "") -> None:
+        """FILE, as it travels, where the run has several."""
+        self.say("test", _of(file) + ',"test":' + quote(name))
+
+    def say_ends(self, record, file: str = "") -> None:  # type: ignore[no-untyped-def]
+        self.say("result", '%s,"test":%s,"outcome":"%s","duration_ms":%.3f,"exception":%s,'
+                           '"report_text":%s'
+                 % (_of(file), quote(record.name), record.outcome, record.duration_ms,
+                    quote(record.exception), quote(shorten(record.report))))
 
     def done(self) -> None:
-        self._line('{"report":"done","run":%d}' % self._run)
+        self.say("done")
+
+
+def _of(file: str) -> str:
+    return ',"file":' + file if file else ""
 
 
 def tested_lines(run: int, path: str, tests: dict[str, str]) -> Iterator[str]:

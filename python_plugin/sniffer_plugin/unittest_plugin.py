@@ -25,6 +25,7 @@ class Results(unittest.TextTestResult):
         self.sink = sink
         self.file = file
         self.module = module
+        self.files: dict[str, str] = {}  # by module, of those that share the process
         self.bad = False  # was a record?
         self._record: Record | None = None
 
@@ -96,7 +97,16 @@ class Results(unittest.TextTestResult):
             self._close(record)
 
     def _open(self, test: unittest.TestCase) -> Record:
-        return Record(self.file, self.sink.begins(self.file, test_name(self.module, test)))
+        file, module = self._place(test)
+        return Record(file, self.sink.begins(file, test_name(module, test)))
+
+    def _place(self, test: unittest.TestCase) -> tuple[str, str]:
+        """What is torn down when the next file has begun is still of the one before."""
+        fixture = None if isinstance(test, unittest.TestCase) else _FIXTURE.match(test.id())
+        for module, file in self.files.items() if fixture else ():
+            if (fixture.group(2) + ".").startswith(module + "."):  # type: ignore[union-attr]
+                return file, module
+        return self.file, self.module
 
     def _close(self, record: Record) -> None:
         record.stop()

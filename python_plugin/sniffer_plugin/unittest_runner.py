@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from .company import Company
+
 NAME = "unittest"
 MAIN = "unittest.__main__"
 SUFFIXES = [".py"]
@@ -249,12 +251,86 @@ def _put_ahead(tests: unittest.TestSuite, first: First, module: str) -> unittest
         lambda case: (type(case).__module__, type(case))))
 
 
+class _OfFile(unittest.TestSuite):
+    """The tests of one of the files that share a process."""
+
+    def __init__(self, tests: unittest.TestSuite, file: str, module: str,
+                 sink: Company) -> None:
+        super().__init__([tests])
+        self._place = file, module
+        self._sink = sink
+
+    def run(self, result: Results, debug: bool = False) -> Results:  # type: ignore[override]
+        result.file, result.module = self._place
+        super().run(result, debug)
+        if not result.shouldStop:
+            self._sink.through(self._place[0])
+        return result
+
+
+def _run_all(args: list[str], files: list[str], sink: Company) -> bool:
+    """All FILES are loaded before the first test runs, as by discovery; what cannot be loaded does not
+    keep the others from running."""
+    record = Record(None, "(settings)")
+    suites: list[_OfFile] = []
+    modules: dict[str, str] = {}
+    bad = False
+    try:
+        settings = _Settings(args)
+        for file in files:
+            tests, module, why = _load(settings, file)
+            if why is None:
+                suites.append(_OfFile(tests, file, module, sink))
+                modules[module] = file
+            else:
+                _tell(sink, why)
+                bad = bad or why.bad
+                sink.through(file)
+        record.name = "(run)"
+
+        def results(*args: object, **kwargs: object) -> Results:
+            result = Results(sink, "", "", *args, **kwargs)
+            result.files = modules
+            return result
+
+        return not _runner(settings, results).run(unittest.TestSuite(suites)).bad and not bad
+    except SettingsError as error:
+        record.add("error", "SettingsError", "unittest does not take its arguments: %s" % error)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        record.add("error", type(error).__name__,
+                   short_traceback(error, os.path.dirname(__file__)))
+    _tell(sink, record)
+    return False
+
+
+def _tell(sink, record: Record) -> None:  # type: ignore[no-untyped-def]
+    record.name = sink.begins(record.file, record.name)
+    sink.ends(record)
+
+
+def _load(settings: _Settings,
+          file: str) -> tuple[unittest.TestSuite, str, Record | None]:
+    """The tests of FILE and its module's name; or why there are none."""
+    loader = _OneFile(settings, file)
+    record = Record(file, "(import)")
+    try:
+        return loader.load(settings.start, settings.pattern), loader.module, None
+    except unittest.SkipTest as error:
+        record.add("skipped", type(error).__name__, str(error))
+    except (Exception, SystemExit) as error:
+        record.add("error", type(error).__name__,
+                   short_traceback(error, os.path.dirname(__file__)))
+    return unittest.TestSuite(), loader.module, record
+
+
 def run(args: list[str], file: str, sink, begins,  # type: ignore[no-untyped-def]
-        first: First) -> bool:
-    """Run FILE (absolute) as discovery would; SINK gets the records. BEGINS is called first, for
-    unittest has neither settings nor plugins. Was all well?"""
+        first: First, company=()) -> bool:
+    """Run FILE (absolute) as discovery would, with COMPANY behind it; SINK gets the records. BEGINS is
+    called first, for unittest has neither settings nor plugins. Was all well?"""
     begins()
     sys.argv = ["%s -m unittest" % os.path.basename(sys.executable), *args]
+    if company:
+        return _run_all(args, [file, *company], sink)
     record = Record(file, "(settings)")
     made: list[Results] = []
     try:
@@ -279,6 +355,5 @@ def run(args: list[str], file: str, sink, begins,  # type: ignore[no-untyped-def
         record.add("error", type(error).__name__,
                    short_traceback(error, os.path.dirname(__file__)))
     if not any(one.bad for one in made):  # else a test has said so
-        record.name = sink.begins(file, record.name)
-        sink.ends(record)
+        _tell(sink, record)
     return not record.bad

@@ -58,17 +58,18 @@ struct scene {
     struct fault fault;
     bool refused;
     int warmed, refreshed, loaded;
-    char first[256]; /* the tests that were to come first, where there were any */
-    bool listening;  /* to opens */
-    bool no_reader;  /* no worker takes sources apart */
-    int64_t reading; /* id of the last question about sources */
+    char together[256]; /* the files of the process that was started last */
+    char first[256];    /* the tests that were to come first, where there were any */
+    bool listening;     /* to opens */
+    bool no_reader;     /* no worker takes sources apart */
+    int64_t reading;    /* id of the last question about sources */
     char *readings[SCENE_READINGS];
     size_t reading_count;
 };
 
 static struct scene scene;
 
-static int scene_start(void *owner, int64_t run, const char *file,
+static int scene_start(void *owner, int64_t run, const char *const *files,
                        const char *const *first)
 {
     (void)owner;
@@ -83,7 +84,12 @@ static int scene_start(void *owner, int64_t run, const char *file,
     ck_assert_uint_lt(scene.started_count, SCENE_RUNS);
     scene.places--;
     scene.started[scene.started_count].id = run;
-    scene.started[scene.started_count++].file = xstrdup(file);
+    scene.started[scene.started_count++].file = xstrdup(files[0]);
+    scene.together[0] = '\0';
+    for (; *files != NULL; files++) {
+        size_t length = strlen(scene.together);
+        snprintf(scene.together + length, sizeof scene.together - length, "<%s>", *files);
+    }
     return 0;
 }
 
@@ -401,6 +407,24 @@ static inline void scene_ready(const char *python)
                                   .python = python,
                                   .environment = environment,
                                   .environment_count = 1,
+                                  .suffixes = suffixes,
+                                  .suffix_count = 1},
+                 scene.now);
+}
+
+/* With settings that say which files share a process. */
+static inline void scene_ready_isolated(const char *isolation)
+{
+    struct report_environment environment[] = {{"python", "python"},
+                                               {"isolation", isolation}};
+    const char *suffixes[] = {".py"};
+    engine_ready(scene.engine,
+                 &(struct report){.type = REPORT_READY,
+                                  .framework = "nose",
+                                  .framework_version = "1.3.7",
+                                  .python = "python",
+                                  .environment = environment,
+                                  .environment_count = 2,
                                   .suffixes = suffixes,
                                   .suffix_count = 1},
                  scene.now);

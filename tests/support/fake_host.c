@@ -147,8 +147,27 @@ static void ignore_term(void)
     leave_daemon();
 }
 
+/* The files X and Y in one process; Y's test begins once somebody sends USR1, and has no end. */
+static void play_two(int run)
+{
+    sigset_t awaited;
+    int signal = 0;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &awaited, NULL);
+    say(reports, "{\"report\":\"test\",\"run\":%d,\"file\":\"X\",\"test\":\"T.a\"}\n",
+        run);
+    sigwait(&awaited, &signal);
+    for (int i = 0; i < 2; i++)
+        say(reports, "{\"report\":\"test\",\"run\":%d,\"file\":\"Y\",\"test\":\"T.b\"}\n",
+            run);
+    sleep_forever();
+}
+
 static int play(int run, const char *file)
 {
+    if (strcmp(file, "two_files") == 0)
+        play_two(run);
     if (strcmp(file, "passes") == 0) {
         pass(run);
     } else if (strcmp(file, "exits_3") == 0) {
