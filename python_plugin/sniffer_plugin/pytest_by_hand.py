@@ -14,7 +14,7 @@ import tempfile
 import pytest
 
 from . import by_hand, pytest_rewrite, pytest_runner
-from .pytest_plugin import COVERAGE, SWITCHED_OFF, Records
+from .pytest_plugin import COVERAGE, SWITCHED_OFF, Records, path_of
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:

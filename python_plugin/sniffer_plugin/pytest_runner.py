@@ -199,6 +199,7 @@ def _parks(plugin: Results, args: list[str], park) -> None:  # type: ignore[no-u
         module._prepareconfig = prepare
         config = prepare(*given, **named)
         plugin.file, plugin.sink, plugin.first = park()
+        plugin.files = [plugin.file]
         plugin.folders.own()
         params = config.invocation_params
         config.invocation_params = type(params)(args=[*args, plugin.file], plugins=params.plugins,
