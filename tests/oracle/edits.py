@@ -35,6 +35,8 @@ def snapshot(root):
 class Editor:
     """Invents batches of edits. ROOT is read, never written."""
 
+    project = project  # that makes its files
+
     def __init__(self, rng, root, looks):
         self.rng = rng
         self.root = root
@@ -76,7 +78,7 @@ class Editor:
         if path is None or rng.random() < 0.3:
             folder = rng.choice(project.TEST_FOLDERS)
             path = os.path.join(folder, "test_%d.py" % rng.randrange(10, 16))
-            return [["write", path, project.test_text(rng, self.looks), self.how()]]
+            return [["write", path, self.project.test_text(rng, self.looks), self.how()]]
         kind = rng.randrange(6)
         if kind == 0:
             return [["delete", path]]
@@ -86,7 +88,7 @@ class Editor:
         if kind == 2:
             return [["chmod", path, rng.choice([0o755, 0o644])]]
         if kind == 3:
-            return [["write", path, project.test_text(rng, self.looks), self.how()]]
+            return [["write", path, self.project.test_text(rng, self.looks), self.how()]]
         return [["write", path, code_edits.change(rng, self.text(path)), self.how()]]
 
     def stealth(self):
@@ -210,11 +212,15 @@ class Editor:
         return path and [["write", path, self.text(path), self.how()]] if path and \
             path.endswith((".py", ".txt")) else None
 
+    def kinds(self):
+        """Each with its weight."""
+        return [(self.code, 30), (self.layout, 8), (self.test, 10), (self.stealth, 5),
+                (self.quick, 3),
+                (self.two, 2), (self.data, 16), (self.links, 8), (self.modules, 16),
+                (self.folders, 4), (self.revert, 8), (self.switch, 3), (self.touch, 3)]
+
     def ordinary(self):
-        kinds = [(self.code, 30), (self.layout, 8), (self.test, 10), (self.stealth, 5),
-                 (self.quick, 3),
-                 (self.two, 2), (self.data, 16), (self.links, 8), (self.modules, 16),
-                 (self.folders, 4), (self.revert, 8), (self.switch, 3), (self.touch, 3)]
+        kinds = self.kinds()
         while True:
             kind, = self.rng.choices([k for k, _ in kinds], [w for _, w in kinds])
             steps = kind()

@@ -22,7 +22,7 @@ _SERVER = r"""
 import os, sys
 import nose.core, nose.plugins.builtin
 for line in sys.stdin:
-    root, file, report = line.rstrip("\n").split("\t")
+    root, report, file = line.rstrip("\n").split("\t")
     pid = os.fork()
     if pid == 0:
         null = os.open(os.devnull, os.O_RDWR)
@@ -82,7 +82,7 @@ def _name(case, file):
     return whole.partition(stem + ".")[2] if stem + "." in whole else whole
 
 
-def _add(outcomes, name, value):
+def add(outcomes, name, value):
     name = re.sub(" at 0x[0-9a-f]+", " at 0x...", name)  # as results do
     shown, count = name, 1
     while shown in outcomes:
@@ -109,20 +109,22 @@ def parse(report, file, root):
         name = _name(case, file)
         if name == "(import)" and value[0] == "failure":
             value = ("error",) + value[1:]  # sniffer: a module that does not load is an error
-        _add(outcomes, name, value)
+        add(outcomes, name, value)
     return outcomes
 
 
 class Server:
-    def __init__(self, python, environment):
-        self.process = subprocess.Popen([python, "-B", "-c", _SERVER], env=environment,
+    """PROGRAM forks for each line: a root, a path for the report, words for the framework."""
+
+    def __init__(self, python, environment, program):
+        self.process = subprocess.Popen([python, "-B", "-c", program], env=environment,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         universal_newlines=True)
 
-    def run(self, root, file, report):
-        self.process.stdin.write("%s\t%s\t%s\n" % (root, file, report))
+    def run(self, *words):
+        self.process.stdin.write("\t".join(words) + "\n")
         self.process.stdin.flush()
-        self.process.stdout.readline()
+        return self.process.stdout.readline()
 
     def close(self):
         self.process.stdin.close()
@@ -131,17 +133,24 @@ class Server:
 
 
 class Fresh:
-    """Fresh runs of one project at ROOT. FILES: which are its test files, by default by nose's rules."""
+    """Fresh runs of one project at ROOT."""
 
-    def __init__(self, root, python, environment, quick=False, files=test_files):
-        self.root, self.python, self.files = root, python, files
+    SERVER = _SERVER
+
+    def __init__(self, root, python, environment, quick=False):
+        self.root, self.python = root, python
         self.base = tempfile.mkdtemp(prefix="sniffer-fresh-")
         self.environment = dict(environment, PYTHONDONTWRITEBYTECODE="1")
+        self.prepare()
         self.pool = concurrent.futures.ThreadPoolExecutor(JOBS)
-        self.servers = [Server(python, self.environment) for _ in range(JOBS)] if quick else []
+        self.servers = [Server(python, self.environment, self.SERVER)
+                        for _ in range(JOBS if quick else 0)]
         self.known = {}
         outside = os.path.join(os.path.dirname(root), "outside.txt")
         os.symlink(outside, os.path.join(self.base, "outside.txt"))
+
+    def prepare(self):
+        """What the framework needs in the folder and the environment of the runs."""
 
     def close(self):
         self.pool.shutdown()
@@ -174,13 +183,16 @@ class Fresh:
             for name in folders + names:
                 yield os.path.join(folder, name)
 
-    def _run(self, number, copy, file, plain):
+    def test_files(self, copy, plain):
+        return test_files(copy)
+
+    def run(self, number, copy, file, plain):
         report = os.path.join(self.base, "%d.xml" % number)
         if os.path.exists(report):
             os.remove(report)
         if self.servers and not plain:
             server = self.servers.pop()
-            server.run(copy, file, report)
+            server.run(copy, report, file)
             self.servers.append(server)
         else:
             subprocess.run([self.python, "-B", "-m", "nose", "--with-xunit",
@@ -197,8 +209,8 @@ class Fresh:
         copy = os.path.join(self.base, os.path.basename(self.root))
         shutil.copytree(self.root, copy, symlinks=True, ignore=shutil.ignore_patterns(*HIDDEN))
         try:
-            files = self.files(copy)
-            jobs = [self.pool.submit(self._run, number, copy, file, plain)
+            files = self.test_files(copy, plain)
+            jobs = [self.pool.submit(self.run, number, copy, file, plain)
                     for number, file in enumerate(files)]
             found = {}
             for job in jobs:

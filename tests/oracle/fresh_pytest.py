@@ -1,34 +1,48 @@
 """Fresh runs of a project's test files with plain pytest, each file in a process of its own, in a
-pristine copy: what sniffer's results of a pytest project are held against."""
+pristine copy: what sniffer's results of a pytest project are held against.
 
-import concurrent.futures
-import json
+Plain and quick are as in fresh.py. A quick run is forked from an interpreter that has loaded pytest
+and nothing of any project; where the project has a module of the name of one that is loaded there,
+it is done plainly."""
+
+import ast
 import os
-import shutil
 import subprocess
-import tempfile
 
-from fresh import HIDDEN, JOBS
-
-# A plugin of pytest's own making: the outcome of each test, and which files were asked for tests.
+import fresh
+# A plugin of pytest's own making: the outcome of each test, or which files would be asked for tests.
+# It imports little: a project may have a module of any name.
 _REPORTER = """\
-import json, os, pytest
+import os, pytest
 
 outcomes, kinds, files = {}, {}, []
 RANK = ["success", "skipped", "failure", "error"]
 BAD = {"call": "failure"}
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report(collector):
+def pytest_load_initial_conftests():
     outcome = yield
-    if isinstance(collector, pytest.File) and type(collector).__name__ not in ("Package", "Dir"):
-        files.append(collector.nodeid.partition("::")[0])
+    if outcome.excinfo is not None:
+        error = outcome.excinfo[1]
+        add("::(conftest)", "error", type(error.__cause__ or error).__name__, "")
+        write()
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_make_collect_report(collector):
+    is_file = (isinstance(collector, pytest.File) and
+               type(collector).__name__ not in ("Package", "Dir"))
+    if is_file and "FRESH_FILES" in os.environ:
+        files.append(os.path.relpath(str(getattr(collector, "path", None) or collector.fspath),
+                                     str(collector.config.invocation_params.dir)))
+        collector.collect = lambda: []
+    outcome = yield
     report = outcome.get_result()
     if report.outcome != "passed":
         error = report.call.excinfo.value if getattr(report, "call", None) else None
         if isinstance(error, collector.CollectError) and error.__cause__ is not None:
             error = error.__cause__
-        add(report.nodeid, "error" if report.failed else "skipped", type(error).__name__)
+        add(report.nodeid, "error" if report.failed else "skipped", type(error).__name__,
+            report.longreprtext)
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
@@ -39,17 +53,56 @@ def pytest_runtest_makereport(item, call):
 def pytest_runtest_logreport(report):
     outcome = {"passed": "success", "skipped": "skipped"}.get(report.outcome)
     add(report.nodeid, outcome or BAD.get(report.when, "error"),
-        kinds.get((report.nodeid, report.when), ""))
+        kinds.get((report.nodeid, report.when), ""), report.longreprtext)
 
-def add(nodeid, outcome, kind):
+def add(nodeid, outcome, kind, text):
     old = outcomes.get(nodeid)
     if old is None or RANK.index(outcome) > RANK.index(old[0]):
-        outcomes[nodeid] = outcome, kind if outcome in ("failure", "error") else ""
+        bad = outcome in ("failure", "error")
+        outcomes[nodeid] = outcome, kind if bad else "", text if bad else ""
 
 def pytest_unconfigure():
+    write()
+
+def write():
     with open(os.environ["FRESH_REPORT"], "w") as file:
-        json.dump([files, list(outcomes.items())], file)
+        file.write(ascii((files, list(outcomes.items()))))
 """
+
+_SERVER = r"""
+import os, sys
+import pdb, pytest
+from _pytest.config import get_config
+get_config()
+sys.stdout.write(" ".join(name for name in sys.modules if "." not in name) + "\n")
+sys.stdout.flush()
+for line in sys.stdin:
+    root, report, files, *words = line.rstrip("\n").split("\t")
+    pid = os.fork()
+    if pid == 0:
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        os.chdir(root)
+        sys.path[0] = root
+        os.environ["FRESH_REPORT"] = report
+        if files:
+            os.environ["FRESH_FILES"] = files
+        sys.argv = [pytest.__file__.replace("__init__", "__main__"), *words]
+        try:
+            pytest.console_main()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+"""
+
+
+def last_error(text, root):
+    """The last line that pytest marks as what the exception says."""
+    lines = [line for line in (text or "").splitlines() if line.startswith("E  ")]
+    return lines[-1][1:].strip().replace(root, "ROOT") if lines else ""
 
 
 def _name(nodeid):
@@ -57,54 +110,59 @@ def _name(nodeid):
     return head.replace("::", ".") + bracket + parameters or "(import)"
 
 
-class Fresh:
-    """Fresh runs of one project at ROOT, as fresh.Fresh has them for nose."""
+class Fresh(fresh.Fresh):
+    """Fresh runs of one project at ROOT."""
 
-    def __init__(self, root, python, environment):
-        self.root, self.python = root, python
-        self.base = tempfile.mkdtemp(prefix="sniffer-fresh-")
+    SERVER = _SERVER
+
+    def __init__(self, root, python, environment, quick=False):
+        super().__init__(root, python, environment, quick)
+        self.loaded = [set(server.process.stdout.readline().split()) for server in self.servers]
+
+    def prepare(self):
         with open(os.path.join(self.base, "sniffer_fresh_reporter.py"), "w") as file:
             file.write(_REPORTER)
-        paths = [self.base] + environment.get("PYTHONPATH", "").split(os.pathsep)
-        self.environment = dict(environment, PYTHONDONTWRITEBYTECODE="1",
-                                PYTHONPATH=os.pathsep.join(filter(None, paths)))
-        self.pool = concurrent.futures.ThreadPoolExecutor(JOBS)
-        self.known = {}
+        paths = [self.base] + self.environment.get("PYTHONPATH", "").split(os.pathsep)
+        self.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
-    def close(self):
-        self.pool.shutdown()
-        shutil.rmtree(self.base, ignore_errors=True)
+    def test_files(self, copy, plain):
+        """Those below a conftest file that does not load are broken, not gone."""
+        files, errors = self._pytest("files", copy, plain, "1")
+        if errors:
+            files += self._pytest("files", copy, plain, "1", "--noconftest")[0]
+        return sorted(set(files))
 
-    def _pytest(self, name, copy, *words):
-        report = os.path.join(self.base, name)
-        subprocess.run([self.python, "-B", "-m", "pytest", "-p", "sniffer_fresh_reporter",
-                        "-p", "no:cacheprovider", *words], cwd=copy,
-                       env=dict(self.environment, FRESH_REPORT=report), stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
+    def run(self, number, copy, file, plain):
+        _, outcomes = self._pytest(str(number), copy, plain, "", file)
+        found = {}
+        for nodeid, (outcome, kind, text) in outcomes:
+            fresh.add(found, _name(nodeid), (outcome, kind, last_error(text, copy)))
+        return {(file, test): value for test, value in found.items()}
+
+    def _pytest(self, name, copy, plain, files, *words):
+        report = os.path.join(self.base, name + ".report")
+        words = ("-p", "sniffer_fresh_reporter", "-p", "no:cacheprovider", *words)
+        if self.servers and not plain and not self._hides(copy):
+            server = self.servers.pop()
+            server.run(copy, report, files, *words)
+            self.servers.append(server)
+        else:
+            environment = dict(self.environment, FRESH_REPORT=report)
+            if files:
+                environment["FRESH_FILES"] = files
+            subprocess.run([self.python, "-B", "-m", "pytest", *words], cwd=copy, env=environment,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, timeout=600)
         try:
             with open(report) as file:
-                return json.load(file)
-        except (OSError, ValueError):
-            return [], [["", ("error", "(no report)")]]
+                return ast.literal_eval(file.read())
+        except (OSError, ValueError, SyntaxError):
+            return [], [["", ("error", "(no report)", "")]]
         finally:
             if os.path.exists(report):
                 os.remove(report)
 
-    def _run(self, number, copy, file):
-        _, outcomes = self._pytest("%d.json" % number, copy, file)
-        return {(file, _name(nodeid)): tuple(value) for nodeid, value in outcomes}
-
-    def outcomes(self):
-        """(file, test) -> (outcome, exception), and the list of test files."""
-        copy = os.path.join(self.base, os.path.basename(self.root))
-        shutil.copytree(self.root, copy, symlinks=True, ignore=shutil.ignore_patterns(*HIDDEN))
-        try:
-            files = sorted(set(self._pytest("files.json", copy, "--collect-only")[0]))
-            jobs = [self.pool.submit(self._run, number, copy, file)
-                    for number, file in enumerate(files)]
-            found = {}
-            for job in jobs:
-                found.update(job.result())
-        finally:
-            shutil.rmtree(copy)
-        return found, files
+    def _hides(self, copy):
+        """Has the project a module of the name of one that the servers have?"""
+        return any(name.partition(".")[0] in self.loaded[0]
+                   for folder, folders, names in os.walk(copy) for name in folders + names)

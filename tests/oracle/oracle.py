@@ -2,13 +2,16 @@
 """No result that is shown may ever be stale: a project edited at random, and after every edit each
 shown result held against a fresh run of everything in a pristine copy.
 
-    oracle.py --seed N --edits N [--rounds N] [--jobs N] [--keep] [--quick] [--children] [--native]
+    oracle.py --seed N --edits N [--framework nose|pytest] [--rounds N] [--jobs N] [--keep] [--quick]
+              [--children] [--native]
 
 Prints the price as well: the share of test files that were run again, and how often an edit of
 comments or layout ran a test file that does not read the source. A difference is printed with seed,
 steps and evidence, and then cut down to few steps and few files. Five thousand edits:
 
-    oracle.py --quick --rounds 50 --edits 100 --jobs 2"""
+    oracle.py --quick --rounds 50 --edits 100 --jobs 2
+
+A project for pytest has conftest files and settings as well, and they are edited, too."""
 
 import argparse
 import concurrent.futures
@@ -26,11 +29,36 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system")]
 
 import acts  # noqa: E402
 import edits  # noqa: E402
+import edits_pytest  # noqa: E402
 import fresh  # noqa: E402
+import fresh_pytest  # noqa: E402
 import project  # noqa: E402
-from house import PYTHON, House  # noqa: E402
+import project_pytest  # noqa: E402
+from house import House, interpreter_with  # noqa: E402
 
 SETTINGS = "timeout = 60\n"
+
+
+class Framework:
+    """What is different under each. MESSAGE: what a report says in one line."""
+
+    def __init__(self, name, project, editor, fresh, message):
+        self.name, self.project, self.editor = name, project, editor
+        self.fresh, self.message = fresh, message
+
+    def house(self):
+        return House(settings='python = "%s"\nframework = "%s"\n%s' % (
+            self.python(), self.name, SETTINGS))
+
+    def python(self):
+        return interpreter_with(self.name)
+
+
+FRAMEWORKS = {
+    "nose": Framework("nose", project, edits.Editor, fresh.Fresh, fresh.last_line),
+    "pytest": Framework("pytest", project_pytest, edits_pytest.Editor, fresh_pytest.Fresh,
+                        fresh_pytest.last_error),
+}
 
 
 # ---- what is shown ----
@@ -41,7 +69,7 @@ def shown_name(test):
     return "(%s)" % kind.group(1).replace("load", "import") if kind else test
 
 
-def shown(house):
+def shown(house, message=fresh.last_line):
     """(file, test) -> (outcome, exception, last line), and what is wrong with it in itself."""
     found, faults = {}, []
     records = sorted(house.results().values(), key=lambda r: (r["file"], r["test"]))
@@ -52,7 +80,7 @@ def shown(house):
         value = (outcome, "", "")
         if outcome in ("failure", "error"):
             value = (outcome, record["exception"] or "",
-                     fresh.last_line(record["report"], house.root))
+                     message(record["report"], house.root))
         name = shown_name(record["test"])
         while (record["file"], name) in found:
             name += " #2"
@@ -90,13 +118,15 @@ def differences(seen, truth):
 class Run:
     """A project, its daemon and its truth."""
 
-    def __init__(self, files, quick):
-        self.house = House(settings=SETTINGS)
+    def __init__(self, files, quick, framework="nose"):
+        self.framework = FRAMEWORKS[framework]
+        self.house = self.framework.house()
         with open(os.path.join(self.house.base, "outside.txt"), "w") as file:
             file.write("10\n")
         for path, content in files.items():
             acts.place(self.house.path(path), content)
-        self.fresh = fresh.Fresh(self.house.root, PYTHON, self.house.environment, quick)
+        self.fresh = self.framework.fresh(self.house.root, self.framework.python(),
+                                          self.house.environment, quick)
         self.house.ctl("start", code=0)
 
     def close(self, keep=False):
@@ -108,17 +138,27 @@ class Run:
 
     def check(self):
         """What is wrong now: a list of texts, empty where all is well."""
-        try:
-            status = self.house.wait()
-        except AssertionError as error:
-            return [str(error).partition("--- snifferd.log")[0]]
-        seen, faults = shown(self.house)
+        done = self.house.ctl("wait", "--json", "--timeout", "60")
+        if done.returncode == 5 and "does not begin" in done.stderr:
+            return self.refused(done.stderr)
+        if done.returncode not in (0, 1):
+            return ["wait: exit %d, %s" % (done.returncode, done.stderr.strip())]
+        status = json.loads(done.stdout)
+        seen, faults = shown(self.house, self.framework.message)
         truth, files = self.fresh.outcomes()
         wrong = faults + state_faults(self.house, status, seen, files) + differences(seen, truth)
         if wrong and self.fresh.servers:
             truth, files = self.fresh.outcomes(plain=True)
             wrong = faults + state_faults(self.house, status, seen, files) + differences(seen, truth)
         return wrong
+
+    def refused(self, message):
+        """With settings that the framework refuses nothing is known of the test files."""
+        wrong = ["shown as current where nothing can run: %(file)s %(test)s" % record
+                 for record in self.house.results().values() if record["current"]]
+        truth = self.fresh.outcomes(plain=True)[0]
+        return wrong + ["refused, fresh %s: %s (%s)" % (key + (message.strip(),))
+                        for key, value in sorted(truth.items()) if value[0] == "success"]
 
     def evidence(self, wrong):
         """What the daemon knows of the files that WRONG names."""
@@ -133,9 +173,9 @@ class Run:
         return "\n".join(text) + self.house.log()
 
 
-def repeat(files, batches, quick):
+def repeat(files, batches, quick, framework):
     """The first faults of these batches, or []."""
-    run = Run(files, quick)
+    run = Run(files, quick, framework)
     try:
         wrong = run.check()
         for batch in batches:
@@ -157,13 +197,14 @@ def kinds(wrong):
             for line in wrong}
 
 
-def shrink(files, batches, wrong, quick, seconds):
+def shrink(files, batches, wrong, options):
     """Fewer steps, then fewer files, while it still fails."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + options.shrink
     wanted = kinds(wrong)
 
     def fails(some_files, some_batches):
-        return time.monotonic() < until and bool(wanted & kinds(repeat(some_files, some_batches, quick)))
+        return time.monotonic() < until and bool(wanted & kinds(
+            repeat(some_files, some_batches, options.quick, options.framework)))
 
     size = max(1, len(batches) // 2)
     while size and time.monotonic() < until:
@@ -193,7 +234,9 @@ def shrink(files, batches, wrong, quick, seconds):
 
 def short(value):
     if isinstance(value, str):
-        return value.replace(project.HEAD + project.HELPERS, "<HEAD>\n")
+        for known in (project_pytest.HEAD, project.HEAD, project.HELPERS, project_pytest.GENERATES):
+            value = value.replace(known, "<...>\n")
+        return value
     if isinstance(value, (list, tuple)):
         return [short(item) for item in value]
     return value
@@ -264,11 +307,11 @@ def one_edit(run, editor, batches, price, verbose):
 
 def one_round(seed, options, price):
     """The faults of one project."""
-    rng = random.Random(seed)
-    looks = project.looks(options.children, options.native)
-    files = project.new_project(rng, options.tests, looks)
-    run = Run(files, options.quick)
-    editor = edits.Editor(rng, run.house.root, looks)
+    rng, framework = random.Random(seed), FRAMEWORKS[options.framework]
+    looks = framework.project.looks(options.children, options.native)
+    files = framework.project.new_project(rng, options.tests, looks)
+    run = Run(files, options.quick, options.framework)
+    editor = framework.editor(rng, run.house.root, looks)
     batches = []
     try:
         wrong = run.check()
@@ -282,7 +325,7 @@ def one_round(seed, options, price):
         if options.keep:
             print("kept: " + run.house.base)
     if options.shrink > 0:
-        files, batches = shrink(files, batches, wrong, options.quick, options.shrink)
+        files, batches = shrink(files, batches, wrong, options)
     print("--- files:\n" + "\n".join("%s: %s" % (path, json.dumps(short(content)))
                                      for path, content in sorted(files.items())))
     print("--- batches of steps:\n" + "\n".join(json.dumps(short(batch)) for batch in batches),
@@ -324,6 +367,7 @@ def tell(seed, count, wrong, run):
 
 def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--framework", choices=sorted(FRAMEWORKS), default="nose")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--edits", type=int, default=100, help="batches of edits in each round")
     parser.add_argument("--rounds", type=int, default=1, help="projects, each of the next seed")
@@ -345,11 +389,11 @@ def arguments(argv):
 
 def main(argv=None):
     options = arguments(argv)
-    if PYTHON is None:
-        sys.exit("no interpreter here has nose")
+    if FRAMEWORKS[options.framework].python() is None:
+        sys.exit("no interpreter here has " + options.framework)
     if options.case:
         with open(options.case) as file:
-            wrong = repeat(*json.load(file), options.quick)
+            wrong = repeat(*json.load(file), options.quick, options.framework)
         print("\n".join(wrong) or "all well")
         return int(bool(wrong))
     began = time.monotonic()

@@ -232,6 +232,14 @@ def output(words):
     return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
 
 """
+CLASS = """\
+class Test_%s(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.value = attempt(lambda: %s)
+    def test_it(self):
+        assert self.value %% 2, self.value
+"""
 SLOW = """\
 def test_slow():
     import time
@@ -331,11 +339,7 @@ def test_text(rng, looks):
                          "    assert code(value) %% 2, code(value)\n"
                          % (name, look))
         elif style == 1:
-            lines.append("class Test_%s(unittest.TestCase):\n"
-                         "    @classmethod\n    def setUpClass(cls):\n"
-                         "        cls.value = attempt(lambda: %s)\n"
-                         "    def test_it(self):\n"
-                         "        assert self.value %% 2, self.value\n" % (name, look))
+            lines.append(CLASS % (name, look))
         else:
             lines.append("def test_%s():\n    yield check, attempt(lambda: %s)\n" % (name, look))
     if rng.random() < 0.15:
@@ -344,7 +348,7 @@ def test_text(rng, looks):
     return "\n".join(lines)
 
 
-def new_project(rng, tests, looks):
+def new_project(rng, tests, looks, test_text=test_text):
     """Path -> text; ("link", target) for links."""
     files = {path: module_text(rng, name) for name, path in PLACES.items()}
     files.update({path: "%d\n" % number(rng) for path in DATA})
