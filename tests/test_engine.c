@@ -413,6 +413,58 @@ START_TEST(without_a_worker_wait_tries_once_more_and_then_says_why)
 }
 END_TEST
 
+/* The framework refuses the settings that are there when the daemon begins. */
+static void begin_refused(void)
+{
+    scene_write("test_a.py", "");
+    engine_begin(scene.engine, scene.now);
+    scene_ready("python");
+    scene_refuse_settings("no such plugin");
+    ck_assert_str_eq(state(), "error");
+}
+
+START_TEST(
+    settings_that_were_refused_from_the_beginning_are_asked_again_when_something_changes)
+{
+    begin_refused();
+    int64_t question = scene.question;
+    scene_save("plugin.py", "");
+    scene_settle();
+    ck_assert_int_gt(scene.question, question);
+    scene_answer();
+    ck_assert_str_eq(state(), "running");
+}
+END_TEST
+
+START_TEST(settings_that_change_before_the_first_answer_are_asked_for_after_it)
+{
+    scene_write("test_a.py", "");
+    engine_begin(scene.engine, scene.now);
+    scene_ready("python");
+    int64_t question = scene.question;
+    scene_save("setup.cfg", "");
+    scene_settle();
+    ck_assert_int_eq(scene.question, question);
+    scene_answer();
+    ck_assert_int_gt(scene.question, question);
+    ck_assert_uint_ge(scene.asked_count, 1);
+}
+END_TEST
+
+START_TEST(wait_says_what_is_wrong_with_settings_that_were_refused_from_the_beginning)
+{
+    begin_refused();
+    int64_t question = scene.question;
+    scene_ask(METHOD_WAIT, json_object());
+    engine_synced(scene.engine, scene.cookie, scene.now);
+    ck_assert_int_gt(scene.question, question);
+    ck_assert(!scene.refused);
+    scene_refuse_settings("no such plugin");
+    ck_assert(scene.refused);
+    ck_assert_int_eq(scene.fault.kind, FAULT_DEGRADED);
+}
+END_TEST
+
 START_TEST(changes_that_were_lost_are_found_by_comparing)
 {
     begin_green();
@@ -467,6 +519,14 @@ int main(void)
         story, wait_is_answered_when_all_earlier_changes_are_judged_and_nothing_is_left);
     tcase_add_test(story, wait_times_out_with_a_fault);
     tcase_add_test(story, without_a_worker_wait_tries_once_more_and_then_says_why);
+    tcase_add_test(
+        story,
+        settings_that_were_refused_from_the_beginning_are_asked_again_when_something_changes);
+    tcase_add_test(story,
+                   settings_that_change_before_the_first_answer_are_asked_for_after_it);
+    tcase_add_test(
+        story,
+        wait_says_what_is_wrong_with_settings_that_were_refused_from_the_beginning);
     tcase_add_test(story, changes_that_were_lost_are_found_by_comparing);
     tcase_add_test(story, a_run_during_which_changes_were_lost_proves_nothing);
     tcase_add_test(story,

@@ -539,10 +539,12 @@ void pick_changes(struct engine *engine, struct strset *paths)
         pick_failed_imports(engine, batch.importable);
     if (batch.project_settings)
         engine->ports.settings(engine->ports.owner);
-    if (batch.framework_settings && engine->sorted)
-        check_ask_all(engine);
-    else if (batch.framework_settings)
+    /* What hinders the framework need not lie in its settings. */
+    bool knows = engine->framework != NULL;
+    if (batch.framework_settings && !engine->sorted)
         engine->ports.warm(engine->ports.owner);
+    if (knows && (batch.framework_settings || engine->error != NULL))
+        check_ask_all(engine);
     check_ask(engine);
     if (strset_count(&batch.changed) > 0)
         news_of_change(engine, strset_count(&batch.changed));

@@ -60,7 +60,7 @@ static void heal(struct engine *engine, struct waiter *waiter)
         return;
     waiter->healing = true;
     engine->ports.warm(engine->ports.owner);
-    if (engine->sorted)
+    if (engine->framework != NULL)
         check_ask_all(engine);
 }
 

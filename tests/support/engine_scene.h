@@ -454,6 +454,15 @@ static inline void scene_begin(const char *python)
     scene_answer();
 }
 
+static inline void scene_refuse_settings(const char *message)
+{
+    engine_classified(scene.engine,
+                      &(struct report){.type = REPORT_CLASSIFIED,
+                                       .id = scene.question,
+                                       .message = message},
+                      scene.now);
+}
+
 /* The run of FILE that was started last; fails where it was not. */
 static inline int64_t scene_run_of(const char *file)
 {
