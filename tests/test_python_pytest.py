@@ -227,6 +227,14 @@ class OutcomeTest(PytestCase):
         self.assertEqual(run.results["(settings)"]["exception"], "SystemExit")
         self.assertIn("conftest.py", run.results["(settings)"]["report_text"])
 
+    def test_a_conftest_that_skips_is_one_error(self):
+        self.project.write("conftest.py", "import pytest\n"
+                                          "pytest.skip('all', allow_module_level=True)\n")
+        run = self.run_text("def test_a(): pass\n")
+        self.assertEqual(run.outcomes, {"(settings)": "error"})
+        self.assertEqual(run.results["(settings)"]["exception"], "Skipped")
+        self.assertIn("conftest.py", run.results["(settings)"]["report_text"])
+
     def test_who_ends_the_run_is_its_error(self):
         for text, kind in (("raise KeyboardInterrupt", "KeyboardInterrupt"),
                            ("import pytest; pytest.exit('enough', 0)", "Exit")):
@@ -491,9 +499,14 @@ class ClassifyTest(PytestCase):
     def test_below_a_broken_conftest_the_tests_are_still_there(self):
         host = self.host()
         before = self.both(host)
-        for name in ("tests/conftest.py", "conftest.py"):
-            self.project.write(name, "import nothing_here\n")
-            self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)
+        for text in ("import nothing_here\n", "pytest_plugins = ['nothing_here']\n",
+                     "import sys\nsys.exit(3)\n",
+                     "import pytest\npytest.skip('all', allow_module_level=True)\n"):
+            for name in ("tests/conftest.py", "conftest.py"):
+                with self.subTest(text, name=name):
+                    self.project.write(name, text)
+                    self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)
+                    os.remove(self.project.path(name))
 
 
 class EvidenceTest(PytestCase):

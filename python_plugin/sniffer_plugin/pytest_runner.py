@@ -158,8 +158,9 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, 
     wanted = set(full.values())
     finder = _find(Finder(wanted), args)
     found = finder.found
-    if finder.failed or _is_conftest(finder.problem):
-        # The tests below a broken conftest file are broken, not gone.
+    if finder.failed or finder.problem is not None:
+        # Where pytest begins without conftest files, the tests below a broken one are broken, not
+        # gone. What breaks it may have any name: pytest_plugins that are not there, pytest.skip().
         other = _find(Finder(wanted), [*args, "--noconftest"])
         if other.problem is None:
             found |= other.found
@@ -173,7 +174,7 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, 
 def _find(finder: Finder, args: list[str]) -> Finder:
     try:
         _main(finder, args)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # pytest.skip() in a conftest file is no Exception
         finder.problem = finder.problem or error
     return finder
 
@@ -224,7 +225,7 @@ def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-unty
         _parks(plugin, args, park)
     try:
         status = _main(plugin, [*args, file, *company])
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
+    except BaseException as error:
         status, plugin.problem = None, plugin.problem or error
     if plugin.problem is not None:
         if _is_conftest(plugin.problem):
