@@ -7,6 +7,7 @@ it is done plainly."""
 
 import ast
 import os
+import re
 import subprocess
 
 import fresh
@@ -23,8 +24,7 @@ BAD = {"call": "failure"}
 def pytest_load_initial_conftests():
     outcome = yield
     if outcome.excinfo is not None:
-        error = outcome.excinfo[1]
-        add("::(conftest)", "error", type(error.__cause__ or error).__name__, "")
+        add("::(begin)", "error", "", "")
         write()
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
@@ -102,7 +102,8 @@ for line in sys.stdin:
 def last_error(text, root):
     """The last line that pytest marks as what the exception says."""
     lines = [line for line in (text or "").splitlines() if line.startswith("E  ")]
-    return lines[-1][1:].strip().replace(root, "ROOT") if lines else ""
+    shown = lines[-1][1:].strip().replace(root, "ROOT") if lines else ""
+    return re.sub(" at 0x[0-9a-f]+", " at 0x...", shown)
 
 
 def _name(nodeid):
@@ -126,11 +127,14 @@ class Fresh(fresh.Fresh):
         self.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
     def test_files(self, copy, plain):
-        """Those below a conftest file that does not load are broken, not gone."""
+        """Those below a conftest file that does not load are broken, not gone. Those in a folder
+        that a link leads to are not asked for: sniffer says that it does not run them."""
         files, errors = self._pytest("files", copy, plain, "1")
         if errors:
             files += self._pytest("files", copy, plain, "1", "--noconftest")[0]
-        return sorted(set(files))
+        top = os.path.realpath(copy)
+        return sorted(file for file in set(files) if os.path.dirname(os.path.join(top, file)) ==
+                      os.path.realpath(os.path.dirname(os.path.join(top, file))))
 
     def run(self, number, copy, file, plain):
         _, outcomes = self._pytest(str(number), copy, plain, "", file)
@@ -157,12 +161,12 @@ class Fresh(fresh.Fresh):
             with open(report) as file:
                 return ast.literal_eval(file.read())
         except (OSError, ValueError, SyntaxError):
-            return [], [["", ("error", "(no report)", "")]]
+            return [], [["::(begin)", ("error", "", "")]]
         finally:
             if os.path.exists(report):
                 os.remove(report)
 
     def _hides(self, copy):
         """Has the project a module of the name of one that the servers have?"""
-        return any(name.partition(".")[0] in self.loaded[0]
+        return any(name in self.loaded[0] or name.endswith(".py") and name[:-3] in self.loaded[0]
                    for folder, folders, names in os.walk(copy) for name in folders + names)

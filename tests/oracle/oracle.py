@@ -37,6 +37,7 @@ import project_pytest  # noqa: E402
 from house import House, interpreter_with  # noqa: E402
 
 SETTINGS = "timeout = 60\n"
+NAMES = {"load": "import", "settings": "begin", "conftest": "begin"}
 
 
 class Framework:
@@ -65,8 +66,8 @@ FRAMEWORKS = {
 
 def shown_name(test):
     """Names of what is no test: as in fresh.py."""
-    kind = re.match(r"\((import|load|setup|teardown)\b", test)
-    return "(%s)" % kind.group(1).replace("load", "import") if kind else test
+    kind = re.match(r"\((import|load|setup|teardown|settings|conftest)\b", test)
+    return "(%s)" % NAMES.get(kind.group(1), kind.group(1)) if kind else test
 
 
 def shown(house, message=fresh.last_line):
@@ -82,6 +83,8 @@ def shown(house, message=fresh.last_line):
             value = (outcome, record["exception"] or "",
                      message(record["report"], house.root))
         name = shown_name(record["test"])
+        if name == "(begin)":
+            value = (outcome, "", "")  # why is said in each framework's own way
         while (record["file"], name) in found:
             name += " #2"
         found[record["file"], name] = value
@@ -155,7 +158,8 @@ class Run:
     def refused(self, message):
         """With settings that the framework refuses nothing is known of the test files."""
         wrong = ["shown as current where nothing can run: %(file)s %(test)s" % record
-                 for record in self.house.results().values() if record["current"]]
+                 for record in self.house.results().values()
+                 if record["current"] and shown_name(record["test"]) != "(begin)"]
         truth = self.fresh.outcomes(plain=True)[0]
         return wrong + ["refused, fresh %s: %s (%s)" % (key + (message.strip(),))
                         for key, value in sorted(truth.items()) if value[0] == "success"]

@@ -50,7 +50,7 @@ LOOKS = {
 _UNFIT = ("low", "folder", "database", "copy", "c_map", "c_read", "attached", "written")
 OPTIONS = ["", "", "--import-mode=importlib", "--import-mode=append", "--import-mode=prepend",
            "-p no:doctest", "-p opt_a", "-p util", "--confcutdir=tests", "--noconftest", "-W error",
-           "--doctest-modules", "-k test_f", "--strict-markers", "-x", "-v", "--rootdir=app"]
+           "--doctest-modules", "-k test_f", "--strict-markers", "-v", "--rootdir=app"]
 PYTHON_PATHS = ["", "", "lib", "extra", "lib extra", "app", "tests"]
 
 
