@@ -420,7 +420,7 @@ static void begin_refused(void)
     engine_begin(scene.engine, scene.now);
     scene_ready("python");
     scene_refuse_settings("no such plugin");
-    ck_assert_str_eq(state(), "error");
+    ck_assert_str_eq(scene_state(), "error");
 }
 
 START_TEST(
@@ -432,7 +432,7 @@ START_TEST(
     scene_settle();
     ck_assert_int_gt(scene.question, question);
     scene_answer();
-    ck_assert_str_eq(state(), "running");
+    ck_assert_str_eq(scene_state(), "running");
 }
 END_TEST
 
