@@ -8,11 +8,43 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system")]
 
 import fresh  # noqa: E402
+import fresh_pytest  # noqa: E402
 import oracle  # noqa: E402
-from house import PYTHON, main  # noqa: E402
+from house import PYTHON, interpreter_with, main  # noqa: E402
 
 SEEDS = (7, 9)
 EDITS = "15"
+
+
+@unittest.skipIf(interpreter_with("pytest") is None, "no interpreter here has pytest")
+class Pytest(unittest.TestCase):
+    def test_no_result_is_stale_whatever_is_edited(self):
+        self.assertEqual(oracle.main(["--framework", "pytest", "--seed", "45", "--edits", "5",
+                                      "--tests", "3", "--quick", "--shrink", "0"]), 0)
+
+    def test_quick_and_plain_fresh_runs_agree(self):
+        files = {"tests/conftest.py": "raise ValueError(1)\n", "tests/test_a.py": "",
+                 "csv.py": "", "test_b.py": "import csv\ndef test_b():\n    assert csv.reader\n",
+                 "test_c.py": "import nothing\n", "linked": ("link", "tests"),
+                 "test_d.py": "def test_d(absent):\n    pass\n"}
+        run = oracle.Run(files, True, "pytest")
+        try:
+            plain, names = run.fresh.outcomes(plain=True)
+            self.assertEqual(run.fresh.outcomes(), (plain, names))
+            self.assertEqual(names, ["test_b.py", "test_c.py", "test_d.py", "tests/test_a.py"])
+            self.assertEqual({key: value[:2] for key, value in plain.items()}, {
+                ("tests/test_a.py", "(begin)"): ("error", ""),
+                ("test_b.py", "test_b"): ("failure", "AttributeError"),
+                ("test_c.py", "(import)"): ("error", "ModuleNotFoundError"),
+                ("test_d.py", "test_d"): ("error", "FixtureLookupError")})
+            self.assertEqual(run.check(), [])
+        finally:
+            run.close()
+
+    def test_the_last_line_that_pytest_marks_is_what_went_wrong(self):
+        text = ">       assert f() == 2\nE       assert 1 == 2\nE        +  where 1 = <f at 0x7f>()\n\n/a/t.py:3"
+        self.assertEqual(fresh_pytest.last_error(text, "/a"), "+  where 1 = <f at 0x...>()")
+        self.assertEqual(fresh_pytest.last_error(None, "/a"), "")
 
 
 @unittest.skipIf(PYTHON is None, "no interpreter here has nose")
