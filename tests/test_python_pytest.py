@@ -502,7 +502,7 @@ class ClassifyTest(PytestCase):
         for text in ("import nothing_here\n", "pytest_plugins = ['nothing_here']\n",
                      "import sys\nsys.exit(3)\n",
                      "import pytest\npytest.skip('all', allow_module_level=True)\n"):
-            for name in ("tests/conftest.py", "conftest.py"):
+            for name in ("tests/conftest.py", "other/conftest.py", "conftest.py"):
                 with self.subTest(text, name=name):
                     self.project.write(name, text)
                     self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)

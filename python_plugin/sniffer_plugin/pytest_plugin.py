@@ -428,7 +428,7 @@ class Finder(Settled):
     def __init__(self, wanted: set[str]) -> None:
         super().__init__()
         self.found: set[str] = set()
-        self.failed = False  # could a folder not be collected?
+        self.failed = False  # was a folder not collected, or skipped?
         self._ways = set(wanted)
         for path in wanted:
             while path not in ("", "/"):
@@ -449,7 +449,7 @@ class Finder(Settled):
         return CollectReport(collector.nodeid, "passed", None, [])
 
     def pytest_collectreport(self, report) -> None:  # type: ignore[no-untyped-def]
-        self.failed = self.failed or report.failed
+        self.failed = self.failed or not report.passed
 
     def _ignores(self, path: str) -> bool | None:
         """Nobody asked for what is there. Packages are known by their __init__.py, and left to
