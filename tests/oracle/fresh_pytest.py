@@ -131,7 +131,13 @@ class Fresh(fresh.Fresh):
         that a link leads to are not asked for: sniffer says that it does not run them."""
         files, errors = self._pytest("files", copy, plain, "1")
         if errors:
-            files += self._pytest("files", copy, plain, "1", "--noconftest")[0]
+            more = set(self._pytest("files", copy, plain, "1", "--noconftest")[0]) - set(files)
+            for folder in sorted({os.path.dirname(file) or "." for file in more}):
+                # Is it broken here, or does a conftest file that is well leave them out?
+                found, errors = self._pytest("files", copy, plain, "1", folder)
+                files += found
+                if errors:
+                    files += [file for file in more if (os.path.dirname(file) or ".") == folder]
         top = os.path.realpath(copy)
         return sorted(file for file in set(files) if os.path.dirname(os.path.join(top, file)) ==
                       os.path.realpath(os.path.dirname(os.path.join(top, file))))
