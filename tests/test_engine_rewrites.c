@@ -189,15 +189,15 @@ START_TEST(what_somebody_else_wrote_after_the_run_counts)
 }
 END_TEST
 
-START_TEST(what_is_never_as_the_run_says_it_left_it_settles)
+START_TEST(what_is_never_as_the_run_left_it_is_never_taken_for_current)
 {
     scene_write("test_a.py", "");
     scene_write("n", "1");
     scene_begin("3.11.2 python3");
     play_rewriting("22", "333");
     play_rewriting("4444", "55555");
-    ck_assert(scene_file("test_a.py").current);
-    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+    ck_assert(!scene_file("test_a.py").current);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 3);
 }
 END_TEST
 
@@ -265,7 +265,7 @@ int main(void)
                    what_somebody_edits_while_others_run_is_put_off_and_not_forgotten);
     tcase_add_test(tests, two_that_disturbed_each_other_are_kept_apart);
     tcase_add_test(tests, what_somebody_else_wrote_after_the_run_counts);
-    tcase_add_test(tests, what_is_never_as_the_run_says_it_left_it_settles);
+    tcase_add_test(tests, what_is_never_as_the_run_left_it_is_never_taken_for_current);
     tcase_add_test(tests, what_was_opened_for_writing_and_not_written_is_read);
     tcase_add_test(tests, two_that_rewrite_one_file_are_kept_apart);
     suite_add_tcase(suite, tests);

@@ -311,6 +311,18 @@ class PythonLooks(Traced):
                 self.assertEqual(left[-1].seen, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns,
                                                  now.st_ctime_ns, now.st_mode))
 
+    def test_how_a_file_is_left_that_was_handed_on_nobody_knows(self):
+        for code in ("import subprocess; f = open('data.txt', 'a'); subprocess.run(['echo'], stdout=f)",
+                     "os.system('echo x >>data.txt')", "os.system('echo x >data.txt')",
+                     "f = os.open('data.txt', 2); os.write(os.dup(f), b'x')",
+                     "import mmap; f = os.open('data.txt', 2); mmap.mmap(f, 0)[0] = 65"):
+            with self.subTest(code):
+                self.log = Log(self.outer + "/log", self.root)
+                self.python(code)
+                left = [r.seen for r in self.log.records
+                        if r.kind == "left" and r.path == self.root + "/data.txt"]
+                self.assertIn(None, left)
+
     def test_the_identity_is_what_was_seen(self):
         before = os.stat(self.root + "/data.txt")
         self.python("open('data.txt').read(); os.stat('sub'); os.chmod('data.txt', 0o640); os.access('nope', 0)")

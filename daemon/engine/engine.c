@@ -55,7 +55,6 @@ void engine_free(struct engine *engine)
     conflict_forget_writes(engine);
     free(engine->writes);
     strset_finish(&engine->conflicts);
-    strset_finish(&engine->repeated);
     restless_finish(engine);
     strset_finish(&engine->broke);
     strset_finish(&engine->mended);

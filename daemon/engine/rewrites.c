@@ -23,11 +23,9 @@ static bool is_doubtful(const struct engine *engine, const struct run *run,
     return left != NULL && now.mode != 0 && !identity_equal(&now, left);
 }
 
-void rewrites_doubt(struct engine *engine, struct run *run, struct index_evidence *items,
-                    size_t count)
+void rewrites_doubt(const struct engine *engine, struct run *run,
+                    struct index_evidence *items, size_t count)
 {
-    if (strset_remove(&engine->repeated, run->file))
-        return;
     for (size_t i = 0; i < count; i++) {
         if (!is_doubtful(engine, run, &items[i]))
             continue;
@@ -36,6 +34,4 @@ void rewrites_doubt(struct engine *engine, struct run *run, struct index_evidenc
         items[i].holds = false;
         strset_add(&run->doubtful, items[i].path);
     }
-    if (strset_count(&run->doubtful) > 0)
-        strset_add(&engine->repeated, run->file);
 }

@@ -202,7 +202,6 @@ struct engine {
     int64_t ticked;            /* the last engine_tick */
     int64_t untidy;            /* runs since the index was tidied */
     int64_t tidy_at;
-    struct strset repeated; /* their last run left a doubt; see rewrites.c */
     const char *concluded;  /* the file whose verdict is being stored just now */
     struct strset deferred; /* stale only by what runs may have written themselves */
     struct strset hostless; /* files whose worker host died under them, once */
@@ -404,10 +403,9 @@ bool conflict_now(const struct engine *engine, const char *file);
 /* Was what RUN saw by LOOK left alone since, whatever was told about it? */
 bool rewrites_untouched(const struct engine *engine, const struct run *run,
                         const struct look *look);
-/* Of the evidence of RUN, what is not as the run left it becomes unsure, and doubtful. Not twice in a
- * row: what it hands to programs that go on writing settles, too. */
-void rewrites_doubt(struct engine *engine, struct run *run, struct index_evidence *items,
-                    size_t count);
+/* Of the evidence of RUN, what is not as the run left it becomes unsure, and doubtful. */
+void rewrites_doubt(const struct engine *engine, struct run *run,
+                    struct index_evidence *items, size_t count);
 
 /* verdict.c: a run is over and every change was told */
 void verdict_conclude(struct engine *engine, struct run *run, int64_t now);

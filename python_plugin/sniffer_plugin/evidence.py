@@ -91,7 +91,7 @@ class Run:
             elif kind == trace.WHOLE:
                 self._whole = True
             elif kind == trace.LEFT:
-                self._left[os.fsdecode(path)] = trace.SEEN.unpack(seen)
+                self._leave(os.fsdecode(path), seen)
             elif kind == trace.ABSENT and path == _LAST_LOOK:
                 self._silent = False
             else:
@@ -101,6 +101,12 @@ class Run:
         if self._silent or _LAST_CODE not in self._began:
             self._whole = True
         return rest
+
+    def _leave(self, path: str, seen: bytes) -> None:
+        if len(seen) != trace.SEEN.size:
+            self._left[path] = ()  # whatever is told later: somebody may go on writing
+        elif self._left.get(path) != ():
+            self._left[path] = trace.SEEN.unpack(seen)
 
     def _loaded(self, path: bytes, seen: bytes) -> None:
         real, _, rest = path.partition(b"\0")

@@ -282,11 +282,12 @@ static void log_left(struct trace_log *log, const char *path, size_t length,
     const struct trace_record head = {.kind = TRACE_LEFT,
                                       .path_length = (uint16_t)length,
                                       .pid = raw_getpid(),
-                                      .has_seen = true,
-                                      .seen = *seen};
+                                      .has_seen = seen != NULL};
     struct trace_record *record = length <= UINT16_MAX ? reserve(log, &head, &at) : NULL;
     if (record == NULL)
         return;
+    if (seen != NULL)
+        record->seen = *seen;
     memcpy(record->path, path, length);
     publish(record);
 }
@@ -300,8 +301,8 @@ void log_record(struct trace_log *log, enum trace_kind kind, unsigned detail,
     if (status != NULL)
         seen = identity_of(status);
     if (kind == TRACE_LEFT) {
-        if (status != NULL && log_counts(log, path, length))
-            log_left(log, path, length, &seen);
+        if (log_counts(log, path, length))
+            log_left(log, path, length, status != NULL ? &seen : NULL);
         return;
     }
     if (kind == TRACE_FOUND && atomic_load_explicit(&begun, memory_order_relaxed))

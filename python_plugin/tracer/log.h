@@ -61,7 +61,8 @@ enum trace_kind {
     TRACE_PACKAGE, /* a distribution that was imported from */
     TRACE_TEST,    /* a test begins; without a name: it is over */
     TRACE_WHOLE,   /* TRACE_CODE is not all that ran; see below */
-    /* What was written is now `seen`; told each time, the last one counts. */
+    /* What was written is now `seen`; told each time, the last one counts. Without `seen`: nobody knows
+     * from here on. */
     TRACE_LEFT,
     TRACE_KINDS
 };

@@ -19,6 +19,7 @@ struct look {
     bool doubtful; /* kinds[0] is EXISTS where something is there, ABSENT where not */
     bool parent;   /* the folder is what matters, not the name in it */
     bool again;    /* it is told each time */
+    bool lost;     /* what it is like is not known */
     const struct stat *status; /* identity for kinds[0]; NULL: to be asked */
 };
 
@@ -65,6 +66,10 @@ static void tell_kinds(struct trace_log *log, const struct look *look, const cha
     struct stat status;
     const struct stat *seen = look->status;
     enum trace_kind kind = look->kinds[0];
+    if (look->lost) {
+        log_record(log, kind, 0, real, length, NULL);
+        return;
+    }
     if (seen == NULL && (look->doubtful || has_identity(kind))) {
         int result = raw_stat(AT_FDCWD, real, &status, AT_SYMLINK_NOFOLLOW);
         seen = result == 0 ? &status : NULL;
@@ -353,7 +358,8 @@ void look_of_open(enum trace_kind kind, int fd, const struct stat *status)
                         .path = "",
                         .fd = -1,
                         .status = status,
-                        .again = kind == TRACE_LEFT};
+                        .again = kind == TRACE_LEFT,
+                        .lost = status == NULL};
     look.kinds[0] = (uint8_t)kind;
     look_kinds(&look);
 }

@@ -59,16 +59,28 @@ WRITE(int, posix_fallocate64, fd, (int fd, off64_t at, off64_t size), (fd, at, s
 
 /* ---- other ways to it ---- */
 
-WRITE(int, dup, fd, (int fd), (fd))
 WRITE(FILE *, fdopen, fd, (int fd, const char *mode), (fd, mode))
-WRITE(int, posix_spawn_file_actions_adddup2, fd,
-      (posix_spawn_file_actions_t * actions, int fd, int to), (actions, fd, to))
+
+PUBLIC int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd,
+                                            int to)
+{
+    REAL(posix_spawn_file_actions_adddup2);
+    writers_handed(fd);
+    return real(actions, fd, to);
+}
+
+PUBLIC int dup(int fd)
+{
+    REAL(dup);
+    writers_handed(fd);
+    return real(fd);
+}
 
 PUBLIC int dup2(int fd, int to)
 {
     REAL(dup2);
     if (fd != to) {
-        writers_wrote(fd);
+        writers_handed(fd);
         writers_closing(to);
     }
     return real(fd, to);
@@ -77,7 +89,7 @@ PUBLIC int dup2(int fd, int to)
 PUBLIC int dup3(int fd, int to, int flags)
 {
     REAL(dup3);
-    writers_wrote(fd);
+    writers_handed(fd);
     writers_closing(to);
     return real(fd, to, flags);
 }
@@ -91,7 +103,7 @@ PUBLIC int dup3(int fd, int to, int flags)
         void *argument = va_arg(list, void *);                                           \
         va_end(list);                                                                    \
         if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)                            \
-            writers_wrote(fd);                                                           \
+            writers_handed(fd);                                                          \
         return real(fd, command, argument);                                              \
     }
 
@@ -105,7 +117,7 @@ FCNTL(fcntl64)
     {                                                                                    \
         REAL(name);                                                                      \
         if ((flags & MAP_TYPE) != MAP_PRIVATE && (flags & MAP_ANONYMOUS) == 0)           \
-            writers_wrote(fd);                                                           \
+            writers_handed(fd);                                                          \
         return real(at, size, rights, flags, fd, from_byte);                             \
     }
 

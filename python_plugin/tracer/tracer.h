@@ -134,7 +134,7 @@ void look_unseen(enum trace_unseen why, const char *path);
 /* A link or a folder came, went or moved: what was known of names is no longer so. */
 void look_names_changed(void);
 
-/* KIND: WROTE, LEFT, about the file that FD is, which has STATUS. */
+/* KIND: WROTE, LEFT, about the file that FD is, which has STATUS; NULL: nobody knows how it is left. */
 void look_of_open(enum trace_kind kind, int fd, const struct stat *status);
 
 /* ---- writers.c ---- */
@@ -142,6 +142,8 @@ void look_of_open(enum trace_kind kind, int fd, const struct stat *status);
 void writers_opened(int fd, bool written);
 /* Before something is written to FD, or may be in a way that is not followed. */
 void writers_wrote(int fd);
+/* The same, and how FD is left will not be heard: it has another descriptor, or is mapped. */
+void writers_handed(int fd);
 /* Before FD is closed; all from FIRST to LAST. */
 void writers_closing(int fd);
 void writers_closing_from(int first, int last);

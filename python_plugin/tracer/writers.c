@@ -5,8 +5,7 @@
  * told. When the descriptor is closed, what is written is told as it was left: whoever finds it
  * different later knows that somebody else was there.
  *
- * A descriptor whose further way is not followed (duplicated, handed to a program, mapped, given to
- * stdio) counts as written to. A forked child has marks of its own, and after vfork those are the
+ * A descriptor whose further way is not followed (duplicated, handed to a program, mapped) counts as written to, and nobody knows how it is left. A forked child has marks of its own, and after vfork those are the
  * parent's: only who made a mark takes it away. A mark that outlived its descriptor does no harm: it
  * says something of regular files only, and those are marked anew when they are opened. */
 
@@ -16,7 +15,14 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-enum { DESCRIPTORS = 1024, OPENED = 1, WRITTEN = 2, STATES = 3, PID_SHIFT = 2 };
+enum {
+    DESCRIPTORS = 1024,
+    OPENED = 1,
+    WRITTEN = 2,
+    HANDED = 3,
+    STATES = 3,
+    PID_SHIFT = 2
+};
 
 /* By descriptor: who opened it, and its state; 0: nothing. */
 static _Atomic uint32_t marks[DESCRIPTORS];
@@ -33,6 +39,14 @@ static void tell(enum trace_kind kind, int fd)
     struct stat status;
     if (is_file(fd, &status))
         look_of_open(kind, fd, &status);
+}
+
+/* How it is left, nobody knows. */
+static void tell_lost(int fd)
+{
+    struct stat status;
+    if (is_file(fd, &status))
+        look_of_open(TRACE_LEFT, fd, NULL);
 }
 
 static void mark(int fd, unsigned state)
@@ -69,6 +83,16 @@ void writers_wrote(int fd)
     tell(TRACE_WROTE, fd);
 }
 
+void writers_handed(int fd)
+{
+    unsigned state = mark_at(fd) & STATES;
+    writers_wrote(fd);
+    if (state == 0 || state == HANDED)
+        return;
+    mark(fd, HANDED);
+    tell_lost(fd);
+}
+
 void writers_closing(int fd)
 {
     uint32_t was = mark_at(fd);
@@ -90,7 +114,7 @@ void writers_handed_on(void)
 {
     int known = atomic_load_explicit(&highest, memory_order_relaxed);
     for (int fd = 0; fd <= known; fd++)
-        if ((mark_at(fd) & STATES) == OPENED &&
+        if (mark_at(fd) != 0 &&
             (raw_call(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) & FD_CLOEXEC) == 0)
-            writers_wrote(fd);
+            writers_handed(fd);
 }

@@ -309,6 +309,13 @@ def test_value():
         base.execute("insert into t values(?)", (value,))
         base.commit()
 
+    def test_what_a_program_of_its_adds_to_settles(self):
+        self.house.write("test_slow.py", "import os\n\ndef test():\n    open('x').read()\n"
+                                         "    os.system('echo 1 >>x')\n")
+        self.start()
+        self.house.wait(code=0)
+        self.assertEqual(self.house.runs(), {"test_slow.py": 1, "test_quick.py": 1})
+
     def test_what_it_rewrites_each_time_settles(self):
         self.house.write("test_slow.py", "def test():\n    n = open('x').read()\n"
                                          "    open('x', 'w').write(str(int(n) + 1))\n")
