@@ -168,6 +168,30 @@ class LooksTest(Case):
             with self.subTest(record=record):
                 self.assertEqual(self.told(record), expected)
 
+    def left(self, *records):
+        """What "a" and "b", which were read and written, were left as."""
+        self.records = []
+        for name in ("a", "b"):
+            self.add(trace.READ, name, state())
+            self.add(trace.WROTE, name)
+        for path, seen in records:
+            self.add(trace.LEFT, path, seen)
+        return [seen for kind, _, seen, _ in self.looks() if kind == "wrote"]
+
+    def test_what_is_written_is_told_as_it_was_left_last(self):
+        one, two = state(size=6), state(size=7)
+        other = (1, 3) + one[2:]
+        for records, a, b in (((), (), ()),
+                              ((("a", one),), one, ()),
+                              ((("a", one), ("b", other)), one, other),
+                              ((("a", one), ("a", two)), two, ()),
+                              ((("a", None), ("a", one)), (), ()),  # somebody may go on writing
+                              ((("a", one), ("a", None), ("a", two)), (), ()),
+                              ((("a", one), ("b", one), ("b", two)), two, two),  # of two names
+                              ((("a", one), ("y", one), ("y", two)), two, ())):
+            with self.subTest(records=records):
+                self.assertEqual(self.left(*records), [a, b])
+
     def test_a_look_tells_what_was_seen(self):
         self.add(trace.READ, "a", state())
         self.add(trace.ABSENT, "b")

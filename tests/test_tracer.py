@@ -311,6 +311,20 @@ class PythonLooks(Traced):
                 self.assertEqual(left[-1].seen, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns,
                                                  now.st_ctime_ns, now.st_mode))
 
+    def test_a_file_that_loses_a_name_is_told_as_it_is_under_the_others(self):
+        for code in ("os.remove('y')", "os.unlink('y', dir_fd=os.open('.', 0))",
+                     "os.rename('other.txt', 'y')", "os.replace('y', 'x')", "open('y', 'a').write('x')"):
+            with self.subTest(code):
+                self.log = Log(self.outer + "/log", self.root)
+                self.python("for n in 'xy':\n if not os.path.exists(n): os.link('data.txt', n)\n" + code)
+                now = os.stat(self.root + "/data.txt")
+                left = [r.seen for r in self.log.records
+                        if r.kind == "left" and r.seen is not None and r.seen[1] == now.st_ino]
+                self.assertEqual(left[-1], (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns,
+                                            now.st_ctime_ns, now.st_mode))
+                with open(self.root + "/other.txt", "w"):
+                    pass
+
     def test_how_a_file_is_left_that_was_handed_on_nobody_knows(self):
         for code in ("import subprocess; f = open('data.txt', 'a'); subprocess.run(['echo'], stdout=f)",
                      "os.system('echo x >>data.txt')", "os.system('echo x >data.txt')",

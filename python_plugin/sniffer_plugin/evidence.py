@@ -49,7 +49,8 @@ class Run:
         self._loads: dict[bytes, dict[bytes, set[bytes]]] = {}
         self._whole = sources is None
         self._silent = True
-        self._left: dict[str, object] = {}  # what was written, as it was then
+        self._left: dict[str, Any] = {}  # what was written, as it was then
+        self._inodes: dict[Any, object] = {}  # the same, by device and inode
         self._framework_loads = True
 
     def is_heard(self) -> bool:
@@ -66,7 +67,7 @@ class Run:
                 told.setdefault((kind, path), (kind, self._scope.shown(path), seen, None))
         for (kind, path), (_, shown, seen, _) in told.items():
             if kind == "wrote" and {("content", path), ("code", path)} & told.keys():
-                told[kind, path] = kind, shown, self._left.get(path, ()), None
+                told[kind, path] = kind, shown, self._left_as(path), None
             elif kind == "code" and ("content", path) not in told:  # which says more
                 told[kind, path] = kind, shown, seen, self._ran(path)
         return list(told.values())
@@ -106,7 +107,14 @@ class Run:
         if len(seen) != trace.SEEN.size:
             self._left[path] = ()  # whatever is told later: somebody may go on writing
         elif self._left.get(path) != ():
-            self._left[path] = trace.SEEN.unpack(seen)
+            left = trace.SEEN.unpack(seen)
+            self._left[path] = left
+            self._inodes[left[:2]] = left
+
+    def _left_as(self, path: str) -> object:
+        """As it was left under whichever of its names it was written last."""
+        left = self._left.get(path, ())
+        return self._inodes[left[:2]] if left else left
 
     def _loaded(self, path: bytes, seen: bytes) -> None:
         real, _, rest = path.partition(b"\0")

@@ -413,8 +413,12 @@ void look_altered(int folder, const char *path, unsigned how, long result,
 void look_used(enum trace_kind kind, int folder, const char *path, unsigned how,
                const struct stat *before)
 {
-    struct look look = {
-        .folder = folder, .path = path, .how = how, .fd = -1, .status = before};
+    struct look look = {.folder = folder,
+                        .path = path,
+                        .how = how,
+                        .fd = -1,
+                        .status = before,
+                        .again = kind == TRACE_LEFT};
     look.kinds[0] = (uint8_t)kind;
     look_kinds(&look);
 }

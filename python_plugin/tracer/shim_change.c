@@ -3,6 +3,7 @@
  * What is told comes after the act: a failed one must not make an output of what is none. What was
  * there before is asked before. */
 
+#include "python_plugin/tracer/raw.h"
 #include "python_plugin/tracer/tracer.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
@@ -41,11 +43,43 @@ int __xmknodat(int version, int folder, const char *path, mode_t mode, dev_t *de
         return result;                                                                   \
     }
 
-CHANGE(unlink, TRACE_REMOVED, AT_FDCWD, (const char *path), (path))
-CHANGE(unlinkat, TRACE_REMOVED, folder, (int folder, const char *path, int flags),
-       (folder, path, flags))
+/* A file that loses one of its names: that shows in its change time under the others. The descriptor of
+ * what has others; -1: nothing has. */
+static int kept_before(int folder, const char *path)
+{
+    struct stat status;
+    if (!look_before(folder, path, 0, &status) || !S_ISREG(status.st_mode) ||
+        status.st_nlink < 2)
+        return -1;
+    return (int)raw_call(SYS_openat, folder, (long)path, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                         0, 0, 0);
+}
+
+static void kept_after(int kept, int folder, const char *path)
+{
+    struct stat status;
+    if (kept < 0)
+        return;
+    if (raw_fstat(kept, &status) == 0)
+        look_used(TRACE_LEFT, folder, path, 0, &status);
+    raw_close(kept);
+}
+
+#define UNLINK(name, folder, parameters, arguments)                                      \
+    PUBLIC int name parameters                                                           \
+    {                                                                                    \
+        REAL(name);                                                                      \
+        int kept = kept_before(folder, path);                                            \
+        int result = real arguments;                                                     \
+        look_changed(TRACE_REMOVED, folder, path, 0, result);                            \
+        kept_after(kept, folder, path);                                                  \
+        return result;                                                                   \
+    }
+
+UNLINK(unlink, AT_FDCWD, (const char *path), (path))
+UNLINK(unlinkat, folder, (int folder, const char *path, int flags), (folder, path, flags))
+UNLINK(remove, AT_FDCWD, (const char *path), (path))
 CHANGE(rmdir, TRACE_REMOVED, AT_FDCWD, (const char *path), (path))
-CHANGE(remove, TRACE_REMOVED, AT_FDCWD, (const char *path), (path))
 CHANGE(mknod, TRACE_WROTE, AT_FDCWD, (const char *path, mode_t mode, dev_t device),
        (path, mode, device))
 CHANGE(mknodat, TRACE_WROTE, folder,
@@ -85,6 +119,7 @@ struct pair {
     const char *from, *to;
     struct stat before, replaced;
     bool known, swaps;
+    int kept; /* what is replaced and has other names */
 };
 
 static struct pair pair_before(int from_folder, const char *from, int to_folder,
@@ -93,6 +128,15 @@ static struct pair pair_before(int from_folder, const char *from, int to_folder,
     struct pair pair = {
         .from_folder = from_folder, .from = from, .to_folder = to_folder, .to = to};
     pair.known = look_before(from_folder, from, 0, &pair.before);
+    pair.kept = -1;
+    return pair;
+}
+
+static struct pair rename_before(int from_folder, const char *from, int to_folder,
+                                 const char *to)
+{
+    struct pair pair = pair_before(from_folder, from, to_folder, to);
+    pair.kept = kept_before(to_folder, to);
     return pair;
 }
 
@@ -106,8 +150,10 @@ static void renamed(const struct pair *pair, int result)
 {
     if (result < 0) {
         pair_failed(pair);
+        kept_after(pair->kept, pair->to_folder, pair->to);
         return;
     }
+    kept_after(pair->kept, pair->to_folder, pair->to);
     if (pair->known && !S_ISREG(pair->before.st_mode))
         look_names_changed();
     look_used(TRACE_RENAMED_FROM, pair->from_folder, pair->from, 0,
@@ -123,7 +169,7 @@ static void renamed(const struct pair *pair, int result)
 PUBLIC int rename(const char *from, const char *to)
 {
     REAL(rename);
-    struct pair pair = pair_before(AT_FDCWD, from, AT_FDCWD, to);
+    struct pair pair = rename_before(AT_FDCWD, from, AT_FDCWD, to);
     int result = real(from, to);
     renamed(&pair, result);
     return result;
@@ -132,7 +178,7 @@ PUBLIC int rename(const char *from, const char *to)
 PUBLIC int renameat(int from_folder, const char *from, int to_folder, const char *to)
 {
     REAL(renameat);
-    struct pair pair = pair_before(from_folder, from, to_folder, to);
+    struct pair pair = rename_before(from_folder, from, to_folder, to);
     int result = real(from_folder, from, to_folder, to);
     renamed(&pair, result);
     return result;
@@ -142,7 +188,7 @@ PUBLIC int renameat2(int from_folder, const char *from, int to_folder, const cha
                      unsigned flags)
 {
     REAL(renameat2);
-    struct pair pair = pair_before(from_folder, from, to_folder, to);
+    struct pair pair = rename_before(from_folder, from, to_folder, to);
     if ((flags & RENAME_EXCHANGE) != 0)
         pair.swaps = look_before(to_folder, to, 0, &pair.replaced);
     int result = real(from_folder, from, to_folder, to, flags);

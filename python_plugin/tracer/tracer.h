@@ -127,7 +127,7 @@ bool look_before(int folder, const char *path, unsigned how, struct stat *ret_st
 /* It was there with BEFORE and has been altered, not replaced. */
 void look_altered(int folder, const char *path, unsigned how, long result,
                   const struct stat *before);
-/* KIND: READ, RENAMED_FROM, EXEC, LIBRARY: something that was there, with BEFORE. */
+/* KIND: READ, RENAMED_FROM, EXEC, LIBRARY, LEFT: something that was there, with BEFORE. */
 void look_used(enum trace_kind kind, int folder, const char *path, unsigned how,
                const struct stat *before);
 void look_unseen(enum trace_unseen why, const char *path);
