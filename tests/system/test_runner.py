@@ -352,12 +352,15 @@ class Git(HouseTest):
 class Order(HouseTest):
     FILES = PROJECT
 
-    def queue_after(self, *acts):
+    def queue_after(self, fits, *acts):
+        """What the queue is in the end when ACTS are done: once it FITS."""
         self.house.ctl("pause", code=0)
         for act in acts:
             act()
-        self.house.ctl("wait", "--timeout", "0.3", code=4)  # paused: nothing else can come
+        self.house.ctl("wait", "--timeout", "0.1", code=4)  # seen; what follows may be on its way
         status = self.house.status()
+        while not fits(status["queue"]):
+            status = self.house.status()
         self.assertEqual(status["state"], "paused")
         self.assertEqual(status["stats"]["to_be_run"], len(status["queue"]))
         self.house.ctl("resume", code=0)
@@ -369,7 +372,7 @@ class Order(HouseTest):
         self.house.write("tests/test_a.py", PROJECT["tests/test_price.py"])
         self.start()
         self.house.wait(code=0)
-        queue = self.queue_after(lambda: self.house.write("shop/price.py", "of = {}.get\n"))
+        queue = self.queue_after(lambda queue: len(queue) == 4, lambda: self.house.write("shop/price.py", "of = {}.get\n"))
         self.assertEqual(queue[:2], ["tests/test_price.py", "tests/test_price_more.py"])
         self.assertEqual(set(queue[2:]), {"tests/test_a.py", "tests/test_cart.py"})
 
@@ -389,7 +392,9 @@ class Order(HouseTest):
                 """ % (seconds / 2, failures))
         self.start()
         self.house.wait(code=1)
-        queue = self.queue_after(lambda: self.house.write("shop/text.py", PROJECT["shop/text.py"] + "\n\nX = 1\n"))
+        queue = self.queue_after(
+            lambda queue: len(queue) == 5,
+            lambda: self.house.write("shop/text.py", PROJECT["shop/text.py"] + "\n\nX = 1\n"))
         self.assertEqual(queue, ["tests/test_text.py", "tests/test_c.py", "tests/test_b.py",
                                  "tests/test_d.py", "tests/test_a.py"])
 
@@ -397,15 +402,16 @@ class Order(HouseTest):
         self.start()
         self.house.wait(code=0)
         queue = self.queue_after(
+            lambda queue: queue[:1] == ["tests/test_text.py"],
             lambda: self.house.write("shop/__init__.py", "x = 1\n"),
             lambda: self.house.write("shop/text.py", PROJECT["shop/text.py"] + "\n\nX = 1\n"))
-        self.assertEqual(queue[0], "tests/test_text.py")
         self.assertEqual(len(queue), 3)
 
     def test_what_never_ran_goes_by_size(self):
         self.start()
         self.house.wait(code=0)
         queue = self.queue_after(
+            lambda queue: len(queue) == 2,
             lambda: self.house.write("tests/test_big.py", "def test():\n    pass\n" + "#\n" * 500),
             lambda: self.house.write("tests/test_small.py", "def test():\n    pass\n"))
         self.assertEqual(queue, ["tests/test_small.py", "tests/test_big.py"])
