@@ -690,6 +690,8 @@ class Orders(CliTest):
         done = self.house.ctl("wait", "--timeout", "0.3", code=4)
         self.assert_one_line(done)
         status = self.house.status()
+        while not status["queue"]:  # the change is seen; what follows may be on its way
+            status = self.house.status()
         self.assertEqual((status["state"], status["queue"]), ("paused", ["test_value.py"]))
         self.assertEqual(status["stats"]["to_be_run"], 1)
         self.assertEqual([r["current"] for r in self.house.results("test_value.py").values()], [False])
