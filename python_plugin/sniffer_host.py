@@ -1,4 +1,5 @@
-"""What the daemon starts: `PYTHON -B sniffer_host.py --root ROOT --framework NAME ...`, in ROOT.
+"""What the daemon starts: `PYTHON -B sniffer_host.py --root ROOT --framework NAME ...`, in ROOT
+or in the package below it that --package names.
 
 By the time the framework is loaded, sys.path is what `python -m NAME` in ROOT would have: this
 script's own folder is gone from it, and modules that only the host needs cannot hide the

@@ -51,8 +51,8 @@ def shadowed(host, file: str) -> frozenset[str]:  # type: ignore[no-untyped-def]
     """Modules that only the host needed, and whose name the project has too, where a run of FILE
     is going to look: the project's import must find its own, as without a host."""
     names = set()
-    folders = host.runner.searched_folders(host.args, host.scope.root, file)
-    for folder in [host.scope.root, *folders]:
+    folders = host.runner.searched_folders(host.args, host.scope.home, file)
+    for folder in [host.scope.home, *folders]:
         try:
             entries = {entry.partition(".")[0] for entry in posix.listdir(folder)}
         except OSError:
@@ -88,7 +88,7 @@ def always(scope: Scope, file: str, settings: list[str],  # type: ignore[no-unty
         yield ("content" if _seen(init) else "presence"), init, _seen(init)
         folder = os.path.dirname(folder)
     for path in settings:
-        path, _ = scope.real(path if path.startswith("/") else scope.root + "/" + path)
+        path, _ = scope.real(os.path.join(scope.home, path))
         now = _seen(path)
         yield ("content" if now else "presence"), path, now
     for path, now in host_code.items():
@@ -134,7 +134,7 @@ def _certain(host, file: str):  # type: ignore[no-untyped-def]
     noted = host.guard.noted
     yield from always(host.scope, file, host.runner.settings_files(), noted.code,
                       noted.searches)
-    for folder in host.runner.searched_folders(host.args, host.scope.root, file):
+    for folder in host.runner.searched_folders(host.args, host.scope.home, file):
         if os.path.isdir(folder):
             for name in sorted(host.borrowed):
                 yield "search", folder + "/" + name, ()

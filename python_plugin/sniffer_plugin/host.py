@@ -82,7 +82,7 @@ class Host:
     def __init__(self, settings: Settings, startup: frozenset[str]) -> None:
         self.settings = settings
         self.args = settings.args
-        self.scope = Scope(settings.root)
+        self.scope = Scope(settings.root, settings.package)
         self.orders = settings.fds["orders"]
         self.reports = Serial(Channel(settings.fds["reports"]))
         self.looks = Channel(settings.fds["looks"])
@@ -112,7 +112,7 @@ class Host:
     # -- start -----------------------------------------------------------------------------
 
     def prepare(self) -> bool:
-        """Become what `python -m FRAMEWORK` in the root would be, up to its first line."""
+        """Become what `python -m FRAMEWORK` at home would be, up to its first line."""
         own = {name.partition(".")[0] for name in sys.modules}
         self.borrowed = frozenset(own - self._startup - {"sniffer_plugin"})
         for name in self.borrowed:
@@ -123,7 +123,7 @@ class Host:
             wrappers.wrap()
         self.guard.install()
         self.guard.store.tidy()
-        sys.path[0] = self.scope.root
+        sys.path[0] = self.scope.home
         try:
             self.runner = framework.load(self.settings.framework)
             version = self.runner.prepare(self.guard)
@@ -157,18 +157,18 @@ class Host:
             "tracing_why": self.tracing_why}
 
     def _would_search(self, name: str) -> None:
-        """The host has NAME from before the root was in sys.path; a cold start asks the root."""
+        """The host has NAME from before the root was in sys.path; a cold start asks its home."""
         if name not in sys.builtin_module_names:
-            self.guard.noted.searches.setdefault(self.scope.root + "/" + name)
+            self.guard.noted.searches.setdefault(self.scope.home + "/" + name)
 
     def _project_modules(self) -> object:
         """What the project offers under names that the framework imports, and the modules that
         were loaded from it: when this changes, what the host has loaded is not what a cold start
         would."""
         known = {path.rpartition("/")[2] for path in self.guard.noted.searches
-                 if path.rpartition("/")[0] == self.scope.root}
+                 if path.rpartition("/")[0] == self.scope.home}
         try:
-            names = posix.listdir(self.scope.root)
+            names = posix.listdir(self.scope.home)
         except OSError:
             names = []
         offered = tuple(sorted(name for name in names if name.partition(".")[0] in known
@@ -287,7 +287,7 @@ class Host:
         file = os.path.join(self.scope.root, os.fsdecode(questions.path_of(order["file"])))
         if os.path.islink(file):
             return None
-        folder = self.runner.layer_folder(self.scope.root, file)
+        folder = self.runner.layer_folder(self.scope.home, file)
         key = folder, child.shadowed(self, file)
         layer = self._layers.of(key)
         if layer is None and self._layers.have_room(folder):

@@ -61,6 +61,7 @@ def prepare(guard) -> str:  # type: ignore[no-untyped-def]
     pluggy.__version__ = pluggy.__version__
     pytest_rewrite.install(guard, version)
     pytest_offers.install(guard)()
+    _Folders.caches = guard.scope.root + "/.sniffer/pytest_cache/"
     _Folders().sweep()
     return version
 
@@ -97,9 +98,10 @@ class _Folders:
     """pytest's cache would carry things from one run to the next that no evidence tells; and in
     its folder for temporary files each run looks at what the others left."""
 
+    caches = ""
+
     def __init__(self) -> None:
-        caches = os.path.join(os.getcwd(), ".sniffer", "pytest_cache")
-        self._bases = (caches + "/", tempfile.gettempdir() + "/sniffer-pytest-")
+        self._bases = (self.caches, tempfile.gettempdir() + "/sniffer-pytest-")
         self.own()
 
     def own(self) -> None:

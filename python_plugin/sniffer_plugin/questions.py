@@ -63,7 +63,8 @@ def _answer(host, pipe: int, order: dict[str, Any]) -> None:  # type: ignore[no-
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     child.forget_finders(host.scope.root)
-    paths = [path_of(value) for value in order["paths"]]
+    home = host.scope.shown(host.scope.home)
+    paths = [os.path.relpath(path_of(value), home or ".") for value in order["paths"]]
     tests, message, unused = host.runner.classify(host.args, paths)
     wanted = set(tests)
     answer = json.dumps([[i for i, path in enumerate(paths) if path in wanted], message, unused])

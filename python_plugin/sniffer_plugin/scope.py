@@ -29,10 +29,12 @@ def _below(path: str, folder: str) -> bool:
 
 
 class Scope:
-    """The root of one project, real and absolute, and what belongs to it."""
+    """The root of one project, real and absolute, and what belongs to it. The tests run in HOME:
+    the root, or a package below it."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, package: str = "") -> None:
         self.root = os.path.realpath(root)
+        self.home = os.path.join(self.root, package) if package else self.root
         self._prefix = self.root.rstrip("/") + "/"
         installed = {os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
         library = os.path.dirname(os.path.realpath(os.__file__))

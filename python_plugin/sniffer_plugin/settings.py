@@ -12,6 +12,7 @@ class Usage(Exception):
 class Settings:
     def __init__(self, argv: list[str]) -> None:
         self.root = self.framework = ""
+        self.package = ""  # where the tests are at home, below the root
         self.precision = "block"
         self.order = "file"
         self.isolation = "file"
@@ -41,7 +42,7 @@ class Settings:
             self.args.append(value)
         elif name == "--env":
             self.env.append(value)
-        elif name in ("--root", "--framework", "--precision", "--order", "--isolation",
+        elif name in ("--root", "--package", "--framework", "--precision", "--order", "--isolation",
                       "--pending"):
             setattr(self, name[2:], value)
         elif name[2:] in self.fds:
