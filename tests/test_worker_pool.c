@@ -1,273 +1,10 @@
-#include "daemon/base/xalloc.h"
-#include "daemon/worker/pool.h"
 #include "daemon/worker/tail.h"
-#include "tests/support/fake_host.h"
-#include "tests/support/poll_poller.h"
+#include "tests/support/pool_scene.h"
 #include "tests/support/suite.h"
 
-#include <check.h>
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-
-/* Time is what a test says it is; processes are real. What the sink is told becomes a transcript,
- * and tests wait for words in it. */
-
-enum { TIMEOUT_MS = 30000, PATIENCE_MS = 20000 };
-
-struct fixture {
-    struct poll_poller poller;
-    struct pool *pool;
-    int64_t now;
-    char *log;          /* a line for each call of the sink */
-    int64_t output[64]; /* bytes told, by run */
-    int looks, at_end;  /* AT_END: processes there when finished was told */
-    char tail[16];
-    char *all; /* what the last run printed, as far as it was kept */
-    size_t tail_length;
-    pid_t host;  /* the last that got ready */
-    pid_t child; /* of the last run that was started */
-    int chain;   /* runs still to be started from inside the sink */
-    int64_t chained;
-};
-
-static char program[PATH_MAX];
-static char mark[64];
-
-/* ---- processes of this test ---- */
-
-static bool is_marked(const char *pid)
-{
-    char path[300];
-    static char text[1 << 16];
-    snprintf(path, sizeof path, "/proc/%s/environ", pid);
-    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd >= 0 ? read(fd, text, sizeof text) : -1;
-    return length > 0 && memmem(text, (size_t)length, mark, strlen(mark) + 1) != NULL;
-}
-
-/* Hosts and what came from them; the ended ones have no environment and do not count. */
-static int count_marked(void)
-{
-    int count = 0;
-    DIR *proc = opendir("/proc");
-    ck_assert_ptr_nonnull(proc);
-    for (const struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc))
-        count += isdigit((unsigned char)entry->d_name[0]) && is_marked(entry->d_name);
-    closedir(proc);
-    return count;
-}
-
-/* ---- the sink ---- */
-
-static void note(struct fixture *f, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void note(struct fixture *f, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    autofree char *line = xvasprintf(format, args);
-    va_end(args);
-    autofree char *before = f->log;
-    f->log = xasprintf("%s%s\n", before, line);
-}
-
-static void start_next(struct fixture *f)
-{
-    if (f->chain == 0 || pool_places(f->pool) == 0)
-        return;
-    f->chain--;
-    ck_assert_int_eq(pool_start(f->pool, ++f->chained,
-                                (const char *const[]){"passes", NULL}, NULL, f->now),
-                     0);
-    /* One that is taken back at once, too. */
-    if (f->chain % 5 == 0)
-        pool_cancel(f->pool, f->chained, f->now);
-}
-
-static void on_ready(void *owner, const struct report *report)
-{
-    struct fixture *f = owner;
-    f->host = (pid_t)strtol(report->python, NULL, 10);
-    note(f, "ready %s", report->framework);
-    start_next(f);
-}
-
-static void on_unfit(void *owner, const char *message)
-{
-    note(owner, "unfit %s", message);
-}
-
-static void on_classified(void *owner, const struct report *report)
-{
-    note(owner, "classified %d %zu %s", (int)report->id, report->path_count,
-         report->path_count > 0 ? report->paths[0] : "-");
-}
-
-static void on_blocks(void *owner, const struct report *report)
-{
-    note(owner, "blocks %d %zu %s", (int)report->id, report->source_count,
-         report->source_count > 0 ? report->sources[0].path : "-");
-}
-
-static void on_report(void *owner, const struct report *report)
-{
-    struct fixture *f = owner;
-    int run = (int)report->run;
-    if (report->type == REPORT_LOOK) {
-        f->looks++;
-        return;
-    }
-    if (report->type == REPORT_STARTED) {
-        f->child = (pid_t)report->pid;
-        note(f, "started %d", run);
-    } else if (report->type == REPORT_TEST)
-        note(f, "test %d %s", run, report->test);
-    else if (report->type == REPORT_RESULT)
-        note(f, "result %d %s %s", run, report->test, outcome_names[report->outcome]);
-    else
-        note(f, "surprise %d", (int)report->type);
-}
-
-static void on_output(void *owner, int64_t run, const char *bytes, size_t length)
-{
-    struct fixture *f = owner;
-    ck_assert_ptr_nonnull(bytes);
-    f->output[run] += (int64_t)length;
-}
-
-static void on_finished(void *owner, const struct pool_finished *finished)
-{
-    static const char *const ends[] = {"exited", "timeout", "cancelled", "host_died",
-                                       "unstarted"};
-    struct fixture *f = owner;
-    f->at_end = count_marked();
-    f->tail_length = finished->output_length;
-    ck_assert_uint_eq(strlen(finished->output), finished->output_length);
-    ck_assert_int_eq(finished->output_total, f->output[finished->run]);
-    size_t shown = finished->output_length < 10 ? finished->output_length : 10;
-    snprintf(f->tail, sizeof f->tail, "%s",
-             finished->output + finished->output_length - shown);
-    free(f->all);
-    f->all = xstrdup(finished->output);
-    note(f, "finished %d %s%s%s status %d signal %d test %s", (int)finished->run,
-         ends[finished->end], finished->done ? " done" : "",
-         finished->lost ? " lost" : "", (int)finished->status, (int)finished->signal,
-         finished->test != NULL ? finished->test : "-");
-    if (f->chain > 0)
-        start_next(f);
-    /* It is still all there, though the host may have another run by now. */
-    ck_assert_uint_eq(strlen(finished->output), finished->output_length);
-}
-
-static void on_room(void *owner)
-{
-    struct fixture *f = owner;
-    note(f, "room");
-    start_next(f);
-}
-
-/* ---- the fixture ---- */
-
-static void setup_with(struct fixture *f, const char *const *argv, const char *directory,
-                       int jobs)
-{
-    *f = (struct fixture){.now = 1000000, .log = xstrdup("")};
-    /* Not the pid: it may come again, and a test that failed may have left somebody. */
-    uint64_t number = 0;
-    ck_assert_int_eq(getrandom(&number, sizeof number, 0), sizeof number);
-    snprintf(mark, sizeof mark, "SNIFFER_TEST_MARK=%016" PRIx64, number);
-    ck_assert_int_eq(putenv(mark), 0);
-    poll_poller_init(&f->poller);
-    const struct pool_settings settings = {argv, directory, NULL, jobs, TIMEOUT_MS};
-    const struct pool_sink sink = {f,         on_ready,  on_unfit,  on_classified,
-                                   on_blocks, on_report, on_output, on_finished,
-                                   on_room};
-    f->pool = pool_new(&settings, &f->poller.poller, &sink);
-}
-
-static void setup(struct fixture *f, const char *mode, int jobs)
-{
-    const char *const argv[] = {program, "host", mode, NULL};
-    setup_with(f, argv, "/", jobs);
-}
-
-/* Whatever a test did: nothing is left of it, no process and no zombie. */
-static void teardown(struct fixture *f)
-{
-    pool_free(f->pool);
-    ck_assert_uint_eq(f->poller.count, 0);
-    ck_assert_int_eq(count_marked(), 0);
-    siginfo_t info;
-    ck_assert_int_eq(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
-    ck_assert_int_eq(errno, ECHILD);
-    poll_poller_finish(&f->poller);
-    free(f->all);
-    free(f->log);
-}
-
-static void tick_if_due(struct fixture *f)
-{
-    while (pool_deadline(f->pool) <= f->now)
-        pool_tick(f->pool, f->now);
-}
-
-static int count_text(const struct fixture *f, const char *text)
-{
-    int count = 0;
-    for (const char *at = strstr(f->log, text); at != NULL; at = strstr(at + 1, text))
-        count++;
-    return count;
-}
-
-/* Until TEXT is in the transcript COUNT times. */
-static void wait_for(struct fixture *f, const char *text, int count)
-{
-    for (tick_if_due(f); count_text(f, text) < count; tick_if_due(f))
-        if (poll_poller_dispatch(&f->poller, PATIENCE_MS) == 0)
-            ck_abort_msg("no \"%s\" (%d) in:\n%s", text, count, f->log);
-}
-
-static void expect(const struct fixture *f, const char *text)
-{
-    ck_assert_msg(strstr(f->log, text) != NULL, "no \"%s\" in:\n%s", text, f->log);
-}
-
-static void expect_not(const struct fixture *f, const char *text)
-{
-    ck_assert_msg(strstr(f->log, text) == NULL, "\"%s\" in:\n%s", text, f->log);
-}
-
-static void run(struct fixture *f, int number, const char *file)
-{
-    ck_assert_int_eq(
-        pool_start(f->pool, number, (const char *const[]){file, NULL}, NULL, f->now), 0);
-}
-
-static void pass_time(struct fixture *f, int64_t ms)
-{
-    tick_if_due(f);
-    f->now += ms;
-    tick_if_due(f);
-}
-
-/* Until the pool waits for no moment. */
-static void wait_until_quiet(struct fixture *f)
-{
-    for (tick_if_due(f); pool_deadline(f->pool) != INT64_MAX; tick_if_due(f))
-        ck_assert_int_gt(poll_poller_dispatch(&f->poller, PATIENCE_MS), 0);
-}
 
 /* ---- runs ---- */
 
@@ -279,7 +16,7 @@ START_TEST(a_run_is_told_in_order_and_ends_once)
     run(&f, 1, "passes");
     ck_assert_int_eq(pool_places(f.pool), 0);
     ck_assert_int_eq(
-        pool_start(f.pool, 2, (const char *const[]){"passes", NULL}, NULL, f.now),
+        pool_start(f.pool, "", 2, (const char *const[]){"passes", NULL}, NULL, f.now),
         -EAGAIN);
     wait_for(&f, "room", 1);
     /* host and child write to one pipe: "started" has no place of its own */
@@ -623,7 +360,7 @@ START_TEST(a_missing_interpreter_is_told_exactly)
         1);
     ck_assert_int_eq(pool_places(f.pool), 0);
     ck_assert_int_eq(
-        pool_start(f.pool, 2, (const char *const[]){"passes", NULL}, NULL, f.now),
+        pool_start(f.pool, "", 2, (const char *const[]){"passes", NULL}, NULL, f.now),
         -EAGAIN);
     teardown(&f);
 }
@@ -634,7 +371,7 @@ START_TEST(a_missing_folder_is_told_exactly)
     struct fixture f;
     const char *const argv[] = {program, "host", "normal", NULL};
     setup_with(&f, argv, "/nowhere", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, " in /nowhere: No such file or directory\n", 1);
     teardown(&f);
 }
@@ -649,7 +386,7 @@ START_TEST(no_descriptors_left_is_trouble_and_not_the_end)
     const struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     ck_assert_int_eq(
-        pool_start(f.pool, 1, (const char *const[]){"passes", NULL}, NULL, f.now),
+        pool_start(f.pool, "", 1, (const char *const[]){"passes", NULL}, NULL, f.now),
         -EAGAIN);
     expect_not(&f, "unfit"); /* never from inside a call */
     pool_tick(f.pool, f.now);
@@ -667,7 +404,7 @@ START_TEST(last_words_explain_a_host_that_never_was)
 {
     struct fixture f;
     setup(&f, "crash", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f,
              "ended with exit status 1 before it was ready:\nTraceback:\n  first\n"
              "ImportError: no module named spam\n",
@@ -692,7 +429,7 @@ START_TEST(a_host_of_another_version_is_refused)
 {
     struct fixture f;
     setup(&f, "old", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, "unfit the worker host speaks protocol 0, this daemon 1", 1);
     expect_not(&f, "ready");
     teardown(&f);
@@ -721,7 +458,7 @@ START_TEST(a_host_that_never_gets_ready_is_ended)
 {
     struct fixture f;
     setup(&f, "hangs", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     pass_time(&f, 59999);
     expect_not(&f, "unfit");
     pass_time(&f, 1);
@@ -735,7 +472,7 @@ START_TEST(pauses_between_tries_grow)
     static const int64_t pauses[] = {500, 1000, 2000, 5000, 5000};
     struct fixture f;
     setup(&f, "crash", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, "unfit", 1);
     wait_for(&f, "unfit", 2); /* the first time at once */
     for (int i = 0; i < 5; i++) {
@@ -744,7 +481,7 @@ START_TEST(pauses_between_tries_grow)
         pass_time(&f, pauses[i]);
         wait_for(&f, "unfit", i + 3);
     }
-    pool_warm(f.pool, f.now); /* forgets it all */
+    pool_warm(f.pool, "");    /* forgets it all */
     wait_for(&f, "unfit", 9); /* two tries without a pause */
     ck_assert_int_eq(pool_deadline(f.pool), f.now + 500);
     teardown(&f);
@@ -755,7 +492,7 @@ START_TEST(a_host_that_dies_idle_is_replaced_and_twice_is_trouble)
 {
     struct fixture f;
     setup(&f, "normal", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, "ready", 1);
     kill(f.host, SIGKILL);
     wait_for(&f, "ready", 2);
@@ -781,7 +518,7 @@ START_TEST(a_daemon_that_dies_takes_its_hosts_along)
     if (daemon == 0) {
         struct fixture f;
         setup(&f, "deaf", 1);
-        pool_warm(f.pool, f.now);
+        pool_warm(f.pool, "");
         wait_for(&f, "ready", 1);
         raise(SIGKILL);
     }
@@ -805,7 +542,7 @@ START_TEST(hosts_are_added_when_all_are_busy)
     ck_assert_int_eq(pool_places(f.pool), 1);
     run(&f, 2, "hangs");
     ck_assert_int_eq(
-        pool_start(f.pool, 3, (const char *const[]){"passes", NULL}, NULL, f.now),
+        pool_start(f.pool, "", 3, (const char *const[]){"passes", NULL}, NULL, f.now),
         -EAGAIN);
     wait_for(&f, "test 2", 1);
     pool_cancel(f.pool, 1, f.now);
@@ -836,7 +573,7 @@ START_TEST(what_all_hosts_keep_warm_is_summed)
     ck_assert_int_eq(warmth.layers, 2 + 3);
     ck_assert_int_eq(pool_each_cold(f.pool, note_cold, &f), 2);
     ck_assert_int_eq(count_text(&f, "cold t threads run"), 2);
-    pool_refresh(f.pool, f.now); /* who leaves keeps nothing */
+    pool_refresh(f.pool); /* who leaves keeps nothing */
     ck_assert_int_eq(pool_warmth(f.pool).layers, 0);
     ck_assert_int_eq(pool_each_cold(f.pool, note_cold, &f), 0);
     teardown(&f);
@@ -848,7 +585,7 @@ START_TEST(sinks_may_start_and_cancel_runs)
     struct fixture f;
     setup(&f, "normal", 2);
     f.chain = 30;
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, "finished", 30);
     ck_assert_int_eq(f.chained, 30);
     ck_assert_int_eq(count_text(&f, "finished"), 30);
@@ -861,9 +598,9 @@ START_TEST(to_leave_as_told_is_no_failure)
 {
     struct fixture f;
     setup(&f, "normal", 2);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, "ready", 1);
-    pool_refresh(f.pool, f.now);
+    pool_refresh(f.pool);
     wait_for(&f, "ready", 2);
     wait_until_quiet(&f);
     ck_assert_int_eq(count_marked(), 1);
@@ -876,20 +613,20 @@ START_TEST(hosts_are_replaced_when_they_are_outdated)
 {
     struct fixture f;
     setup(&f, "normal", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, "ready", 1);
     pid_t first = f.host;
-    pool_refresh(f.pool, f.now); /* idle: now */
+    pool_refresh(f.pool); /* idle: now */
     wait_for(&f, "ready", 2);
     ck_assert_int_ne(f.host, first);
     run(&f, 1, "hangs");
     wait_for(&f, "test 1", 1);
-    pool_refresh(f.pool, f.now); /* busy: after its run */
+    pool_refresh(f.pool); /* busy: after its run */
     ck_assert_int_eq(pool_places(f.pool), 0);
     pool_cancel(f.pool, 1, f.now);
     wait_for(&f, "finished 1 cancelled", 1);
     run(&f, 2, "passes");
-    pool_refresh(f.pool, f.now); /* starting: the run moves to the new one */
+    pool_refresh(f.pool); /* starting: the run moves to the new one */
     wait_for(&f, "finished 2 exited done", 1);
     ck_assert_int_eq(pool_places(f.pool), 1);
     ck_assert_int_eq(count_text(&f, "started 2"), 1);
@@ -904,11 +641,12 @@ START_TEST(new_settings_mend_what_was_wrong)
 {
     struct fixture f;
     setup(&f, "unfit", 1);
-    pool_warm(f.pool, f.now);
+    pool_warm(f.pool, "");
     wait_for(&f, "unfit", 2);
     const char *const argv[] = {program, "host", "normal", NULL};
-    const struct pool_settings settings = {argv, "/", NULL, 2, 0};
-    pool_reconfigure(f.pool, &settings, f.now);
+    const struct pool_settings settings = {"", argv, "/", NULL, 0};
+    pool_configure(f.pool, &settings);
+    pool_jobs(f.pool, 2);
     wait_for(&f, "ready", 1);
     ck_assert_int_eq(pool_places(f.pool), 2);
     run(&f, 1, "hangs");
@@ -923,17 +661,17 @@ START_TEST(a_question_is_asked_until_it_is_answered)
     static const char *const paths[] = {"tests/a.py", "b.py"};
     struct fixture f;
     setup(&f, "normal", 1);
-    ck_assert_int_eq(pool_classify(f.pool, 1, paths, 2), -EAGAIN);
-    pool_warm(f.pool, f.now);
+    ck_assert_int_eq(pool_classify(f.pool, "", 1, paths, 2), -EAGAIN);
+    pool_warm(f.pool, "");
     wait_for(&f, "ready", 1);
-    ck_assert_int_eq(pool_classify(f.pool, 1, paths, 2), 0);
+    ck_assert_int_eq(pool_classify(f.pool, "", 1, paths, 2), 0);
     wait_for(&f, "classified 1 2 tests/a.py\n", 1);
     kill(f.host, SIGSTOP);
-    ck_assert_int_eq(pool_classify(f.pool, 2, paths, 1), 0);
+    ck_assert_int_eq(pool_classify(f.pool, "", 2, paths, 1), 0);
     kill(f.host, SIGKILL);
     wait_for(&f, "ready", 2);
     wait_for(&f, "classified 2 1 tests/a.py\n", 1);
-    ck_assert_int_eq(pool_ask_blocks(f.pool, 2, paths, 1), 0);
+    ck_assert_int_eq(pool_ask_blocks(f.pool, "", 2, paths, 1), 0);
     wait_for(&f, "blocks 2 1 tests/a.py\n", 1);
     run(&f, 1, "passes");
     wait_for(&f, "finished 1", 1);

@@ -18,16 +18,17 @@ static void on_ready(struct host *host, const struct report *report)
             (long long)report->protocol, ORDER_PROTOCOL);
         host->told = true;
         host_dismiss(host);
-        pool->sink.unfit(pool->sink.owner, message);
+        pool->sink.unfit(pool->sink.owner, host->team->package, message);
         return;
     }
     host->state = HOST_READY;
     host->was_ready = true;
     due_clear(&host->due);
     pool_ask(pool);
-    pool->sink.ready(pool->sink.owner, report);
+    pool->sink.ready(pool->sink.owner, host->team->package, report);
     if (host->state == HOST_READY && host->run != NULL && !host->run->given)
         host_give(host, NULL);
+    pool_fill(pool); /* who waits for a place has one, if this host has nothing to do */
     pool_tell_room(pool);
 }
 
@@ -38,7 +39,7 @@ static void on_unfit(struct host *host, const struct report *report)
         return;
     host->told = true;
     host_dismiss(host);
-    pool->sink.unfit(pool->sink.owner, report->message);
+    pool->sink.unfit(pool->sink.owner, host->team->package, report->message);
 }
 
 static void on_classified(struct host *host, const struct report *report)
@@ -47,8 +48,9 @@ static void on_classified(struct host *host, const struct report *report)
     if (!pool_answered(pool, host, report))
         return;
     if (host->state == HOST_READY)
-        pool_works(pool);
-    pool->sink.classified(pool->sink.owner, report);
+        pool_works(host->team);
+    pool->sink.classified(pool->sink.owner, host->team->package, report);
+    pool_fill(pool);
 }
 
 static void on_blocks(struct host *host, const struct report *report)
@@ -56,6 +58,7 @@ static void on_blocks(struct host *host, const struct report *report)
     struct pool *pool = host->pool;
     if (pool_answered(pool, host, report))
         pool->sink.blocks(pool->sink.owner, report);
+    pool_fill(pool);
 }
 
 static void on_started(struct host *host, const struct report *report)
@@ -89,7 +92,7 @@ static void on_exited(struct host *host, const struct report *report)
         run->lost = true;
     worker_drain(host->worker, WORKER_OUTPUT);
     if (host->state == HOST_READY) /* not where it died right after */
-        pool_works(host->pool);
+        pool_works(host->team);
     host_run_ends(host);
 }
 

@@ -42,7 +42,8 @@ void host_give(struct host *host, const int64_t *now)
     struct run *run = host->run;
     assert(host->state == HOST_READY && !run->given);
     run->given = true;
-    int64_t limit = host->pool->timeout_ms;
+    host->used = ++host->pool->uses;
+    int64_t limit = host->team->timeout_ms;
     if (limit > 0 && now != NULL)
         due_at(&run->due, *now + limit);
     else if (limit > 0)
@@ -53,7 +54,7 @@ void host_give(struct host *host, const int64_t *now)
 void host_file_begins(struct host *host, const char *file)
 {
     struct run *run = host->run;
-    int64_t limit = host->pool->timeout_ms;
+    int64_t limit = host->team->timeout_ms;
     if (limit > 0 && run->stop == RUN_GOES && strset_add(&run->begun, file))
         due_in(&run->due, limit);
 }
@@ -120,6 +121,7 @@ bool host_usable(const struct host *host)
 void host_ask(struct host *host, struct question *question)
 {
     question->host = host;
+    host->used = ++host->pool->uses;
     worker_order(host->worker, question->order);
 }
 
@@ -147,17 +149,19 @@ static void on_gone(void *owner)
     pool_collect(host->pool);
 }
 
-struct host *host_start(struct pool *pool, int *ret_error)
+struct host *host_start(struct pool *pool, struct team *team, int *ret_error)
 {
     struct host *host = xcalloc(1, sizeof *host);
     host->pool = pool;
+    host->team = team;
+    host->used = ++pool->uses;
     const struct worker_sink sink = {.owner = host,
                                      .line = host_line,
                                      .output = host_output,
                                      .mute = on_mute,
                                      .exited = on_gone};
-    int r = worker_start(&host->worker, (const char *const *)pool->argv, pool->directory,
-                         pool->preload, pool->poller, &sink);
+    int r = worker_start(&host->worker, (const char *const *)team->argv, team->directory,
+                         team->preload, pool->poller, &sink);
     if (r < 0) {
         free(host);
         *ret_error = r;
@@ -195,7 +199,7 @@ static char *death_message(const struct host *host)
         return xstrdup(fate);
     autofree char *words = tail_last_lines(&host->output);
     const char *colon = words[0] != '\0' ? ":\n" : "";
-    const char *program = host->pool->argv[0];
+    const char *program = host->team->argv != NULL ? host->team->argv[0] : "?";
     if (host->late)
         return xasprintf("the worker host (%s) was not ready after %d seconds%s%s",
                          program, START_LIMIT_MS / 1000, colon, words);
@@ -210,17 +214,17 @@ static void tell_death(struct host *host, bool was_idle)
     struct pool *pool = host->pool;
     /* One that was ready is replaced without a word; it is trouble when that happens in a
      * row. */
-    if (host->told || (host->was_ready && !(was_idle && pool->failures > 1)))
+    if (host->told || (host->was_ready && !(was_idle && host->team->failures > 1)))
         return;
     autofree char *message = death_message(host);
-    pool->sink.unfit(pool->sink.owner, message);
+    pool->sink.unfit(pool->sink.owner, host->team->package, message);
 }
 
 void host_gone(struct host *host)
 {
     bool was_idle = host->run == NULL;
     if (!host->outdated)
-        pool_failed(host->pool);
+        pool_failed(host->team);
     worker_drain(host->worker, WORKER_REPORTS);
     bool torn = worker_drain(host->worker, WORKER_LOOKS);
     worker_drain(host->worker, WORKER_OUTPUT);

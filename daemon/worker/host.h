@@ -33,9 +33,24 @@ struct run {
     struct run *next; /* in pool->over */
 };
 
+/* The hosts of one package: how they are started, and how that went. */
+struct team {
+    struct team *next; /* in pool->teams */
+    char *package;
+    char **argv; /* NULL: there is no such package any more */
+    char *directory, *preload;
+    int64_t timeout_ms;
+    bool keep;        /* one host should be there */
+    int failures;     /* hosts that died since the last one that did its work */
+    struct due pause; /* until the next try */
+    char *trouble;    /* for sink.unfit, at the next tick */
+};
+
 struct host {
     struct pool *pool;
+    struct team *team;
     struct worker *worker;
+    int64_t used; /* pool->uses when it was last */
     enum { HOST_STARTING, HOST_READY, HOST_LEAVING, HOST_GONE } state;
     bool outdated; /* leaves after its run, as it should; else its end is a failure */
     bool was_ready;
@@ -52,14 +67,13 @@ struct question {
     int64_t id;
     enum report_type answer;
     char *order;
+    struct team *team; /* who can answer */
     struct host *host; /* who was asked; NULL: nobody yet */
 };
 
 struct pool {
-    char **argv;
-    char *directory, *preload;
+    struct team *teams;
     int jobs;
-    int64_t timeout_ms;
     struct poller *poller;
     struct pool_sink sink;
 
@@ -68,13 +82,10 @@ struct pool {
     struct question *questions;
     size_t question_count, question_capacity;
 
-    bool keep;        /* one host should be there */
-    int failures;     /* hosts that died since the last one that did its work */
-    struct due pause; /* until the next try */
+    int64_t uses; /* grows as hosts are used */
 
     struct run
-        *over;     /* runs that ended inside a call of the pool: told at the next tick */
-    char *trouble; /* the same for sink.unfit */
+        *over; /* runs that ended inside a call of the pool: told at the next tick */
     struct due soon; /* that tick */
 
     /* Readable when a process that hosts left has ended; -1: none is waited for. */
@@ -84,8 +95,8 @@ struct pool {
 
 /* ---- host.c ---- */
 
-/* Starts a host for POOL. NULL with *RET_ERROR where there is none to be had. */
-struct host *host_start(struct pool *pool, int *ret_error);
+/* Starts a host for TEAM. NULL with *RET_ERROR where there is none to be had. */
+struct host *host_start(struct pool *pool, struct team *team, int *ret_error);
 void host_free(struct host *host);
 
 /* Does it take runs, now or when it is ready? */
@@ -125,7 +136,8 @@ bool pool_answered(struct pool *pool, const struct host *host,
                    const struct report *report);
 /* HOST will not answer. */
 void pool_forget_asked(struct pool *pool, const struct host *host);
-void pool_forget_questions(struct pool *pool);
+/* Those for TEAM; NULL: all. */
+void pool_forget_questions(struct pool *pool, const struct team *team);
 
 /* ---- leave.c ---- */
 
@@ -138,16 +150,20 @@ void pool_clear(struct pool *pool);
 
 /* ---- pool.c, for the others ---- */
 
-/* A host that takes a run, ready or starting, or NULL. */
-struct host *pool_find_free(const struct pool *pool, bool ready);
+/* A host of TEAM that takes a run, ready or starting, or NULL. */
+struct host *pool_find_free(const struct pool *pool, const struct team *team, bool ready);
+/* The hosts of PACKAGE. */
+struct team *pool_team(const struct pool *pool, const char *package);
+/* Is HOST asked something? */
+bool pool_is_asked(const struct pool *pool, const struct host *host);
 
 /* RUN is over, told and freed. */
 void pool_tell_finished(struct pool *pool, struct run *run);
 void pool_tell_room(struct pool *pool);
 /* A host has done work: the next death is a first one again. */
-void pool_works(struct pool *pool);
+void pool_works(struct team *team);
 /* A host died that should not have. */
-void pool_failed(struct pool *pool);
+void pool_failed(struct team *team);
 /* Starts what is missing, as far as no pause forbids it. */
 void pool_fill(struct pool *pool);
 

@@ -8,30 +8,64 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-/* ---- settings ---- */
+/* ---- teams ---- */
 
-static void settings_take(struct pool *pool, const struct pool_settings *settings)
+static void settings_take(struct team *team, const struct pool_settings *settings)
 {
-    assert(settings->argv[0] != NULL && settings->jobs >= 1);
+    assert(settings->argv[0] != NULL);
     size_t count = 0;
     while (settings->argv[count] != NULL)
         count++;
-    pool->argv = xcalloc(count + 1, sizeof *pool->argv);
+    team->argv = xcalloc(count + 1, sizeof *team->argv);
     for (size_t i = 0; i < count; i++)
-        pool->argv[i] = xstrdup(settings->argv[i]);
-    pool->directory = xstrdup(settings->directory);
-    pool->preload = settings->preload != NULL ? xstrdup(settings->preload) : NULL;
-    pool->jobs = settings->jobs;
-    pool->timeout_ms = settings->timeout_ms;
+        team->argv[i] = xstrdup(settings->argv[i]);
+    team->directory = xstrdup(settings->directory);
+    team->preload = settings->preload != NULL ? xstrdup(settings->preload) : NULL;
+    team->timeout_ms = settings->timeout_ms;
 }
 
-static void settings_drop(struct pool *pool)
+static void settings_drop(struct team *team)
 {
-    for (char **arg = pool->argv; *arg != NULL; arg++)
+    for (char **arg = team->argv; arg != NULL && *arg != NULL; arg++)
         free(*arg);
-    free(pool->argv);
-    free(pool->directory);
-    free(pool->preload);
+    free(team->argv);
+    free(team->directory);
+    free(team->preload);
+    team->argv = NULL;
+    team->directory = team->preload = NULL;
+}
+
+struct team *pool_team(const struct pool *pool, const char *package)
+{
+    struct team *team = pool->teams;
+    while (team != NULL && strcmp(team->package, package) != 0)
+        team = team->next;
+    return team;
+}
+
+static struct team *add_team(struct pool *pool, const char *package)
+{
+    struct team **last = &pool->teams;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = xcalloc(1, sizeof **last);
+    (*last)->package = xstrdup(package);
+    return *last;
+}
+
+void pool_works(struct team *team)
+{
+    team->failures = 0;
+    due_clear(&team->pause);
+}
+
+void pool_failed(struct team *team)
+{
+    static const int64_t pauses[] = {0, 500, 1000, 2000, 5000};
+    enum { PAUSES = sizeof pauses / sizeof *pauses };
+    due_in(&team->pause, pauses[team->failures < PAUSES ? team->failures : PAUSES - 1]);
+    if (team->failures < PAUSES)
+        team->failures++;
 }
 
 /* ---- hosts ---- */
@@ -45,26 +79,73 @@ static int count_live(const struct pool *pool)
     return live;
 }
 
-struct host *pool_find_free(const struct pool *pool, bool ready)
+static int count_busy(const struct pool *pool)
+{
+    int busy = 0;
+    for (size_t i = 0; i < pool->count; i++)
+        busy += pool->hosts[i]->run != NULL;
+    return busy;
+}
+
+struct host *pool_find_free(const struct pool *pool, const struct team *team, bool ready)
 {
     for (size_t i = 0; i < pool->count; i++) {
         struct host *host = pool->hosts[i];
-        if (host_usable(host) && host->run == NULL &&
+        if (host->team == team && host_usable(host) && host->run == NULL &&
             (host->state == HOST_READY) == ready)
             return host;
     }
     return NULL;
 }
 
-static struct host *add_host(struct pool *pool)
+static bool has_usable(const struct pool *pool, const struct team *team)
+{
+    for (size_t i = 0; i < pool->count; i++)
+        if (pool->hosts[i]->team == team && host_usable(pool->hosts[i]))
+            return true;
+    return false;
+}
+
+/* Who of the other teams has had nothing to do for the longest time. */
+static struct host *find_idle(const struct pool *pool, const struct team *team)
+{
+    struct host *idle = NULL;
+    for (size_t i = 0; i < pool->count; i++) {
+        struct host *host = pool->hosts[i];
+        if (host->team != team && host_usable(host) && host->state == HOST_READY &&
+            host->run == NULL && !pool_is_asked(pool, host) &&
+            (idle == NULL || host->used < idle->used))
+            idle = host;
+    }
+    return idle;
+}
+
+/* A place for one more host of TEAM. Where there are too many, one that is idle goes; its package gets
+ * another one when it is needed again. */
+static bool make_room(struct pool *pool, const struct team *team)
+{
+    if (count_live(pool) < pool->jobs + (pool->teams->next != NULL ? POOL_IDLE : 0))
+        return true;
+    struct host *idle = find_idle(pool, team);
+    if (idle == NULL)
+        return false;
+    idle->outdated = true;
+    idle->team->keep = has_usable(pool, idle->team);
+    host_dismiss(idle);
+    return true;
+}
+
+static struct host *add_host(struct pool *pool, struct team *team)
 {
     int error = 0;
-    struct host *host = host_start(pool, &error);
+    struct host *host = team->argv != NULL ? host_start(pool, team, &error) : NULL;
+    if (team->argv == NULL)
+        return NULL;
     if (host == NULL) {
-        free(pool->trouble);
-        pool->trouble = xasprintf("cannot start %s: %s", pool->argv[0], strerror(-error));
+        free(team->trouble);
+        team->trouble = xasprintf("cannot start %s: %s", team->argv[0], strerror(-error));
         due_in(&pool->soon, 0);
-        pool_failed(pool);
+        pool_failed(team);
         return NULL;
     }
     pool->hosts = xgrow(pool->hosts, pool->count, &pool->capacity, sizeof *pool->hosts);
@@ -72,29 +153,17 @@ static struct host *add_host(struct pool *pool)
     return host;
 }
 
+static void fill_team(struct pool *pool, struct team *team)
+{
+    if (team->keep && !due_is_set(&team->pause) && !has_usable(pool, team) &&
+        make_room(pool, team))
+        add_host(pool, team);
+}
+
 void pool_fill(struct pool *pool)
 {
-    if (!pool->keep || due_is_set(&pool->pause) || count_live(pool) >= pool->jobs)
-        return;
-    for (size_t i = 0; i < pool->count; i++)
-        if (host_usable(pool->hosts[i]))
-            return;
-    add_host(pool);
-}
-
-void pool_works(struct pool *pool)
-{
-    pool->failures = 0;
-    due_clear(&pool->pause);
-}
-
-void pool_failed(struct pool *pool)
-{
-    static const int64_t pauses[] = {0, 500, 1000, 2000, 5000};
-    enum { PAUSES = sizeof pauses / sizeof *pauses };
-    due_in(&pool->pause, pauses[pool->failures < PAUSES ? pool->failures : PAUSES - 1]);
-    if (pool->failures < PAUSES)
-        pool->failures++;
+    for (struct team *team = pool->teams; team != NULL; team = team->next)
+        fill_team(pool, team);
 }
 
 /* ---- news ---- */
@@ -130,12 +199,18 @@ static void end_unbegun(struct pool *pool, struct run *run, enum pool_end end)
     due_in(&pool->soon, 0);
 }
 
+static void tell_trouble(struct pool *pool, struct team *team)
+{
+    autofree char *trouble = team->trouble;
+    team->trouble = NULL;
+    if (trouble != NULL)
+        pool->sink.unfit(pool->sink.owner, team->package, trouble);
+}
+
 static void tell_soon(struct pool *pool)
 {
-    autofree char *trouble = pool->trouble;
-    pool->trouble = NULL;
-    if (trouble != NULL)
-        pool->sink.unfit(pool->sink.owner, trouble);
+    for (struct team *team = pool->teams; team != NULL; team = team->next)
+        tell_trouble(pool, team);
     bool any = pool->over != NULL;
     while (pool->over != NULL) {
         struct run *run = pool->over;
@@ -148,16 +223,22 @@ static void tell_soon(struct pool *pool)
 
 /* ---- orders from above ---- */
 
-struct pool *pool_new(const struct pool_settings *settings, struct poller *poller,
-                      const struct pool_sink *sink)
+struct pool *pool_new(int jobs, struct poller *poller, const struct pool_sink *sink)
 {
+    assert(jobs >= 1);
     struct pool *pool = xcalloc(1, sizeof *pool);
-    settings_take(pool, settings);
+    pool->jobs = jobs;
     pool->poller = poller;
     pool->sink = *sink;
     pool->reap_fd = -1;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     return pool;
+}
+
+void pool_jobs(struct pool *pool, int jobs)
+{
+    assert(jobs >= 1);
+    pool->jobs = jobs;
 }
 
 void pool_free(struct pool *pool)
@@ -173,10 +254,17 @@ void pool_free(struct pool *pool)
         pool->over = run->next;
         run_free(run);
     }
-    pool_forget_questions(pool);
+    pool_forget_questions(pool, NULL);
+    free(pool->questions);
     free(pool->hosts);
-    free(pool->trouble);
-    settings_drop(pool);
+    while (pool->teams != NULL) {
+        struct team *team = pool->teams;
+        pool->teams = team->next;
+        settings_drop(team);
+        free(team->package);
+        free(team->trouble);
+        free(team);
+    }
     free(pool);
 }
 
@@ -188,13 +276,14 @@ static void attach(struct pool *pool, struct host *host, struct run *run)
         host->run = run;
 }
 
-void pool_refresh(struct pool *pool, int64_t now)
+static void refresh_team(struct pool *pool, struct team *team)
 {
-    (void)now;
     struct run *homeless = NULL;
-    pool_works(pool); /* what is new may be the cure */
+    pool_works(team); /* what is new may be the cure */
     for (size_t i = 0; i < pool->count; i++) {
         struct host *host = pool->hosts[i];
+        if (host->team != team)
+            continue;
         bool usable = host_usable(host);
         host->outdated =
             true; /* one on its way out, too: it is no failure of the new kind */
@@ -214,43 +303,69 @@ void pool_refresh(struct pool *pool, int64_t now)
         struct run *run = homeless;
         homeless = run->next;
         run->next = NULL;
-        attach(pool, add_host(pool), run);
+        attach(pool, add_host(pool, team), run);
     }
-    pool_fill(pool);
+    fill_team(pool, team);
 }
 
-void pool_reconfigure(struct pool *pool, const struct pool_settings *settings,
-                      int64_t now)
+void pool_refresh(struct pool *pool)
 {
-    settings_drop(pool);
-    settings_take(pool, settings);
-    pool_refresh(pool, now);
+    for (struct team *team = pool->teams; team != NULL; team = team->next)
+        refresh_team(pool, team);
 }
 
-void pool_warm(struct pool *pool, int64_t now)
+void pool_configure(struct pool *pool, const struct pool_settings *settings)
 {
-    (void)now;
-    pool->keep = true;
-    pool_works(pool);
-    pool_fill(pool);
+    struct team *team = pool_team(pool, settings->package);
+    if (team == NULL) {
+        team = add_team(pool, settings->package);
+        settings_take(team, settings);
+        return;
+    }
+    settings_drop(team);
+    settings_take(team, settings);
+    refresh_team(pool, team);
 }
 
-int pool_start(struct pool *pool, int64_t run, const char *const *files,
-               const char *const *first, int64_t now)
+void pool_dissolve(struct pool *pool, const char *package)
 {
-    pool->keep = true;
-    struct host *host = pool_find_free(pool, true);
+    struct team *team = pool_team(pool, package);
+    if (team == NULL || team->argv == NULL)
+        return;
+    settings_drop(team);
+    team->keep = false;
+    pool_forget_questions(pool, team);
+    refresh_team(pool, team);
+}
+
+void pool_warm(struct pool *pool, const char *package)
+{
+    struct team *team = pool_team(pool, package);
+    team->keep = team->argv != NULL;
+    pool_works(team);
+    fill_team(pool, team);
+}
+
+int pool_start(struct pool *pool, const char *package, int64_t run,
+               const char *const *files, const char *const *first, int64_t now)
+{
+    struct team *team = pool_team(pool, package);
+    team->keep = team->argv != NULL;
+    if (count_busy(pool) >= pool->jobs)
+        return -EAGAIN;
+    struct host *host = pool_find_free(pool, team, true);
     /* After a failure only a host that got ready is to be trusted. */
-    if (host == NULL && pool->failures == 0) {
-        host = pool_find_free(pool, false);
-        if (host == NULL && count_live(pool) < pool->jobs)
-            host = add_host(pool);
+    if (host == NULL && team->failures == 0) {
+        host = pool_find_free(pool, team, false);
+        if (host == NULL && make_room(pool, team))
+            host = add_host(pool, team);
     }
     if (host == NULL) {
-        pool_fill(pool);
+        fill_team(pool, team);
         return -EAGAIN;
     }
     host->run = run_new(run, files, first);
+    host->used = ++pool->uses;
     if (host->state == HOST_READY)
         host_give(host, &now);
     return 0;
@@ -275,15 +390,15 @@ void pool_cancel(struct pool *pool, int64_t run, int64_t now)
 
 int pool_places(const struct pool *pool)
 {
-    int places = pool->failures == 0 ? pool->jobs - count_live(pool) : 0;
-    if (places < 0)
-        places = 0;
-    for (size_t i = 0; i < pool->count; i++) {
-        const struct host *host = pool->hosts[i];
-        places += host_usable(host) && host->run == NULL &&
-                  (host->state == HOST_READY || pool->failures == 0);
-    }
-    return places;
+    int places = pool->jobs - count_busy(pool);
+    int ready = 0;
+    bool trusted = false;
+    for (const struct team *team = pool->teams; team != NULL; team = team->next)
+        trusted |= team->failures == 0;
+    for (size_t i = 0; i < pool->count; i++)
+        ready += host_usable(pool->hosts[i]) && pool->hosts[i]->run == NULL &&
+                 pool->hosts[i]->state == HOST_READY;
+    return !trusted && ready < places ? ready : places > 0 ? places : 0;
 }
 
 /* ---- what is kept warm ---- */
@@ -329,9 +444,10 @@ static int64_t sooner(int64_t deadline, const struct due *due)
 
 int64_t pool_deadline(const struct pool *pool)
 {
-    int64_t deadline = sooner(INT64_MAX, &pool->pause);
-    deadline = sooner(deadline, &pool->soon);
+    int64_t deadline = sooner(INT64_MAX, &pool->soon);
     deadline = sooner(deadline, &pool->reap_limit);
+    for (const struct team *team = pool->teams; team != NULL; team = team->next)
+        deadline = sooner(deadline, &team->pause);
     for (size_t i = 0; i < pool->count; i++) {
         deadline = sooner(deadline, &pool->hosts[i]->due);
         if (pool->hosts[i]->run != NULL)
@@ -346,8 +462,9 @@ void pool_tick(struct pool *pool, int64_t now)
         host_tick(pool->hosts[i], now);
     if (due_reached(&pool->soon, now))
         tell_soon(pool);
-    if (due_reached(&pool->pause, now))
-        pool_fill(pool);
+    for (struct team *team = pool->teams; team != NULL; team = team->next)
+        if (due_reached(&team->pause, now))
+            fill_team(pool, team);
     if (due_reached(&pool->reap_limit, now))
         pool_give_up(pool);
 }

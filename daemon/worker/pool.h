@@ -4,11 +4,16 @@
 /* N worker hosts, and the truth about what became of each run.
  *
  * A host (see proto/order.h) is a warm Python process that runs one test file at a time
- * in a forked child. The pool starts hosts as they are needed (the first by pool_warm,
+ * in a forked child. Each package of the project has hosts of its own, started as its settings
+ * say. The pool starts hosts as they are needed (the first by pool_warm,
  * others when a run finds all busy), gives them runs, tells the sink what they report,
  * ends runs that take too long, restarts hosts that died (at once the first time, then
  * after a growing pause), and lets nothing survive: when a run is over, so is every
  * process that it started, also those that left its process group.
+ *
+ * At most as many runs are on as there are jobs. Hosts that are idle wait for the next run, but no more
+ * than POOL_IDLE beside the busy ones where there are several packages: then the one that was used
+ * least lately leaves, and its package gets another when it needs one.
  *
  * A run ends exactly once, by sink.finished, whatever happened: the host said "exited",
  * or died, or had to be killed. Before it, all results, looks and output that were sent
@@ -35,12 +40,12 @@
 #include <stdint.h>
 
 struct pool_settings {
+    const char *package;     /* whose hosts; "": the root's */
     const char *const *argv; /* how to start a host, NULL at the end; the pool appends
                               * "--orders N --reports N --looks N" */
     const char *directory;   /* working directory of hosts */
     const char
         *preload; /* a library to be loaded into them before all others; NULL: none */
-    int jobs;     /* most hosts at a time, >= 1 */
     int64_t timeout_ms; /* the longest a file of a run may take; 0: no limit */
 };
 
@@ -72,11 +77,11 @@ enum { POOL_OUTPUT_KEPT = 64 << 10 };
 struct pool_sink {
     void *owner;
     /* A host is ready; told for each. REPORT is borrowed. */
-    void (*ready)(void *owner, const struct report *report);
-    /* No host can be had: the interpreter does not start, or says it is unfit. MESSAGE
+    void (*ready)(void *owner, const char *package, const struct report *report);
+    /* No host can be had for PACKAGE: the interpreter does not start, or says it is unfit. MESSAGE
      * tells what to do. The pool tries again after a pause, and at once on pool_warm. */
-    void (*unfit)(void *owner, const char *message);
-    void (*classified)(void *owner, const struct report *report);
+    void (*unfit)(void *owner, const char *package, const char *message);
+    void (*classified)(void *owner, const char *package, const struct report *report);
     /* An answer to pool_ask_blocks. */
     void (*blocks)(void *owner, const struct report *report);
     /* started, test, result, through, look, wrote; report->run tells which. */
@@ -89,33 +94,39 @@ struct pool_sink {
 
 struct pool;
 
-/* Everything in SETTINGS is copied; POLLER and SINK are borrowed. Starts nothing. */
-struct pool *pool_new(const struct pool_settings *settings, struct poller *poller,
-                      const struct pool_sink *sink);
+enum { POOL_IDLE = 6 };
+
+/* JOBS: most runs at a time, >= 1. POLLER is borrowed. Starts nothing. */
+struct pool *pool_new(int jobs, struct poller *poller, const struct pool_sink *sink);
+void pool_jobs(struct pool *pool, int jobs);
 /* Kills what runs, without sink calls, and waits for it. */
 void pool_free(struct pool *pool);
 
-/* New settings: hosts that are idle are replaced now, busy ones after their run. */
-void pool_reconfigure(struct pool *pool, const struct pool_settings *settings,
-                      int64_t now);
+/* How hosts of a package are started, from now on. Those that are idle are replaced now, busy ones after
+ * their run. Everything in SETTINGS is copied. Before anything else is asked of that package. */
+void pool_configure(struct pool *pool, const struct pool_settings *settings);
+/* There is no such package any more: its hosts leave, busy ones after their run; what was asked of them
+ * is not answered. */
+void pool_dissolve(struct pool *pool, const char *package);
 /* Replace all hosts (something that they have loaded has changed): idle ones now, busy
  * ones after their run. */
-void pool_refresh(struct pool *pool, int64_t now);
+void pool_refresh(struct pool *pool);
 
-/* Have one host ready, and forget any pause before the next try. */
-void pool_warm(struct pool *pool, int64_t now);
-/* Asks a ready host which PATHS are test files; the answer comes by sink.classified with
- * ID. -EAGAIN where no host is ready (ask again when ready is told). It is asked again by
- * the pool if the host dies meanwhile. */
-int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_t count);
+/* Have a host of PACKAGE ready, and forget any pause before the next try. */
+void pool_warm(struct pool *pool, const char *package);
+/* Asks a ready host of PACKAGE which PATHS are test files; the answer comes by sink.classified with
+ * ID. -EAGAIN where no host is ready (ask again when ready is told: one is being started). It is asked
+ * again by the pool if the host dies meanwhile. */
+int pool_classify(struct pool *pool, const char *package, int64_t id,
+                  const char *const *paths, size_t count);
 /* The same for what sources are made of; the answer comes by sink.blocks. */
-int pool_ask_blocks(struct pool *pool, int64_t id, const char *const *paths,
-                    size_t count);
-/* Runs FILES (NULL at the end) as number RUN in one process, the tests FIRST (NULL at the end; or NULL)
- * before the others. -EAGAIN where all places are taken; a host that is still
+int pool_ask_blocks(struct pool *pool, const char *package, int64_t id,
+                    const char *const *paths, size_t count);
+/* Runs FILES (NULL at the end) of PACKAGE as number RUN in one process, the tests FIRST (NULL at the end;
+ * or NULL) before the others. -EAGAIN where all places are taken; a host that is still
  * starting counts as a place and gets the run when it is ready. */
-int pool_start(struct pool *pool, int64_t run, const char *const *files,
-               const char *const *first, int64_t now);
+int pool_start(struct pool *pool, const char *package, int64_t run,
+               const char *const *files, const char *const *first, int64_t now);
 /* TERM, after a second KILL, to all processes of the run; sink.finished follows. */
 void pool_cancel(struct pool *pool, int64_t run, int64_t now);
 

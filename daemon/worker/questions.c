@@ -13,11 +13,20 @@ void pool_forget_asked(struct pool *pool, const struct host *host)
             pool->questions[i].host = NULL;
 }
 
-static struct host *find_answerer(const struct pool *pool)
+bool pool_is_asked(const struct pool *pool, const struct host *host)
 {
-    struct host *host = pool_find_free(pool, true);
+    for (size_t i = 0; i < pool->question_count; i++)
+        if (pool->questions[i].host == host)
+            return true;
+    return false;
+}
+
+static struct host *find_answerer(const struct pool *pool, const struct team *team)
+{
+    struct host *host = pool_find_free(pool, team, true);
     for (size_t i = 0; i < pool->count && host == NULL; i++)
-        if (host_usable(pool->hosts[i]) && pool->hosts[i]->state == HOST_READY)
+        if (pool->hosts[i]->team == team && host_usable(pool->hosts[i]) &&
+            pool->hosts[i]->state == HOST_READY)
             host = pool->hosts[i];
     return host;
 }
@@ -25,7 +34,7 @@ static struct host *find_answerer(const struct pool *pool)
 void pool_ask(struct pool *pool)
 {
     for (size_t i = 0; i < pool->question_count; i++) {
-        struct host *host = find_answerer(pool);
+        struct host *host = find_answerer(pool, pool->questions[i].team);
         if (host != NULL && pool->questions[i].host == NULL)
             host_ask(host, &pool->questions[i]);
     }
@@ -46,12 +55,16 @@ bool pool_answered(struct pool *pool, const struct host *host,
     return false;
 }
 
-static int ask(struct pool *pool, enum report_type answer, int64_t id,
-               const char *const *paths, size_t count)
+static int ask(struct pool *pool, const char *package, enum report_type answer,
+               int64_t id, const char *const *paths, size_t count)
 {
-    struct host *host = find_answerer(pool);
-    if (host == NULL)
+    struct team *team = pool_team(pool, package);
+    struct host *host = find_answerer(pool, team);
+    if (host == NULL) {
+        team->keep = team->argv != NULL;
+        pool_fill(pool);
         return -EAGAIN;
+    }
     char *order = answer == REPORT_BLOCKS ? order_encode_blocks(id, paths, count)
                                           : order_encode_classify(id, paths, count);
     if (order == NULL)
@@ -59,24 +72,32 @@ static int ask(struct pool *pool, enum report_type answer, int64_t id,
     pool->questions = xgrow(pool->questions, pool->question_count,
                             &pool->question_capacity, sizeof *pool->questions);
     struct question *question = &pool->questions[pool->question_count++];
-    *question = (struct question){.id = id, .answer = answer, .order = order};
+    *question =
+        (struct question){.id = id, .answer = answer, .order = order, .team = team};
     host_ask(host, question);
     return 0;
 }
 
-int pool_classify(struct pool *pool, int64_t id, const char *const *paths, size_t count)
+int pool_classify(struct pool *pool, const char *package, int64_t id,
+                  const char *const *paths, size_t count)
 {
-    return ask(pool, REPORT_CLASSIFIED, id, paths, count);
+    return ask(pool, package, REPORT_CLASSIFIED, id, paths, count);
 }
 
-int pool_ask_blocks(struct pool *pool, int64_t id, const char *const *paths, size_t count)
+int pool_ask_blocks(struct pool *pool, const char *package, int64_t id,
+                    const char *const *paths, size_t count)
 {
-    return ask(pool, REPORT_BLOCKS, id, paths, count);
+    return ask(pool, package, REPORT_BLOCKS, id, paths, count);
 }
 
-void pool_forget_questions(struct pool *pool)
+void pool_forget_questions(struct pool *pool, const struct team *team)
 {
-    for (size_t i = 0; i < pool->question_count; i++)
-        free(pool->questions[i].order);
-    free(pool->questions);
+    size_t kept = 0;
+    for (size_t i = 0; i < pool->question_count; i++) {
+        if (team == NULL || pool->questions[i].team == team)
+            free(pool->questions[i].order);
+        else
+            pool->questions[kept++] = pool->questions[i];
+    }
+    pool->question_count = kept;
 }
