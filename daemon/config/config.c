@@ -1,7 +1,9 @@
 #include "daemon/config/config.h"
 
+#include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/config/files.h"
+#include "daemon/config/packages.h"
 #include "daemon/config/setting.h"
 
 #include <ctype.h>
@@ -22,8 +24,9 @@ static const char *const frameworks[] = {"auto", "pytest", "nose", "unittest"};
 struct judging {
     struct config config;
     const char *source;
-    unsigned seen; /* a bit for each known key */
-    char *message; /* NULL while all is well */
+    const char *folder; /* of a package; NULL: the root */
+    unsigned seen;      /* a bit for each known key */
+    char *message;      /* NULL while all is well */
 };
 
 static bool refuse(struct judging *judging, const struct setting *setting,
@@ -186,6 +189,29 @@ static bool take_ignore(struct judging *judging, const struct setting *setting)
     return take_list(judging, setting, &judging->config.ignore);
 }
 
+static bool take_packages(struct judging *judging, const struct setting *setting)
+{
+    if (!take_list(judging, setting, &judging->config.packages))
+        return false;
+    for (char **path = judging->config.packages; *path != NULL; path++) {
+        struct setting one = {
+            setting->key, setting->line, SETTING_STRING, *path, NULL, NULL, 0};
+        if ((*path)[0] == '/' || (*path)[0] == '\0' || strncmp(*path, "..", 2) == 0)
+            return refuse(judging, &one, "folders or patterns of folders in the root");
+    }
+    return true;
+}
+
+static bool take_fail_fast(struct judging *judging, const struct setting *setting)
+{
+    bool yes = setting->text != NULL && strcmp(setting->text, "true") == 0;
+    bool no = setting->text != NULL && strcmp(setting->text, "false") == 0;
+    if (setting->kind == SETTING_LIST || setting->kind == SETTING_TABLE || (!yes && !no))
+        return refuse(judging, setting, "true or false");
+    judging->config.fail_fast = yes;
+    return true;
+}
+
 static bool is_variable(const char *name)
 {
     return name[0] != '\0' && strpbrk(name, "= \t\n") == NULL &&
@@ -290,13 +316,15 @@ static bool take_triggers(struct judging *judging, const struct setting *setting
 static const struct known {
     const char *key;
     bool (*take)(struct judging *judging, const struct setting *setting);
+    bool of_root; /* it is about all packages */
 } known[] = {
-    {"args", take_args},           {"env", take_env},
-    {"framework", take_framework}, {"ignore", take_ignore},
-    {"isolation", take_isolation}, {"jobs", take_jobs},
-    {"order", take_order},         {"precision", take_precision},
-    {"python", take_python},       {"timeout", take_timeout},
-    {"triggers", take_triggers},
+    {"args", take_args, false},          {"env", take_env, false},
+    {"fail_fast", take_fail_fast, true}, {"framework", take_framework, false},
+    {"ignore", take_ignore, true},       {"isolation", take_isolation, false},
+    {"jobs", take_jobs, true},           {"order", take_order, false},
+    {"packages", take_packages, true},   {"precision", take_precision, false},
+    {"python", take_python, false},      {"timeout", take_timeout, false},
+    {"triggers", take_triggers, true},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
 
@@ -313,6 +341,12 @@ static bool take(void *owner, const struct setting *setting)
             return false;
         }
         judging->seen |= 1U << i;
+        if (judging->folder != NULL && known[i].of_root) {
+            judging->message =
+                xasprintf("%s:%ld: %s is about the whole project; set it in the root",
+                          judging->source, setting->line, setting->key);
+            return false;
+        }
         return known[i].take(judging, setting);
     }
     autofree char *names = xstrdup(known[0].key);
@@ -328,11 +362,12 @@ static bool take(void *owner, const struct setting *setting)
 
 /* ---- files ---- */
 
-static enum setting_found read_source(struct judging *judging, const char *root)
+static enum setting_found read_source(struct judging *judging, const char *folder,
+                                      const char *name)
 {
     autofree char *text = NULL;
     size_t length = 0;
-    int r = files_read(root, judging->source, &text, &length);
+    int r = files_read(folder, name, &text, &length);
     if (r == -ENOENT)
         return SETTINGS_NONE;
     if (r < 0) {
@@ -341,7 +376,7 @@ static enum setting_found read_source(struct judging *judging, const char *root)
         return SETTINGS_BROKEN;
     }
     struct setting_fault fault = {0};
-    enum setting_found found = strcmp(judging->source, "pyproject.toml") == 0
+    enum setting_found found = strcmp(name, "pyproject.toml") == 0
                                    ? toml_settings(text, length, take, judging, &fault)
                                    : ini_settings(text, take, judging, &fault);
     if (found == SETTINGS_BROKEN && judging->message == NULL) {
@@ -360,7 +395,7 @@ int config_load(const char *root, struct config *ret, char **ret_message)
     enum setting_found found = SETTINGS_NONE;
     for (size_t i = 0; i < SOURCE_COUNT && found == SETTINGS_NONE; i++) {
         judging.source = sources[i];
-        found = read_source(&judging, root);
+        found = read_source(&judging, root, sources[i]);
     }
     if (judging.message != NULL) {
         config_finish(&judging.config);
@@ -382,6 +417,52 @@ int config_load(const char *root, struct config *ret, char **ret_message)
     return 0;
 }
 
+static char **list_copy(char *const *list)
+{
+    char **copy = xcalloc(1, sizeof *copy);
+    size_t count = 0;
+    for (; list != NULL && *list != NULL; list++)
+        list_add(&copy, &count, xstrdup(*list));
+    return copy;
+}
+
+int config_load_package(const char *root, const char *folder, const struct config *base,
+                        struct config *ret, char **ret_message)
+{
+    struct judging judging = {.folder = folder};
+    struct config *config = &judging.config;
+    *config = (struct config){.framework = xstrdup(base->framework),
+                              .args = list_copy(base->args),
+                              .env = list_copy(base->env),
+                              .ignore = list_copy(NULL),
+                              .isolation = base->isolation,
+                              .changed_first = base->changed_first,
+                              .whole_files = base->whole_files,
+                              .timeout_ms = base->timeout_ms};
+    if (base->python != NULL) /* relative to where it stands */
+        config->python = strchr(base->python, '/') != NULL
+                             ? path_absolute(root, base->python)
+                             : xstrdup(base->python);
+    autofree char *whole = path_absolute(root, folder);
+    enum setting_found found = SETTINGS_NONE;
+    for (size_t i = 0; i < SOURCE_COUNT && found == SETTINGS_NONE; i++) {
+        autofree char *source = path_join(folder, sources[i]);
+        judging.source = source;
+        found = read_source(&judging, whole, sources[i]);
+        if (found == SETTINGS_FOUND)
+            config->source = xstrdup(source);
+    }
+    if (judging.message != NULL) {
+        config_finish(config);
+        *ret_message = judging.message;
+        return -EINVAL;
+    }
+    if (config->source == NULL && base->source != NULL)
+        config->source = xstrdup(base->source);
+    *ret = *config;
+    return 0;
+}
+
 void config_finish(struct config *config)
 {
     if (config == NULL)
@@ -391,6 +472,7 @@ void config_finish(struct config *config)
     list_free(config->args);
     list_free(config->ignore);
     list_free(config->env);
+    list_free(config->packages);
     for (size_t i = 0; i < config->trigger_count; i++) {
         free(config->triggers[i].pattern);
         list_free(config->triggers[i].tests);

@@ -22,11 +22,13 @@ struct config {
     char *python;    /* NULL: find it */
     char **args;     /* for the framework; NULL-terminated like all lists here */
     char **ignore;   /* gitignore patterns */
+    char **packages; /* patterns of folders; NULL: to be found. See packages.h */
     char **env;      /* variables whose values count as evidence */
     struct config_trigger *triggers;
     size_t trigger_count;
     const char
         *isolation; /* which test files share a process: "file", "directory", "package" */
+    bool fail_fast; /* after a failure no other test file is started */
     bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
     int jobs;           /* 0: as many as there are processors */
