@@ -3,8 +3,6 @@
 #include "daemon/base/log.h"
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
-#include "daemon/config/framework.h"
-#include "daemon/config/interpreter.h"
 #include "daemon/joints.h"
 
 #include <errno.h>
@@ -13,105 +11,6 @@
 #include <unistd.h>
 
 /* ---- settings ---- */
-
-/* The tracer lies beside the folder of the Python half; NULL where it was not built. */
-static char *find_tracer(const char *plugin)
-{
-    const char *given = getenv("SNIFFER_TRACE_LIBRARY");
-    autofree char *folder = path_parent(plugin);
-    char *library =
-        given != NULL ? xstrdup(given) : path_join(folder, "libsniffer_trace.so");
-    if (access(library, R_OK) == 0)
-        return library;
-    free(library);
-    return NULL;
-}
-
-/* Which interpreter and framework; true where it is another choice than before. */
-static bool choose(struct house *house)
-{
-    const struct config *config = &house->config;
-    const char *root = house->settings.root;
-    char *why_python = NULL;
-    char *why_framework = NULL;
-    char *python = house->settings.python != NULL
-                       ? xstrdup(house->settings.python)
-                       : config_interpreter(config, root, &why_python);
-    const char *framework = config_framework(config, root, python, &why_framework);
-    if (why_python == NULL)
-        why_python = xasprintf("%s, because --python says so", python);
-    bool other = house->python == NULL || strcmp(house->python, python) != 0 ||
-                 strcmp(house->framework, framework) != 0;
-    free(house->python);
-    house->python = python;
-    house->framework = framework;
-    engine_chosen(house->engine, why_python, why_framework);
-    free(why_python);
-    free(why_framework);
-    return other;
-}
-
-static struct pool *make_or_change_pool(struct house *house)
-{
-    const struct config *config = &house->config;
-    size_t count = 0;
-    size_t capacity = 0;
-    const char **argv = NULL;
-    autofree char *tracer = find_tracer(house->settings.plugin);
-    autofree char *host = path_join(house->settings.plugin, "sniffer_host.py");
-    struct {
-        char **items;
-        size_t count, capacity;
-    } owned = {0};
-    const char *const fixed[] = {house->python,
-                                 "-B",
-                                 host,
-                                 "--root",
-                                 house->settings.root,
-                                 "--framework",
-                                 house->framework,
-                                 "--precision",
-                                 config->whole_files ? "file" : "block",
-                                 "--order",
-                                 config->changed_first ? "changed-first" : "file",
-                                 "--isolation",
-                                 config->isolation};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-        argv = xgrow(argv, count, &capacity, sizeof *argv);
-        argv[count++] = fixed[i];
-    }
-    for (int list = 0; list < 2; list++) {
-        char **items = list == 0 ? config->args : config->env;
-        for (size_t i = 0; items != NULL && items[i] != NULL; i++) {
-            owned.items =
-                xgrow(owned.items, owned.count, &owned.capacity, sizeof *owned.items);
-            char *text = xasprintf(list == 0 ? "--arg=%s" : "--env=%s", items[i]);
-            owned.items[owned.count++] = text;
-            argv = xgrow(argv, count, &capacity, sizeof *argv);
-            argv[count++] = text;
-        }
-    }
-    argv = xgrow(argv, count, &capacity, sizeof *argv);
-    argv[count] = NULL;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int jobs = house->settings.jobs != 0 ? house->settings.jobs : config->jobs;
-    struct pool_settings settings = {
-        .argv = argv,
-        .directory = house->settings.root,
-        .preload = tracer,
-        .jobs = jobs != 0 ? jobs : (processors > 0 ? (int)processors : 1),
-        .timeout_ms = config->timeout_ms};
-    struct pool *pool = house->pool;
-    if (pool != NULL)
-        pool_reconfigure(pool, &settings, house->clock.now());
-    else
-        pool = pool_new(&settings, house->poller, &house->pool_sink);
-    for (size_t i = 0; i < owned.count; i++)
-        free(owned.items[i]);
-    free(owned.items);
-    free(argv);
-    return pool;
-}
 
 static void set_ignore(struct house *house)
 {
@@ -148,18 +47,19 @@ static void reload(struct house *house)
     bool same_triggers = config_same_triggers(&fresh, &house->config);
     config_finish(&house->config);
     house->config = fresh;
+    if (!same)
+        log_info("new settings");
     set_ignore(house);
     if (!same_triggers)
         set_triggers(house);
     if (!same_ignore || !same_triggers)
         engine_ruled(house->engine, house->clock.now());
-    engine_order(house->engine, fresh.changed_first);
-    engine_configured(house->engine, NULL, house->clock.now());
-    if (!choose(house) && same)
-        return;
-    log_info("new settings");
-    make_or_change_pool(house);
-    pool_warm(house->pool, house->clock.now());
+    pool_jobs(house->pool, lodgings_jobs(house));
+    engine_fail_fast(house->engine, house->config.fail_fast || house->settings.fail_fast);
+    free(house->mistaken);
+    house->mistaken = NULL;
+    engine_repackage(house->engine, house->clock.now());
+    engine_configured(house->engine, house->mistaken, house->clock.now());
 }
 
 /* ---- between two waits ---- */
@@ -297,10 +197,9 @@ int house_open(struct house **ret, const struct house_settings *settings,
     house->engine = engine_new(settings->root, watcher_backend(house->watcher),
                                settings->index, &ports);
     ignore_on_read(house->ignore, sinks_own_open, house);
-    engine_order(house->engine, house->config.changed_first);
+    engine_fail_fast(house->engine, house->config.fail_fast || settings->fail_fast);
     set_triggers(house);
-    choose(house);
-    house->pool = make_or_change_pool(house);
+    house->pool = pool_new(lodgings_jobs(house), house->poller, &house->pool_sink);
     return open_server(house);
 }
 
@@ -317,12 +216,17 @@ void house_close(struct house *house)
         index_set_number(house->settings.index, "seq", server_seq(house->server));
     server_free(house->server, "stop");
     pool_free(house->pool);
-    free(house->python);
+    lodgings_finish(house);
     hints_close(house->hints);
     watcher_close(house->watcher);
     engine_free(house->engine);
     ignore_free(house->ignore);
+    for (size_t i = 0; i < house->unfit_count; i++) {
+        free(house->unfit[i].package);
+        free(house->unfit[i].message);
+    }
     free(house->unfit);
+    free(house->mistaken);
     free(house->lost);
     config_finish(&house->config);
     free(house);

@@ -16,8 +16,8 @@ struct house {
     struct house_clock clock;
     struct poller *poller;
     struct config config;
-    char *python;          /* that runs the tests */
-    const char *framework; /* "pytest", "nose" or "unittest" */
+    struct lodging *lodgings; /* see lodgings.c */
+    size_t lodging_count;
     struct ignore *ignore;
     struct watcher *watcher;
     struct hints *hints; /* NULL: nobody wants to give any */
@@ -31,13 +31,28 @@ struct house {
     struct server_sink server_sink;
 
     /* What a room told while another one was being called. */
-    char *unfit, *lost;
+    struct unfit {
+        char *package, *message;
+    } * unfit;
+    size_t unfit_count;
+    char *lost;
+    char *mistaken; /* settings of a package that cannot be taken */
     bool room, root_changed, root_there, reload, stop;
 };
 
 /* ports.c: what the engine asks of the other rooms */
 struct engine_ports ports_of(struct house *house);
 void ports_reserve_seq(struct house *house);
+
+/* lodgings.c: packages, and how their workers are started */
+int lodgings_jobs(const struct house *house);
+/* See engine_ports.packages. */
+char *lodgings_find(struct house *house, const char *const *marks, size_t count,
+                    void (*found)(void *engine, const struct engine_package *package),
+                    void *engine);
+/* Can a change of PATH make or unmake a package, or change what was chosen for one? */
+bool lodgings_decide(const struct house *house, const char *path);
+void lodgings_finish(struct house *house);
 
 /* sinks.c: what the other rooms tell */
 void sinks_fill(struct house *house);

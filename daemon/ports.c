@@ -3,8 +3,6 @@
 #include "daemon/base/log.h"
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
-#include "daemon/config/framework.h"
-#include "daemon/config/interpreter.h"
 #include "daemon/joints.h"
 #include "daemon/watch/hidden.h"
 
@@ -13,11 +11,11 @@
 /* After a crash numbers go on from a reserved one: no number is ever given out twice. */
 enum { SEQ_RESERVE = 4096 };
 
-static int port_start(void *owner, int64_t run, const char *const *files,
-                      const char *const *first)
+static int port_start(void *owner, const char *package, int64_t run,
+                      const char *const *files, const char *const *first)
 {
     struct house *house = owner;
-    return pool_start(house->pool, run, files, first, house->clock.now());
+    return pool_start(house->pool, package, run, files, first, house->clock.now());
 }
 
 static void port_cancel(void *owner, int64_t run)
@@ -26,28 +24,37 @@ static void port_cancel(void *owner, int64_t run)
     pool_cancel(house->pool, run, house->clock.now());
 }
 
-static int port_classify(void *owner, int64_t id, const char *const *paths, size_t count)
+static int port_classify(void *owner, const char *package, int64_t id,
+                         const char *const *paths, size_t count)
 {
     struct house *house = owner;
-    return pool_classify(house->pool, id, paths, count);
+    return pool_classify(house->pool, package, id, paths, count);
 }
 
-static int port_blocks(void *owner, int64_t id, const char *const *paths, size_t count)
+static int port_blocks(void *owner, const char *package, int64_t id,
+                       const char *const *paths, size_t count)
 {
     struct house *house = owner;
-    return pool_ask_blocks(house->pool, id, paths, count);
+    return pool_ask_blocks(house->pool, package, id, paths, count);
 }
 
-static void port_warm(void *owner)
+static void port_warm(void *owner, const char *package)
 {
     struct house *house = owner;
-    pool_warm(house->pool, house->clock.now());
+    pool_warm(house->pool, package);
 }
 
 static void port_refresh(void *owner)
 {
     struct house *house = owner;
-    pool_refresh(house->pool, house->clock.now());
+    pool_refresh(house->pool);
+}
+
+static char *port_packages(void *owner, const char *const *marks, size_t count,
+                           void (*found)(void *, const struct engine_package *),
+                           void *engine)
+{
+    return lodgings_find(owner, marks, count, found, engine);
 }
 
 static struct warmth port_warmth(void *owner)
@@ -179,9 +186,7 @@ static int64_t port_seq(void *owner)
 
 static bool port_decides(void *owner, const char *path)
 {
-    (void)owner;
-    return config_is_source(path) || config_decides_framework(path) ||
-           config_decides_interpreter(path);
+    return lodgings_decide(owner, path);
 }
 
 static void port_settings(void *owner)
@@ -226,6 +231,7 @@ struct engine_ports ports_of(struct house *house)
                                  .reply = port_reply,
                                  .refuse = port_refuse,
                                  .seq = port_seq,
+                                 .packages = port_packages,
                                  .decides = port_decides,
                                  .settings = port_settings,
                                  .stop = port_stop,

@@ -81,22 +81,25 @@ static void on_root(void *owner, bool there)
     house->root_there = there;
 }
 
-static void on_ready(void *owner, const struct report *report)
+static void on_ready(void *owner, const char *package, const struct report *report)
 {
     struct house *house = owner;
-    engine_ready(house->engine, report, house->clock.now());
+    engine_ready(house->engine, package, report, house->clock.now());
 }
 
-static void on_unfit(void *owner, const char *message)
+static void on_unfit(void *owner, const char *package, const char *message)
 {
     struct house *house = owner;
-    sinks_note(&house->unfit, message);
+    house->unfit =
+        xrealloc(house->unfit, (house->unfit_count + 1) * sizeof *house->unfit);
+    house->unfit[house->unfit_count++] =
+        (struct unfit){.package = xstrdup(package), .message = xstrdup(message)};
 }
 
-static void on_classified(void *owner, const struct report *report)
+static void on_classified(void *owner, const char *package, const struct report *report)
 {
     struct house *house = owner;
-    engine_classified(house->engine, report, house->clock.now());
+    engine_classified(house->engine, package, report, house->clock.now());
 }
 
 static void on_blocks(void *owner, const struct report *report)
@@ -119,12 +122,15 @@ static void on_output(void *owner, int64_t run, const char *bytes, size_t length
 
 bool sinks_tell_unfit(struct house *house)
 {
-    if (house->unfit == NULL)
-        return false;
-    autofree char *message = house->unfit;
-    house->unfit = NULL;
-    engine_unfit(house->engine, message, house->clock.now());
-    return true;
+    size_t count = house->unfit_count;
+    for (size_t i = 0; i < count; i++) {
+        struct unfit unfit = house->unfit[i];
+        engine_unfit(house->engine, unfit.package, unfit.message, house->clock.now());
+        free(unfit.package);
+        free(unfit.message);
+    }
+    house->unfit_count = 0;
+    return count > 0;
 }
 
 static enum engine_end end_of(enum pool_end end)
@@ -158,7 +164,7 @@ static void on_finished(void *owner, const struct pool_finished *finished)
                                               .test = finished->test,
                                               .output = finished->output,
                                               .output_total = finished->output_total,
-                                              .timeout_ms = house->config.timeout_ms},
+                                              .timeout_ms = finished->timeout_ms},
                     house->clock.now());
 }
 

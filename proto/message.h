@@ -162,6 +162,7 @@ struct result_record {
     bool current;
     double duration_ms;
     const char *exception, *report; /* NULL where null */
+    const char *package;            /* its folder; "." is the root */
 };
 json_t *result_encode(const struct result_record *record);
 /* The same as the topic "result" tells it: the key is "report_text" there. */
@@ -178,7 +179,8 @@ struct file_record {
     int64_t tests;
     int64_t last_run; /* ms since the epoch; 0: null */
     bool from_cache, flaky;
-    bool unseen; /* its verdict rests on more than is known */
+    bool unseen;         /* its verdict rests on more than is known */
+    const char *package; /* its folder; "." is the root */
 };
 json_t *file_encode(const struct file_record *record);
 
@@ -187,7 +189,8 @@ struct evidence_record {
     enum evidence_kind kind;
     const char *detail;
     bool holds, is_volatile;
-    bool unseen; /* it did things that nobody told: the verdict rests on more than is known */
+    bool
+        unseen; /* it did things that nobody told: the verdict rests on more than is known */
 };
 json_t *evidence_encode(const struct evidence_record *record);
 

@@ -72,17 +72,15 @@ static json_t *duration(double ms)
     return isfinite(ms) && ms >= 0 ? json_real(ms) : json_null();
 }
 
-/* One package a project: the root itself. */
-#define ROOT_PACKAGE "."
-
 static json_t *test_encode(const struct result_record *record, const char *report_key)
 {
-    return json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s}", "file",
+    return json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:o}", "file",
                      wire_path(record->file), "test", wire_text(record->test), "outcome",
                      outcome_names[record->outcome], "current", record->current,
                      "duration_ms", duration(record->duration_ms), "exception",
                      wire_text_or_null(record->exception), report_key,
-                     wire_text_or_null(record->report), "package", ROOT_PACKAGE);
+                     wire_text_or_null(record->report), "package",
+                     wire_path(record->package));
 }
 
 json_t *result_encode(const struct result_record *record)
@@ -100,7 +98,7 @@ json_t *file_encode(const struct file_record *record)
     char last_run[32];
     iso_time(record->last_run, last_run);
     return json_pack(
-        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:s}", "file",
+        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:o}", "file",
         wire_path(record->file), "state", file_state_names[record->state], "runs",
         (json_int_t)record->runs, "outcome",
         wire_text_or_null(record->has_outcome ? outcome_names[record->outcome] : NULL),
@@ -108,7 +106,7 @@ json_t *file_encode(const struct file_record *record)
         "tests", (json_int_t)record->tests, "last_run",
         wire_text_or_null(record->last_run != 0 ? last_run : NULL), "from_cache",
         record->from_cache, "flaky", record->flaky, "unseen", record->unseen, "package",
-        ROOT_PACKAGE);
+        wire_path(record->package));
 }
 
 /* Existence is what the other side of the wire calls presence: only what was seen of it differs. */

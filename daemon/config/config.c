@@ -426,23 +426,33 @@ static char **list_copy(char *const *list)
     return copy;
 }
 
+void config_inherit(struct config *config, const char *root, const struct config *base)
+{
+    config_finish(config);
+    *config =
+        (struct config){.framework = xstrdup(base->framework),
+                        .args = list_copy(base->args),
+                        .env = list_copy(base->env),
+                        .ignore = list_copy(NULL),
+                        .isolation = base->isolation,
+                        .changed_first = base->changed_first,
+                        .whole_files = base->whole_files,
+                        .timeout_ms = base->timeout_ms,
+                        .source = base->source != NULL ? xstrdup(base->source) : NULL};
+    if (base->python != NULL) /* relative to where it stands */
+        config->python = strchr(base->python, '/') != NULL
+                             ? path_absolute(root, base->python)
+                             : xstrdup(base->python);
+}
+
 int config_load_package(const char *root, const char *folder, const struct config *base,
                         struct config *ret, char **ret_message)
 {
     struct judging judging = {.folder = folder};
     struct config *config = &judging.config;
-    *config = (struct config){.framework = xstrdup(base->framework),
-                              .args = list_copy(base->args),
-                              .env = list_copy(base->env),
-                              .ignore = list_copy(NULL),
-                              .isolation = base->isolation,
-                              .changed_first = base->changed_first,
-                              .whole_files = base->whole_files,
-                              .timeout_ms = base->timeout_ms};
-    if (base->python != NULL) /* relative to where it stands */
-        config->python = strchr(base->python, '/') != NULL
-                             ? path_absolute(root, base->python)
-                             : xstrdup(base->python);
+    config_inherit(config, root, base);
+    autofree char *inherited = config->source;
+    config->source = NULL;
     autofree char *whole = path_absolute(root, folder);
     enum setting_found found = SETTINGS_NONE;
     for (size_t i = 0; i < SOURCE_COUNT && found == SETTINGS_NONE; i++) {
@@ -457,8 +467,10 @@ int config_load_package(const char *root, const char *folder, const struct confi
         *ret_message = judging.message;
         return -EINVAL;
     }
-    if (config->source == NULL && base->source != NULL)
-        config->source = xstrdup(base->source);
+    if (config->source == NULL) {
+        config->source = inherited;
+        inherited = NULL;
+    }
     *ret = *config;
     return 0;
 }

@@ -21,6 +21,8 @@ char **config_packages(const struct config *config, const char *root,
                        const char *const *marks, size_t count, char **ret_why);
 void config_packages_free(char **packages);
 
+/* CONFIG becomes what BASE, of ROOT, says for any package. */
+void config_inherit(struct config *config, const char *root, const struct config *base);
 /* The settings of the package in FOLDER: its own, and those of ROOT's, in BASE, where it has none. As
  * config_load; the message names the file from the root. */
 int config_load_package(const char *root, const char *folder, const struct config *base,

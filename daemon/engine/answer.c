@@ -89,6 +89,33 @@ bool asking_files(const struct asking *asking, bool must, struct strset *ret)
     return false;
 }
 
+bool asking_package(const struct asking *asking, const struct package **ret)
+{
+    const struct engine *engine = asking->engine;
+    const json_t *value = json_object_get(asking->params, "package");
+    autofree char *given = value != NULL ? wire_path_bytes(value) : NULL;
+    if (value == NULL)
+        return true;
+    if (given == NULL) {
+        asking_refuse(asking, FAULT_BAD_PARAMS, "package must be a path");
+        return false;
+    }
+    autofree char *path = path_in_root(engine->root, engine->root, given);
+    *ret = package_at(engine, path);
+    if (*ret != NULL)
+        return true;
+    autofree char *names = xstrdup("");
+    for (size_t i = 0; i < engine->package_count; i++) {
+        char *longer = xasprintf("%s%s%s", names, i > 0 ? ", " : "",
+                                 package_shown(engine->packages[i]));
+        free(names);
+        names = longer;
+    }
+    asking_refuse(asking, FAULT_BAD_PARAMS, "there is no package %s; there are: %s",
+                  given, names);
+    return false;
+}
+
 /* ---- orders ---- */
 
 static void force(void *owner, const char *path, int64_t value)
@@ -97,9 +124,18 @@ static void force(void *owner, const char *path, int64_t value)
     pick_want(owner, path, REASON_FORCED, NULL, NULL, true);
 }
 
+struct collecting {
+    const struct engine *engine;
+    const struct package *only;
+    struct strset files;
+};
+
 static void collect_all(void *owner, const struct index_file *file)
 {
-    strset_add(owner, file->path);
+    struct collecting *collecting = owner;
+    if (collecting->only == NULL ||
+        package_of(collecting->engine, file->path) == collecting->only)
+        strset_add(&collecting->files, file->path);
 }
 
 static json_t *count_of(const char *key, size_t count)
@@ -111,15 +147,19 @@ static json_t *count_of(const char *key, size_t count)
 
 static void answer_run(const struct asking *asking)
 {
-    struct strset files = {0};
+    struct collecting collecting = {.engine = asking->engine};
     bool all = json_is_true(json_object_get(asking->params, "all"));
-    if (!asking_files(asking, !all, &files))
+    if (!asking_package(asking, &collecting.only))
+        return;
+    all |= collecting.only != NULL && json_object_get(asking->params, "files") == NULL;
+    if (!asking_files(asking, !all, &collecting.files))
         return;
     if (all)
-        index_each_file(asking->engine->index, collect_all, &files);
-    strset_each(&files, force, asking->engine);
-    asking_reply(asking, count_of("wanted", strset_count(&files)));
-    strset_finish(&files);
+        index_each_file(asking->engine->index, collect_all, &collecting);
+    engine_go_on(asking->engine);
+    strset_each(&collecting.files, force, asking->engine);
+    asking_reply(asking, count_of("wanted", strset_count(&collecting.files)));
+    strset_finish(&collecting.files);
 }
 
 static void touch(void *owner, const char *path, int64_t now)
@@ -144,7 +184,9 @@ static void answer_pause(const struct asking *asking, bool paused)
 {
     asking->engine->paused = paused;
     asking->engine->news_state = true;
-    asking_reply(asking, news_status(asking->engine));
+    if (!paused)
+        engine_go_on(asking->engine);
+    asking_reply(asking, news_status(asking->engine, NULL));
 }
 
 static void add_check(json_t *checks, const char *name, bool ok, const char *message)
@@ -156,28 +198,54 @@ static void add_check(json_t *checks, const char *name, bool ok, const char *mes
     json_array_append_new(checks, check);
 }
 
+/* One of several packages is named. */
+static void add_of(json_t *checks, const struct engine *engine,
+                   const struct package *package, const char *name, bool ok,
+                   const char *message)
+{
+    autofree char *named = engine->package_count > 1
+                               ? xasprintf("%s: %s", package_shown(package), message)
+                               : xstrdup(message);
+    add_check(checks, name, ok, named);
+}
+
+static void add_package(json_t *checks, const struct engine *engine,
+                        const struct package *package)
+{
+    bool known = package->framework != NULL;
+    bool silent = !known && package->sorted;
+    const char *nothing =
+        silent ? "it has no tests" : "not known yet: no worker has started";
+    autofree char *framework =
+        known ? xasprintf("%s on %s", package->framework, package->python)
+              : xstrdup(nothing);
+    add_of(checks, engine, package, "framework",
+           package->error == NULL && (known || silent),
+           package->error != NULL ? package->error : framework);
+    if (silent)
+        return;
+    if (package->framework_why != NULL) {
+        add_of(checks, engine, package, "framework chosen", true, package->framework_why);
+        add_of(checks, engine, package, "interpreter chosen", true, package->python_why);
+    }
+    if (package->unused != NULL)
+        add_of(checks, engine, package, "options", true, package->unused);
+    const char *evidence = !known                    ? nothing
+                           : package->coarse != NULL ? package->coarse
+                           : package->whole_files
+                               ? "code counts by whole files, as the settings say"
+                               : "code counts block by block";
+    add_of(checks, engine, package, "evidence", package->coarse == NULL, evidence);
+}
+
 static void answer_doctor(const struct asking *asking)
 {
     const struct engine *engine = asking->engine;
     json_t *checks = json_array();
-    bool known = engine->framework != NULL;
-    autofree char *framework =
-        known ? xasprintf("%s on %s", engine->framework, engine->python)
-              : xstrdup("not known yet: no worker has started");
-    add_check(checks, "framework", engine->error == NULL && known,
-              engine->error != NULL ? engine->error : framework);
-    if (engine->chosen_framework != NULL) {
-        add_check(checks, "framework chosen", true, engine->chosen_framework);
-        add_check(checks, "interpreter chosen", true, engine->chosen_python);
-    }
-    if (engine->unused != NULL)
-        add_check(checks, "options", true, engine->unused);
-    const char *evidence = !known ? "not known yet: no worker has started"
-                           : engine->coarse != NULL ? engine->coarse
-                           : engine->whole_files
-                               ? "code counts by whole files, as the settings say"
-                               : "code counts block by block";
-    add_check(checks, "evidence", engine->coarse == NULL, evidence);
+    if (engine->packages_why != NULL)
+        add_check(checks, "packages", true, engine->packages_why);
+    for (size_t i = 0; i < engine->package_count; i++)
+        add_package(checks, engine, engine->packages[i]);
     add_check(checks, "settings", engine->mistaken == NULL,
               engine->mistaken != NULL ? engine->mistaken : "in order");
     add_check(checks, "watching", engine->degraded == NULL,
@@ -194,6 +262,20 @@ static void answer_doctor(const struct asking *asking)
     asking_reply(asking, result);
 }
 
+static void answer_status(const struct asking *asking)
+{
+    const struct package *only = NULL;
+    if (asking_package(asking, &only))
+        asking_reply(asking, news_status(asking->engine, only));
+}
+
+static void answer_wait(const struct asking *asking)
+{
+    const struct package *only = NULL;
+    if (asking_package(asking, &only))
+        wait_add(asking->engine, asking->ticket, only, asking->params, asking->now);
+}
+
 static void answer_stop(const struct asking *asking)
 {
     asking_reply(asking, json_object());
@@ -207,7 +289,7 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         .engine = engine, .ticket = ticket, .params = request->params, .now = now};
     switch (request->method) {
     case METHOD_STATUS:
-        asking_reply(&asking, news_status(engine));
+        answer_status(&asking);
         break;
     case METHOD_RESULTS:
         answer_results(&asking);
@@ -231,7 +313,7 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         answer_touch(&asking);
         break;
     case METHOD_WAIT:
-        wait_add(engine, ticket, request->params, now);
+        answer_wait(&asking);
         break;
     case METHOD_DOCTOR:
         answer_doctor(&asking);

@@ -23,6 +23,9 @@ bool asking_paths(const struct asking *asking, const char *key, bool must,
 /* The same for "files", each of which must be a test file. */
 bool asking_files(const struct asking *asking, bool must, struct strset *ret);
 
+/* The package under "package", or NULL for all of them; false after a refusal. */
+bool asking_package(const struct asking *asking, const struct package **ret);
+
 /* lists.c */
 void answer_results(const struct asking *asking);
 void answer_files(const struct asking *asking);

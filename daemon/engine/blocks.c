@@ -216,8 +216,10 @@ void blocks_ask(struct engine *engine)
         engine->readings = xcalloc(ASKED_AT_ONCE, sizeof *engine->readings);
     strset_each(wanted, into_list, &list);
     engine->reading_count = list.count;
-    if (engine->ports.blocks(engine->ports.owner, engine->reading_id + 1, list.paths,
-                             list.count) < 0) {
+    const char *reader = packages_reader(engine);
+    if (reader == NULL ||
+        engine->ports.blocks(engine->ports.owner, reader, engine->reading_id + 1,
+                             list.paths, list.count) < 0) {
         finish_readings(engine); /* asked again when a worker is ready */
         return;
     }

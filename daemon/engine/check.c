@@ -39,7 +39,10 @@ static void judge_environment(void *owner, const struct index_fact *fact)
 /* Test files came or went: who shares a process with whom? */
 static void judge_companies(struct engine *engine)
 {
-    if (engine->isolation != ISOLATION_FILE)
+    bool any = false;
+    for (size_t i = 0; i < engine->package_count; i++)
+        any |= engine->packages[i]->isolation != ISOLATION_FILE;
+    if (any)
         index_each_fact(engine->index, judge_environment, engine);
 }
 
@@ -47,7 +50,7 @@ static void sort_if_new(void *owner, const char *path)
 {
     struct engine *engine = owner;
     if (!strset_has(&engine->classified, path) && check_candidate(engine, path))
-        strset_add(&engine->unsorted, path);
+        check_sort(engine, path);
 }
 
 static void drop_if_gone(void *owner, const char *path, int64_t value)
@@ -221,11 +224,8 @@ void check_everything(struct engine *engine)
 
     index_checked(engine->index, false);
     index_each_fact(engine->index, pick_judge, engine);
-    /* The first time, the environment is not known before a worker is ready. */
-    if (engine->environment != NULL)
-        index_checked(engine->index, true);
-    if (engine->sorted)
-        check_ask_all(engine);
+    index_checked(engine->index, true);
+    check_ask_all(engine, NULL);
     pick_turned(engine, NULL);
     engine->news_stats = engine->news_queue = engine->news_state = true;
 }
@@ -233,7 +233,6 @@ void check_everything(struct engine *engine)
 void check_environment(struct engine *engine)
 {
     index_each_fact(engine->index, judge_environment, engine);
-    index_checked(engine->index, true);
     pick_turned(engine, NULL);
 }
 
@@ -242,23 +241,39 @@ bool check_candidate(const struct engine *engine, const char *path)
     if (path[0] == '/')
         return false;
     const char *dot = strrchr(path_base(path), '.');
-    return dot != NULL && strset_has(&engine->suffixes, dot);
+    return dot != NULL && strset_has(&package_of(engine, path)->suffixes, dot);
 }
+
+void check_sort(struct engine *engine, const char *path)
+{
+    if (!engine->ports.ignored(engine->ports.owner, path))
+        strset_add(&package_of(engine, path)->unsorted, path);
+}
+
+struct asking_all {
+    struct engine *engine;
+    const struct package *only;
+};
 
 static void add_candidate(void *owner, const char *path)
 {
-    struct engine *engine = owner;
-    if (check_candidate(engine, path) &&
-        !engine->ports.ignored(engine->ports.owner, path))
-        strset_add(&engine->unsorted, path);
+    const struct asking_all *all = owner;
+    if (check_candidate(all->engine, path) &&
+        (all->only == NULL || package_of(all->engine, path) == all->only))
+        check_sort(all->engine, path);
 }
 
-void check_ask_all(struct engine *engine)
+void check_ask_all(struct engine *engine, struct package *only)
 {
-    tree_each(engine->tree, "", add_candidate, engine);
-    if (strset_count(&engine->unsorted) == 0)
-        strset_add(&engine->unsorted,
-                   "."); /* nothing to ask, but the answer is waited for */
+    struct asking_all all = {.engine = engine, .only = only};
+    tree_each(engine->tree, only != NULL ? only->path : "", add_candidate, &all);
+    for (size_t i = 0; i < engine->package_count; i++) {
+        struct package *package = engine->packages[i];
+        /* nothing to ask, but the answer is waited for */
+        if (package->environment != NULL && (only == NULL || package == only) &&
+            strset_count(&package->unsorted) == 0)
+            strset_add(&package->unsorted, package_shown(package));
+    }
     check_ask(engine);
 }
 
@@ -275,23 +290,29 @@ static void into_list(void *owner, const char *path, int64_t value)
 }
 
 /* One question at a time; what comes up meanwhile is asked next. */
-void check_ask(struct engine *engine)
+static void ask(struct engine *engine, struct package *package)
 {
-    if (engine->asking || strset_count(&engine->unsorted) == 0)
+    if (package->asking || strset_count(&package->unsorted) == 0)
         return;
     struct list list = {0};
-    list.paths = xcalloc(strset_count(&engine->unsorted), sizeof *list.paths);
-    strset_each(&engine->unsorted, into_list, &list);
-    int error = engine->ports.classify(engine->ports.owner, engine->question + 1,
-                                       list.paths, list.count);
+    list.paths = xcalloc(strset_count(&package->unsorted), sizeof *list.paths);
+    strset_each(&package->unsorted, into_list, &list);
+    int error = engine->ports.classify(engine->ports.owner, package->path,
+                                       engine->question + 1, list.paths, list.count);
     free(list.paths);
     if (error < 0)
         return; /* asked again when a host is ready */
-    engine->question++;
-    engine->asking = true;
-    strset_finish(&engine->asked);
-    engine->asked = engine->unsorted;
-    engine->unsorted = (struct strset){0};
+    package->question = ++engine->question;
+    package->asking = true;
+    strset_finish(&package->asked);
+    package->asked = package->unsorted;
+    package->unsorted = (struct strset){0};
+}
+
+void check_ask(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->package_count; i++)
+        ask(engine, engine->packages[i]);
 }
 
 static void apply_answer(void *owner, const char *path, int64_t is_test)
@@ -329,39 +350,41 @@ static void tell_verified(void *owner, const char *path, int64_t value)
         news_of_results(engine, path);
 }
 
-static void take_unused(struct engine *engine, const char *unused)
+static void take_unused(struct package *package, const char *unused)
 {
-    const char *known = engine->unused != NULL ? engine->unused : "";
+    const char *known = package->unused != NULL ? package->unused : "";
     if (unused != NULL && strcmp(unused, known) != 0)
         log_info("options in the settings: %s", unused);
-    free(engine->unused);
-    engine->unused = unused != NULL ? xstrdup(unused) : NULL;
+    free(package->unused);
+    package->unused = unused != NULL ? xstrdup(unused) : NULL;
 }
 
-void engine_classified(struct engine *engine, const struct report *report, int64_t now)
+void engine_classified(struct engine *engine, const char *path,
+                       const struct report *report, int64_t now)
 {
-    if (!engine->asking || report->id != engine->question)
+    struct package *package = package_at(engine, path);
+    if (package == NULL || !package->asking || report->id != package->question)
         return;
-    engine->asking = false;
+    package->asking = false;
     if (report->message != NULL) {
         /* The framework cannot say; what was asked is asked again when something changes. */
-        engine_unfit(engine, report->message, now);
+        engine_unfit(engine, path, report->message, now);
         return;
     }
-    free(engine->error);
-    engine->error = NULL;
-    take_unused(engine, report->unused);
+    free(package->error);
+    package->error = NULL;
+    take_unused(package, report->unused);
     for (size_t i = 0; i < report->path_count; i++)
-        strset_put(&engine->asked, report->paths[i], 1);
-    strset_each(&engine->asked, apply_answer, engine);
-    engine->sorted = true;
+        strset_put(&package->asked, report->paths[i], 1);
+    strset_each(&package->asked, apply_answer, engine);
+    package->sorted = true;
     judge_companies(engine);
     pick_stragglers(engine);
-    if (!engine->started_up) {
-        strset_each(&engine->asked, tell_verified, engine);
-        engine->started_up = true;
+    if (!package->started_up) {
+        strset_each(&package->asked, tell_verified, engine);
+        package->started_up = true;
     }
-    strset_finish(&engine->asked);
+    strset_finish(&package->asked);
     engine->news_stats = engine->news_queue = engine->news_state = true;
     check_ask(engine);
     pick_turned(engine, NULL);

@@ -18,14 +18,18 @@
 #define INIT "__init__.py"
 
 /* The settings speak through the workers: what is asked of them and what they are stay one. */
-void company_configure(struct engine *engine)
+void company_configure(struct package *package)
 {
-    const char *told = pick_environment(engine, "isolation");
-    engine->isolation = ISOLATION_FILE;
-    if (told != NULL && strcmp(told, "directory") == 0)
-        engine->isolation = ISOLATION_DIRECTORY;
-    else if (told != NULL && strcmp(told, "package") == 0)
-        engine->isolation = ISOLATION_PACKAGE;
+    autofree char *name = package_fact(package, "isolation");
+    const char *told = "";
+    for (size_t i = 0; i < package->environment_count; i++)
+        if (strcmp(package->environment[i].name, name) == 0)
+            told = package->environment[i].value;
+    package->isolation = ISOLATION_FILE;
+    if (strcmp(told, "directory") == 0)
+        package->isolation = ISOLATION_DIRECTORY;
+    else if (strcmp(told, "package") == 0)
+        package->isolation = ISOLATION_PACKAGE;
 }
 
 static bool is_package(const struct engine *engine, const char *folder)
@@ -39,13 +43,14 @@ static bool is_package(const struct engine *engine, const char *folder)
  * caller's. */
 static char *folder_of(const struct engine *engine, const char *file)
 {
-    if (engine->isolation == ISOLATION_FILE ||
+    const struct package *home = package_of(engine, file);
+    if (home->isolation == ISOLATION_FILE ||
         strncmp(path_base(file), "__init__.", strlen("__init__.")) == 0)
         return NULL;
     char *folder = path_parent(file);
-    if (engine->isolation == ISOLATION_DIRECTORY || !is_package(engine, folder))
+    if (home->isolation == ISOLATION_DIRECTORY || !is_package(engine, folder))
         return folder;
-    while (folder[0] != '\0') {
+    while (strcmp(folder, home->path) != 0) {
         autofree char *above = path_parent(folder);
         if (!is_package(engine, above))
             break;

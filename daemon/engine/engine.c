@@ -10,15 +10,6 @@
 
 #define GIT ".git"
 
-static void forget_variables(struct variable *variables, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(variables[i].name);
-        free(variables[i].value);
-    }
-    free(variables);
-}
-
 struct engine *engine_new(const char *root, const char *backend, struct index *index,
                           const struct engine_ports *ports)
 {
@@ -31,6 +22,7 @@ struct engine *engine_new(const char *root, const char *backend, struct index *i
     engine->sched = sched_new();
     engine->told_state = STATE_CHECKING;
     engine->poll = INT64_MAX;
+    packages_begin(engine);
     opened_open(engine);
     tree_on_open(engine->tree, opened_own, engine);
     return engine;
@@ -45,12 +37,14 @@ void engine_free(struct engine *engine)
     HASH_ITER(hh, engine->runs, run, next)
     run_forget(engine, run);
     triggers_finish(engine);
-    forget_variables(engine->environment, engine->environment_count);
-    forget_variables(engine->distributions, engine->distribution_count);
+    packages_finish(engine);
+    free(engine->maker);
+    free(engine->stumble);
+    free(engine->words);
     for (size_t i = 0; i < engine->disturbance_count; i++)
         free(engine->disturbances[i].path);
     free(engine->disturbances);
-    free(engine->waiters);
+    wait_finish(engine);
     opened_close(engine);
     conflict_forget_writes(engine);
     free(engine->writes);
@@ -67,16 +61,8 @@ void engine_free(struct engine *engine)
         free(engine->readings[i].path);
     free(engine->readings);
     blocks_forget_comparison(engine);
-    free(engine->coarse);
-    free(engine->unused);
-    free(engine->chosen_python);
-    free(engine->chosen_framework);
-    strset_finish(&engine->suffixes);
-    strset_finish(&engine->unsorted);
-    strset_finish(&engine->asked);
     strset_finish(&engine->classified);
     strset_finish(&engine->programs);
-    strset_finish(&engine->installed);
     strset_finish(&engine->shared);
     strset_finish(&engine->deciders);
     strset_finish(&engine->deferred);
@@ -84,12 +70,9 @@ void engine_free(struct engine *engine)
     settle_finish(&engine->settle);
     sched_free(engine->sched);
     tree_free(engine->tree);
-    free(engine->company);
-    free(engine->error);
+    free(engine->computed);
     free(engine->mistaken);
     free(engine->degraded);
-    free(engine->framework);
-    free(engine->python);
     free(engine->told_message);
     free(engine->backend);
     free(engine->root);
@@ -99,7 +82,7 @@ void engine_free(struct engine *engine)
 /* The end of every entry point: start what may start, answer who waits, tell what is new. */
 static void turn(struct engine *engine, int64_t now)
 {
-    if (engine->news_state && engine_settled(engine))
+    if (engine->news_state && engine_settled(engine, NULL))
         pick_stragglers(engine);
     blocks_ask(engine);
     run_start_what_fits(engine, now);
@@ -118,8 +101,9 @@ static void replace(char **text, const char *with)
 void engine_begin(struct engine *engine, int64_t now)
 {
     check_everything(engine);
+    packages_find(engine);
     engine->ports.follow(engine->ports.owner, GIT);
-    engine->ports.warm(engine->ports.owner);
+    packages_warm(engine);
     turn(engine, now);
 }
 
@@ -127,7 +111,10 @@ void engine_begin(struct engine *engine, int64_t now)
 static bool is_package_business(struct engine *engine, const char *path, bool entry)
 {
     autofree char *folder = path_parent(path);
-    if (!entry || !strset_has(&engine->installed, folder))
+    bool installed = false;
+    for (size_t i = 0; entry && i < engine->package_count; i++)
+        installed |= strset_has(&engine->packages[i]->installed, folder);
+    if (!installed)
         return false;
     return strcmp(path_base(path), "__pycache__") != 0;
 }
@@ -238,137 +225,25 @@ void engine_root(struct engine *engine, bool there, int64_t now)
         turn(engine, now);
 }
 
-static bool same_variables(const struct variable *variables, size_t count,
-                           const struct report_environment *told, size_t told_count)
-{
-    bool same = count == told_count;
-    for (size_t i = 0; same && i < count; i++)
-        same = strcmp(variables[i].name, told[i].name) == 0 &&
-               strcmp(variables[i].value, told[i].value) == 0;
-    return same;
-}
-
-static struct variable *copy_variables(const struct report_environment *told,
-                                       size_t count)
-{
-    struct variable *variables = xcalloc(count + 1, sizeof *variables);
-    for (size_t i = 0; i < count; i++)
-        variables[i] = (struct variable){.name = xstrdup(told[i].name),
-                                         .value = xstrdup(told[i].value)};
-    return variables;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct report_environment *)a)->name,
-                  ((const struct report_environment *)b)->name);
-}
-
-/* True where it is another one than before. */
-static bool take_environment(struct engine *engine, const struct report *report)
-{
-    if (report->distribution_count > 0)
-        qsort(report->distributions, report->distribution_count,
-              sizeof *report->distributions, by_name);
-    if (engine->environment != NULL &&
-        same_variables(engine->environment, engine->environment_count,
-                       report->environment, report->environment_count) &&
-        same_variables(engine->distributions, engine->distribution_count,
-                       report->distributions, report->distribution_count))
-        return false;
-    forget_variables(engine->environment, engine->environment_count);
-    forget_variables(engine->distributions, engine->distribution_count);
-    engine->environments++;
-    engine->environment_count = report->environment_count;
-    engine->environment = copy_variables(report->environment, report->environment_count);
-    engine->distribution_count = report->distribution_count;
-    engine->distributions =
-        copy_variables(report->distributions, report->distribution_count);
-    const char *python = pick_environment(engine, "python");
-    int error = index_blocks_maker(engine->index, python != NULL ? python : "");
-    if (error < 0)
-        log_error("cannot forget what sources are made of: %s", strerror(-error));
-    blocks_forget_question(engine);
-    company_configure(engine);
-    return true;
-}
-
-/* Where packages are installed, names come and go when one is upgraded. */
-static void follow_packages(struct engine *engine)
-{
-    strset_finish(&engine->installed);
-    for (size_t i = 0; i < engine->environment_count; i++) {
-        if (strcmp(engine->environment[i].name, "sys.path") != 0)
-            continue;
-        json_t *folders = json_loads(engine->environment[i].value, 0, NULL);
-        size_t at = 0;
-        const json_t *item = NULL;
-        json_array_foreach(folders, at, item)
-        {
-            const char *folder = json_string_value(item);
-            if (folder == NULL || strstr(folder, "-packages") == NULL)
-                continue;
-            autofree char *path = path_in_root(engine->root, engine->root, folder);
-            strset_add(&engine->installed, path);
-            engine->ports.follow(engine->ports.owner, path);
-        }
-        json_decref(folders);
-    }
-}
-
-void engine_ready(struct engine *engine, const struct report *report, int64_t now)
-{
-    engine->renewing = false;
-    bool new_environment = take_environment(engine, report);
-    autofree char *framework =
-        xasprintf("%s %s", report->framework, report->framework_version);
-    bool other = engine->framework == NULL || strcmp(framework, engine->framework) != 0 ||
-                 engine->python == NULL || strcmp(report->python, engine->python) != 0;
-    replace(&engine->framework, framework);
-    replace(&engine->python, report->python);
-    strset_finish(&engine->suffixes);
-    for (size_t i = 0; i < report->suffix_count; i++)
-        strset_add(&engine->suffixes, report->suffixes[i]);
-
-    engine->whole_files = report->whole_files;
-    replace(&engine->coarse,
-            report->precision_why != NULL ? report->precision_why : report->tracing_why);
-
-    bool was_broken = engine->error != NULL;
-    replace(&engine->error, NULL);
-    engine->news_state = true;
-    if (other)
-        log_info("tests run with %s on %s", framework, report->python);
-    if (new_environment) {
-        check_environment(engine);
-        follow_packages(engine);
-    }
-    if (other || was_broken || !engine->sorted)
-        check_ask_all(engine);
-    else
-        check_ask(engine);
-    turn(engine, now);
-}
-
-void engine_unfit(struct engine *engine, const char *message, int64_t now)
-{
-    if (engine->error == NULL || strcmp(engine->error, message) != 0)
-        log_error("%s", message);
-    replace(&engine->error, message);
-    engine->asking = false;
-    engine->renewing = false;
-    engine->news_state = true;
-    wait_refuse(engine, message);
-    turn(engine, now);
-}
-
-static const char *look_detail(const struct report *report)
+static const char *look_detail(const struct engine *engine, const struct run *run,
+                               const struct report *report)
 {
     if (report->unseen)
         return DETAIL_UNSEEN;
-    bool blocks = report->evidence == EVIDENCE_CODE && report->ran != NULL &&
+    bool blocks = packages_read(engine, run->package) &&
+                  report->evidence == EVIDENCE_CODE && report->ran != NULL &&
                   blocks_are_bits(report->ran);
     return blocks ? report->ran : "";
+}
+
+static void take_look(const struct engine *engine, struct run *run,
+                      const struct report *report)
+{
+    autofree char *fact = report->evidence == EVIDENCE_ENVIRONMENT
+                              ? package_fact(run->package, report->path)
+                              : NULL;
+    run_look(run, report->evidence, fact != NULL ? fact : report->path,
+             report->has_seen ? &report->seen : NULL, look_detail(engine, run, report));
 }
 
 void engine_report(struct engine *engine, const struct report *report, int64_t now)
@@ -378,7 +253,7 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
                    report->type == REPORT_THROUGH;
     if (run != NULL && of_file)
         run = company_run(engine, run, report->path);
-    if (run == NULL || run->ended)
+    if (run == NULL || run->ended || run->package == NULL)
         return;
     switch (report->type) {
     case REPORT_TEST:
@@ -390,11 +265,10 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         replace(&run->test, NULL);
         break;
     case REPORT_LOOK:
-        run_look(run, report->evidence, report->path,
-                 report->has_seen ? &report->seen : NULL, look_detail(report));
+        take_look(engine, run, report);
         break;
     case REPORT_TESTED:
-        if (engine->changed_first)
+        if (run->package->changed_first && packages_read(engine, run->package))
             order_note(run, report);
         break;
     case REPORT_WROTE:
@@ -480,15 +354,28 @@ void engine_configured(struct engine *engine, const char *message, int64_t now)
     turn(engine, now);
 }
 
-void engine_chosen(struct engine *engine, const char *python, const char *framework)
+void engine_repackage(struct engine *engine, int64_t now)
 {
-    replace(&engine->chosen_python, python);
-    replace(&engine->chosen_framework, framework);
+    packages_find(engine);
+    packages_warm(engine);
+    check_environment(engine);
+    check_ask(engine);
+    turn(engine, now);
 }
 
-void engine_order(struct engine *engine, bool changed_first)
+void engine_fail_fast(struct engine *engine, bool fail_fast)
 {
-    engine->changed_first = changed_first;
+    engine->fail_fast = fail_fast;
+    if (!fail_fast)
+        engine_go_on(engine);
+}
+
+void engine_go_on(struct engine *engine)
+{
+    if (!engine->halted)
+        return;
+    engine->halted = false;
+    engine->news_state = true;
 }
 
 int64_t engine_deadline(const struct engine *engine)
@@ -523,9 +410,7 @@ void engine_tick(struct engine *engine, int64_t now)
                     false);  /* a lock left behind holds up one burst, not all */
         if (engine->renew) { /* once the installer is through */
             engine->renew = false;
-            engine->renewing = true;
-            engine->ports.refresh(engine->ports.owner);
-            engine->ports.warm(engine->ports.owner);
+            packages_renew(engine);
         }
         if (engine->ruled) {
             engine->ruled = false;
@@ -540,15 +425,53 @@ void engine_tick(struct engine *engine, int64_t now)
     tidy_tick(engine, now);
 }
 
-bool engine_at_rest(const struct engine *engine)
+/* What waits for a package that cannot run any tests, waits for ever. */
+static bool waits_for_run(const struct engine *engine, const struct package *only)
 {
-    return engine->sorted && !engine->asking && !engine->renewing &&
-           !blocks_wanted(engine) && strset_count(&engine->unsorted) == 0 &&
-           !run_some_on(engine) && sched_count_waiting(engine->sched) == 0 &&
-           strset_count(&engine->deferred) == 0;
+    bool broken = false;
+    for (size_t i = 0; i < engine->package_count; i++)
+        broken |= engine->packages[i]->error != NULL;
+    if (sched_count_waiting(engine->sched) == 0 || (!broken && only == NULL))
+        return sched_count_waiting(engine->sched) > 0;
+    const struct sched_job **queue = NULL;
+    size_t count = sched_queue(engine->sched, &queue);
+    bool any = false;
+    for (size_t i = 0; i < count && !any; i++) {
+        const struct package *package = package_of(engine, queue[i]->file);
+        any = package->error == NULL && (only == NULL || package == only);
+    }
+    free(queue);
+    return any;
 }
 
-bool engine_settled(const struct engine *engine)
+struct deferring {
+    const struct engine *engine;
+    const struct package *only;
+    bool any;
+};
+
+static void find_deferred(void *owner, const char *file, int64_t value)
 {
-    return settle_empty(&engine->settle) && engine_at_rest(engine);
+    (void)value;
+    struct deferring *deferring = owner;
+    const struct package *package = package_of(deferring->engine, file);
+    deferring->any |= deferring->only == NULL || package == deferring->only;
+}
+
+bool engine_at_rest(const struct engine *engine, const struct package *only)
+{
+    if (blocks_wanted(engine))
+        return false;
+    for (size_t i = 0; i < engine->package_count; i++)
+        if ((only == NULL || engine->packages[i] == only) &&
+            !package_at_rest(engine->packages[i]))
+            return false;
+    struct deferring deferring = {.engine = engine, .only = only};
+    strset_each(&engine->deferred, find_deferred, &deferring);
+    return !deferring.any && !run_some_on(engine, only) && !waits_for_run(engine, only);
+}
+
+bool engine_settled(const struct engine *engine, const struct package *only)
+{
+    return settle_empty(&engine->settle) && engine_at_rest(engine, only);
 }

@@ -22,15 +22,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A package, as the house has chosen for it. */
+struct engine_package {
+    const char *path;                       /* "": the root */
+    const char *python_why, *framework_why; /* each a sentence */
+    bool
+        changed_first; /* do the tests of a file that executed what has changed run before its others? */
+};
+
 struct engine_ports {
     void *owner;
-    /* Workers. start: FILES in one process; -EAGAIN where there is no place; classify: -EAGAIN where no host is ready. */
-    int (*start)(void *owner, int64_t run, const char *const *files,
+    /* Workers, those of PACKAGE. start: FILES in one process; -EAGAIN where there is no place; classify:
+     * -EAGAIN where no host is ready: one will be. */
+    int (*start)(void *owner, const char *package, int64_t run, const char *const *files,
                  const char *const *first);
     void (*cancel)(void *owner, int64_t run);
-    int (*classify)(void *owner, int64_t id, const char *const *paths, size_t count);
-    int (*blocks)(void *owner, int64_t id, const char *const *paths, size_t count);
-    void (*warm)(void *owner);    /* have a host ready; try now, whatever failed before */
+    int (*classify)(void *owner, const char *package, int64_t id,
+                    const char *const *paths, size_t count);
+    int (*blocks)(void *owner, const char *package, int64_t id, const char *const *paths,
+                  size_t count);
+    void (*warm)(
+        void *owner,
+        const char *package);     /* have a host ready; try now, whatever failed before */
     void (*refresh)(void *owner); /* hosts hold something that changed: replace them */
     struct warmth (*warmth)(void *owner);
     /* VISIT gets each folder whose runs do not share their beginning, and why, some more than once.
@@ -65,6 +78,11 @@ struct engine_ports {
     void (*refuse)(void *owner, uint64_t ticket, const struct fault *fault);
     int64_t (*seq)(void *owner);
     /* The house. */
+    /* Which packages there are, where MARKS are all files whose names may mark one: FOUND gets each before
+     * this returns. Returns how they were found, a sentence that is the engine's then. */
+    char *(*packages)(void *owner, const char *const *marks, size_t count,
+                      void (*found)(void *engine, const struct engine_package *package),
+                      void *engine);
     /* Can a change of PATH change the settings, or what follows from them? */
     bool (*decides)(void *owner, const char *path);
     void (*settings)(
@@ -113,9 +131,12 @@ void engine_degraded(struct engine *engine, const char *message);
 void engine_root(struct engine *engine, bool there, int64_t now);
 
 /* ---- from the workers ---- */
-void engine_ready(struct engine *engine, const struct report *report, int64_t now);
-void engine_unfit(struct engine *engine, const char *message, int64_t now);
-void engine_classified(struct engine *engine, const struct report *report, int64_t now);
+void engine_ready(struct engine *engine, const char *package, const struct report *report,
+                  int64_t now);
+void engine_unfit(struct engine *engine, const char *package, const char *message,
+                  int64_t now);
+void engine_classified(struct engine *engine, const char *package,
+                       const struct report *report, int64_t now);
 /* An answer to ports.blocks: what sources are made of. */
 void engine_blocks(struct engine *engine, const struct report *report, int64_t now);
 void engine_report(struct engine *engine, const struct report *report, int64_t now);
@@ -145,11 +166,10 @@ struct engine_trigger {
 void engine_triggers(struct engine *engine, const struct engine_trigger *triggers,
                      size_t count);
 
-/* Do the tests of a file that executed what has changed run before its others? */
-void engine_order(struct engine *engine, bool changed_first);
-
-/* Which interpreter and framework were chosen for the project, and why, each a sentence. */
-void engine_chosen(struct engine *engine, const char *python, const char *framework);
+/* Packages came or went, or what was chosen for them: ports.packages is asked. */
+void engine_repackage(struct engine *engine, int64_t now);
+/* Is no other test file started after one has failed, until something changes or somebody says so? */
+void engine_fail_fast(struct engine *engine, bool fail_fast);
 
 int64_t engine_deadline(const struct engine *engine);
 void engine_tick(struct engine *engine, int64_t now);

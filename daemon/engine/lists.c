@@ -19,7 +19,9 @@ struct page {
     size_t bytes;
     bool full;
     bool failed_only;
+    const struct package *only; /* NULL: all */
     const struct index_file *file;
+    const struct package *package; /* its */
 };
 
 static bool page_takes(struct page *page)
@@ -74,10 +76,11 @@ static void add_result(void *owner, const struct index_result *result)
                  .file = page->file->path,
                  .test = result->test,
                  .outcome = result->outcome,
-                 .current = page->file->current && page->engine->sorted,
+                 .current = page->file->current && page->package->sorted,
                  .duration_ms = result->duration_ms,
                  .exception = result->exception,
                  .report = result->report,
+                 .package = package_shown(page->package),
              }),
              result->report != NULL ? strlen(result->report) : 0);
 }
@@ -100,6 +103,9 @@ static void add_results(struct page *page, const struct strset *only)
     index_each_file(page->engine->index, into_files, &list);
     for (size_t i = 0; i < list.count; i++) {
         page->file = &list.items[i];
+        page->package = package_of(page->engine, page->file->path);
+        if (page->only != NULL && page->package != page->only)
+            continue;
         if (only == NULL || strset_has(only, page->file->path))
             index_results(page->engine->index, page->file->path, add_result, page);
     }
@@ -109,9 +115,11 @@ static void add_results(struct page *page, const struct strset *only)
 void answer_results(const struct asking *asking)
 {
     struct strset files = {0};
-    if (!asking_files(asking, false, &files))
+    const struct package *only = NULL;
+    if (!asking_package(asking, &only) || !asking_files(asking, false, &files))
         return;
     struct page page = page_begin(asking);
+    page.only = only;
     page.failed_only = json_is_true(json_object_get(asking->params, "failed"));
     add_results(&page, json_object_get(asking->params, "files") != NULL ? &files : NULL);
     asking_reply(asking, page_finish(&page, "results"));
@@ -121,13 +129,18 @@ void answer_results(const struct asking *asking)
 static void add_file(void *owner, const struct index_file *file)
 {
     struct page *page = owner;
-    if (page_takes(page))
+    if ((page->only == NULL || package_of(page->engine, file->path) == page->only) &&
+        page_takes(page))
         page_add(page, news_file(page->engine, file), 256);
 }
 
 void answer_files(const struct asking *asking)
 {
+    const struct package *only = NULL;
+    if (!asking_package(asking, &only))
+        return;
     struct page page = page_begin(asking);
+    page.only = only;
     index_each_file(asking->engine->index, add_file, &page);
     asking_reply(asking, page_finish(&page, "files"));
 }
@@ -137,10 +150,10 @@ json_t *engine_snapshot(struct engine *engine)
     struct page files = {.engine = engine, .items = json_array()};
     struct page results = {.engine = engine, .items = json_array()};
     index_each_file(engine->index, add_file, &files);
-    if (engine->sorted)
+    if (packages_sorted(engine))
         add_results(&results, NULL);
     json_t *snapshot = json_object();
-    json_object_set_new(snapshot, "status", news_status(engine));
+    json_object_set_new(snapshot, "status", news_status(engine, NULL));
     json_object_set_new(snapshot, "files", files.items);
     json_object_set_new(snapshot, "results", results.items);
     /* One line holds what a page holds; who wants the rest asks by pages. */

@@ -40,10 +40,11 @@ void manual_begin(struct engine *engine, uint64_t ticket, int64_t now)
     struct run *run = run_begin(engine, "", now);
     run->manual = true;
     json_t *environment = json_array();
-    for (size_t i = 0; i < engine->environment_count; i++) {
+    const struct package *package = run->package;
+    for (size_t i = 0; i < package->environment_count; i++) {
         json_t *pair = json_array();
-        json_array_append_new(pair, wire_text(engine->environment[i].name));
-        json_array_append_new(pair, wire_text(engine->environment[i].value));
+        json_array_append_new(pair, wire_text(package->environment[i].name));
+        json_array_append_new(pair, wire_text(package->environment[i].value));
         json_array_append_new(environment, pair);
     }
     json_t *result = json_object();

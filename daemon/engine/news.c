@@ -16,86 +16,148 @@ static bool is_running(const struct engine *engine, const char *file)
     return sched_running(engine->sched, file);
 }
 
-static void count_unknown(void *owner, const struct index_file *file)
-{
-    int64_t *count = owner;
-    if (!file->current)
-        ++*count;
-}
-
 struct counting {
     const struct engine *engine;
-    int64_t extra; /* runs of files that do not wait, and deferred files */
+    const struct package *only; /* NULL: all */
+    int64_t to_be_run;
+    struct stats stats;
 };
+
+static bool counts(const struct counting *counting, const char *file)
+{
+    return counting->only == NULL || package_of(counting->engine, file) == counting->only;
+}
+
+/* Before the first check of its package is over nothing is verified. */
+static void count_unknown(void *owner, const struct index_file *file)
+{
+    struct counting *counting = owner;
+    if (!file->current && counts(counting, file->path) &&
+        !package_of(counting->engine, file->path)->sorted &&
+        sched_waiting(counting->engine->sched, file->path) == NULL &&
+        !is_running(counting->engine, file->path))
+        counting->to_be_run++;
+}
 
 static void count_deferred(void *owner, const char *file, int64_t value)
 {
     (void)value;
     struct counting *counting = owner;
-    if (sched_waiting(counting->engine->sched, file) == NULL &&
+    if (counts(counting, file) && sched_waiting(counting->engine->sched, file) == NULL &&
         !is_running(counting->engine, file))
-        counting->extra++;
+        counting->to_be_run++;
 }
 
-/* Before the first check is over nothing is verified; from then on exactly the queue is not. */
-static int64_t to_be_run(struct engine *engine)
+static void count_file(void *owner, const struct index_file *file)
 {
-    if (!engine->sorted) {
-        int64_t unknown = 0;
-        index_each_file(engine->index, count_unknown, &unknown);
-        return unknown;
+    struct counting *counting = owner;
+    if (!counts(counting, file->path))
+        return;
+    counting->stats.successes += file->counts.successes;
+    counting->stats.failures += file->counts.failures;
+    counting->stats.errors += file->counts.errors;
+    counting->stats.skipped += file->counts.skipped;
+}
+
+/* What waits, what runs, and what is put off. */
+static int64_t to_be_run(struct counting *counting)
+{
+    const struct engine *engine = counting->engine;
+    if (counting->only == NULL) {
+        counting->to_be_run = (int64_t)sched_count_waiting(engine->sched);
+    } else {
+        const struct sched_job **queue = NULL;
+        size_t count = sched_queue(engine->sched, &queue);
+        for (size_t i = 0; i < count; i++)
+            counting->to_be_run += counts(counting, queue[i]->file);
+        free(queue);
     }
-    struct counting counting = {.engine = engine};
-    const struct run *run = NULL;
-    for (run = engine->runs; run != NULL; run = run->hh.next)
-        if (!run->manual && sched_waiting(engine->sched, run->file) == NULL)
-            counting.extra++;
-    strset_each(&engine->deferred, count_deferred, &counting);
-    return (int64_t)sched_count_waiting(engine->sched) + counting.extra;
+    for (const struct run *run = engine->runs; run != NULL; run = run->hh.next)
+        counting->to_be_run += !run->manual && counts(counting, run->file) &&
+                               sched_waiting(engine->sched, run->file) == NULL;
+    strset_each(&engine->deferred, count_deferred, counting);
+    if (!packages_sorted(engine))
+        index_each_file(engine->index, count_unknown, counting);
+    return counting->to_be_run;
 }
 
-struct stats news_stats(struct engine *engine)
+struct stats news_stats(struct engine *engine, const struct package *only)
 {
-    struct counts totals = index_totals(engine->index);
-    return (struct stats){
-        .tests = totals.successes + totals.failures + totals.errors + totals.skipped,
-        .successes = totals.successes,
-        .errors = totals.errors,
-        .failures = totals.failures,
-        .skipped = totals.skipped,
-        .to_be_run = to_be_run(engine),
-    };
+    struct counting counting = {.engine = engine, .only = only};
+    if (only != NULL) {
+        index_each_file(engine->index, count_file, &counting);
+    } else {
+        struct counts totals = index_totals(engine->index);
+        counting.stats = (struct stats){.successes = totals.successes,
+                                        .errors = totals.errors,
+                                        .failures = totals.failures,
+                                        .skipped = totals.skipped};
+    }
+    struct stats *stats = &counting.stats;
+    stats->tests = stats->successes + stats->failures + stats->errors + stats->skipped;
+    stats->to_be_run = to_be_run(&counting);
+    return *stats;
 }
 
 enum daemon_state news_state(const struct engine *engine)
 {
-    if (engine->error != NULL || engine->root_gone)
+    bool broken = false;
+    for (size_t i = 0; i < engine->package_count; i++)
+        broken |= engine->packages[i]->error != NULL &&
+                  package_matters(engine, engine->packages[i]);
+    bool rests = engine_at_rest(engine, NULL);
+    if (engine->root_gone || (broken && rests))
         return STATE_ERROR;
     if (engine->paused)
         return STATE_PAUSED;
-    if (!engine->sorted)
+    if (engine->halted && !run_some_on(engine, NULL) &&
+        sched_count_waiting(engine->sched) > 0)
+        return STATE_HALTED;
+    if (!packages_sorted(engine))
         return STATE_CHECKING;
-    return engine_at_rest(engine) && !engine->unsettled ? STATE_IDLE : STATE_RUNNING;
+    return rests && !engine->unsettled ? STATE_IDLE : STATE_RUNNING;
 }
 
-const char *news_message(const struct engine *engine)
+const char *news_message(struct engine *engine)
 {
     if (engine->root_gone)
         return "the project's folder is gone; the daemon goes on when it is back";
-    const char *const messages[] = {engine->error, engine->mistaken, engine->degraded};
+    const char *const messages[] = {packages_error(engine), engine->mistaken,
+                                    engine->degraded};
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
         if (messages[i] != NULL)
             return messages[i];
     return "";
 }
 
-json_t *news_status(struct engine *engine)
+/* Of all packages: one framework and one interpreter are told as they are, several as a list of words. */
+static char *all_words(const struct engine *engine, const struct package *only,
+                       bool python)
 {
+    struct strset words = {0};
+    char *text = NULL;
+    for (size_t i = 0; i < engine->package_count; i++) {
+        const struct package *package = engine->packages[i];
+        const char *one = python ? package->python : package->framework;
+        if (one == NULL || (only != NULL && package != only) || !strset_add(&words, one))
+            continue;
+        char *longer = text != NULL ? xasprintf("%s, %s", text, one) : xstrdup(one);
+        free(text);
+        text = longer;
+    }
+    strset_finish(&words);
+    return text;
+}
+
+json_t *news_status(struct engine *engine, const struct package *only)
+{
+    autofree char *framework = all_words(engine, only, false);
+    autofree char *python = all_words(engine, only, true);
     int64_t wall = engine->ports.wall(engine->ports.owner);
     struct running *running = xcalloc(HASH_COUNT(engine->runs), sizeof *running);
     size_t running_count = 0;
     for (const struct run *run = engine->runs; run != NULL; run = run->hh.next)
-        if (!run->manual)
+        if (!run->manual && (only == NULL || run->package == only))
             running[running_count++] =
                 (struct running){.file = run->file,
                                  .test = run->test,
@@ -103,21 +165,23 @@ json_t *news_status(struct engine *engine)
     const struct sched_job **jobs = NULL;
     size_t count = sched_queue(engine->sched, &jobs);
     const char **queue = xcalloc(count, sizeof *queue);
+    size_t queued = 0;
     for (size_t i = 0; i < count; i++)
-        queue[i] = jobs[i]->file;
+        if (only == NULL || package_of(engine, jobs[i]->file) == only)
+            queue[queued++] = jobs[i]->file;
     json_t *json = status_encode(&(struct status){
         .state = news_state(engine),
         .message = news_message(engine),
-        .stats = news_stats(engine),
+        .stats = news_stats(engine, only),
         .running = running,
         .running_count = running_count,
         .queue = queue,
-        .queue_count = count,
+        .queue_count = queued,
         .root = engine->root,
         .pid = getpid(),
         .backend = engine->backend,
-        .framework = engine->framework,
-        .python = engine->python,
+        .framework = framework,
+        .python = python,
         .degraded = engine->degraded,
         .warm = engine->ports.warmth(engine->ports.owner),
     });
@@ -139,11 +203,12 @@ static enum outcome worst(const struct counts *counts)
 
 json_t *news_file(struct engine *engine, const struct index_file *file)
 {
+    const struct package *package = package_of(engine, file->path);
     enum file_state state = FILE_NEVER_RUN;
     if (is_running(engine, file->path))
         state = FILE_RUNNING;
     else if (file->verdict != 0)
-        state = file->current && engine->sorted ? FILE_CURRENT : FILE_STALE;
+        state = file->current && package->sorted ? FILE_CURRENT : FILE_STALE;
     const struct counts *counts = &file->counts;
     return file_encode(&(struct file_record){
         .file = file->path,
@@ -157,6 +222,7 @@ json_t *news_file(struct engine *engine, const struct index_file *file)
         .from_cache = file->from_cache,
         .flaky = file->flaky,
         .unseen = file->unseen,
+        .package = package_shown(package),
     });
 }
 
@@ -170,7 +236,7 @@ void news_of_file(struct engine *engine, const struct index_file *file)
 
 struct telling {
     struct engine *engine;
-    const char *file;
+    const char *file, *package;
     bool current;
 };
 
@@ -185,7 +251,8 @@ static void tell_result(void *owner, const struct index_result *result)
                                                    .current = telling->current,
                                                    .duration_ms = result->duration_ms,
                                                    .exception = result->exception,
-                                                   .report = result->report});
+                                                   .report = result->report,
+                                                   .package = telling->package});
     engine->ports.publish(engine->ports.owner, TOPIC_RESULT, params);
 }
 
@@ -194,7 +261,10 @@ void news_of_results(struct engine *engine, const char *path)
     struct index_file file;
     if (!index_file(engine->index, path, &file))
         return;
-    struct telling telling = {.engine = engine, .file = path, .current = file.current};
+    struct telling telling = {.engine = engine,
+                              .file = path,
+                              .package = package_shown(package_of(engine, path)),
+                              .current = file.current};
     index_results(engine->index, path, tell_result, &telling);
 }
 
@@ -218,7 +288,7 @@ static void tell_colour(struct engine *engine, const struct stats *stats)
 
 static void tell_stats(struct engine *engine)
 {
-    struct stats stats = news_stats(engine);
+    struct stats stats = news_stats(engine, NULL);
     if (memcmp(&stats, &engine->told_stats, sizeof stats) == 0)
         return;
     engine->told_stats = stats;
@@ -249,13 +319,14 @@ static void tell_state(struct engine *engine)
     engine->told_state = state;
     free(engine->told_message);
     engine->told_message = xstrdup(message);
+    autofree char *framework = all_words(engine, NULL, false);
+    autofree char *python = all_words(engine, NULL, true);
     json_t *params = json_object();
     json_object_set_new(params, "state", json_string(daemon_state_names[state]));
     json_object_set_new(params, "message", wire_text(message));
     json_object_set_new(params, "framework",
-                        engine->framework != NULL ? wire_text(engine->framework)
-                                                  : json_null());
-    json_object_set_new(params, "python", path_or_null(engine->python));
+                        framework != NULL ? wire_text(framework) : json_null());
+    json_object_set_new(params, "python", path_or_null(python));
     engine->ports.publish(engine->ports.owner, TOPIC_STATE, params);
 }
 

@@ -113,7 +113,7 @@ static void into_list(void *owner, const char *test, int64_t value)
 char **order_first(struct engine *engine, const char *file)
 {
     struct choosing choosing = {.engine = engine};
-    if (engine->changed_first)
+    if (package_of(engine, file)->changed_first)
         index_each_tested(engine->index, file, choose, &choosing);
     char **list = xcalloc(strset_count(&choosing.chosen) + 1, sizeof *list);
     char **at = list;

@@ -24,24 +24,50 @@ static bool is_of_distributions(const char *name)
     return false;
 }
 
+static const char *computed(struct engine *engine, char *value)
+{
+    free(engine->computed);
+    engine->computed = value;
+    return value;
+}
+
 const char *pick_environment(struct engine *engine, const char *name)
 {
-    if (company_is_name(name)) {
-        free(engine->company);
-        engine->company = company_value(engine, name);
-        return engine->company;
-    }
-    for (size_t i = 0; i < engine->environment_count; i++)
-        if (strcmp(engine->environment[i].name, name) == 0)
-            return engine->environment[i].value;
+    if (company_is_name(name))
+        return computed(engine, company_value(engine, name));
+    char *inside = package_inside(engine, name);
+    if (inside != NULL)
+        return computed(engine, inside);
+    size_t length = 0;
+    const struct package *package = package_of_fact(engine, name, &length);
+    if (package == NULL)
+        return NULL;
+    for (size_t i = 0; i < package->environment_count; i++)
+        if (strcmp(package->environment[i].name, name) == 0)
+            return package->environment[i].value;
     if (!is_of_distributions(name))
         return NULL;
+    autofree char *base = xstrndup(name, length);
     const struct variable *found =
-        engine->distribution_count == 0
+        package->distribution_count == 0
             ? NULL
-            : bsearch(name, engine->distributions, engine->distribution_count,
-                      sizeof *engine->distributions, by_name);
+            : bsearch(base, package->distributions, package->distribution_count,
+                      sizeof *package->distributions, by_name);
     return found != NULL ? found->value : "absent";
+}
+
+/* Before a worker of its package told, nothing that rests on it is current; to say so of one fact that
+ * each verdict has is enough. */
+static bool environment_holds(struct engine *engine, const struct index_fact *fact)
+{
+    size_t length = 0;
+    const struct package *package = package_of_fact(engine, fact->path, &length);
+    bool told =
+        company_is_name(fact->path) || (package != NULL && package->environment != NULL);
+    if (!told && package != NULL)
+        return strncmp(fact->path, "python", length) != 0;
+    const char *value = pick_environment(engine, fact->path);
+    return value != NULL && strcmp(value, fact->detail) == 0;
 }
 
 static bool fact_holds(struct engine *engine, const struct index_fact *fact)
@@ -51,12 +77,8 @@ static bool fact_holds(struct engine *engine, const struct index_fact *fact)
     const char *file = triggers_file(fact->kind, fact->path);
     if (file != NULL)
         return triggers_hold(engine, file, fact->detail);
-    if (fact->kind == EVIDENCE_ENVIRONMENT) {
-        /* Before a worker told, nothing is current anyway (check_everything). */
-        const char *value = pick_environment(engine, fact->path);
-        return engine->environment == NULL ||
-               (value != NULL && strcmp(value, fact->detail) == 0);
-    }
+    if (fact->kind == EVIDENCE_ENVIRONMENT)
+        return environment_holds(engine, fact);
     struct digest state = tree_state(engine->tree, fact->kind, fact->path);
     if (digest_equal(&state, &fact->state))
         return true;
@@ -105,6 +127,14 @@ void pick_shared(struct engine *engine, const char *path)
 
 /* ---- wanting ---- */
 
+/* What failed and stopped the others goes first. */
+static int64_t rank_of(struct engine *engine, const char *file, const char *cause)
+{
+    if (engine->stumble != NULL && strcmp(engine->stumble, file) == 0)
+        return -1;
+    return package_rank(engine, file, cause);
+}
+
 void pick_want(struct engine *engine, const char *path, enum reason reason,
                const char *cause, const char *detail, bool forced)
 {
@@ -120,6 +150,7 @@ void pick_want(struct engine *engine, const char *path, enum reason reason,
                    .failures = file.counts.failures + file.counts.errors,
                    .duration_ms = file.verdict != 0 ? file.duration_ms : -1,
                    .size = file.size,
+                   .rank = rank_of(engine, path, cause),
                    .forced = forced,
                });
     engine->news_stats = engine->news_queue = true;
@@ -214,7 +245,7 @@ static void want_stale(struct engine *engine, const char *file,
     index_broken(engine->index, file, consider, &cause);
     /* What it rewrites itself may just have been written by a run that is still on, which will say
      * so when it is over: starting now could go round in circles. */
-    if (cause.rank > 0 && cause.all_volatile && run_some_on(engine)) {
+    if (cause.rank > 0 && cause.all_volatile && run_some_on(engine, NULL)) {
         strset_add(&engine->deferred, file);
         engine->news_stats = true;
     } else {
@@ -249,15 +280,16 @@ static void turn_file(void *owner, const char *path, int64_t value)
     struct index_file file;
     if (!index_file(engine->index, path, &file))
         return;
+    bool sorted = package_of(engine, path)->sorted;
     if (file.current) {
         strset_remove(&engine->deferred, path);
         sched_drop(engine->sched, path, false);
-        if (engine->sorted && path_differs(path, engine->concluded))
+        if (sorted && path_differs(path, engine->concluded))
             news_of_results(engine, path);
-    } else if (file.verdict != 0) {
+    } else if (file.verdict != 0 && sorted) {
         want_stale(engine, path, turning->causes);
     }
-    if (engine->sorted)
+    if (sorted)
         news_of_file(engine, &file);
     engine->news_stats = engine->news_queue = true;
 }
@@ -295,14 +327,15 @@ static void want_straggler(void *owner, const char *path, int64_t value)
     (void)value;
     struct engine *engine = owner;
     struct index_file file;
-    if (sched_waiting(engine->sched, path) != NULL ||
+    const struct package *package = package_of(engine, path);
+    if (!package->sorted || sched_waiting(engine->sched, path) != NULL ||
         sched_running(engine->sched, path) || strset_has(&engine->deferred, path) ||
         !index_file(engine->index, path, &file))
         return;
     if (file.verdict != 0)
         want_stale(engine, path, NULL);
     else
-        pick_want(engine, path, engine->started_up ? REASON_NEW : REASON_NEVER_RUN, NULL,
+        pick_want(engine, path, package->started_up ? REASON_NEW : REASON_NEVER_RUN, NULL,
                   NULL, false);
 }
 
@@ -402,6 +435,11 @@ static bool is_framework_settings(const char *path)
     return word_find(names, path_base(path)) >= 0;
 }
 
+bool pick_marks_package(const char *path)
+{
+    return is_framework_settings(path) || strcmp(path_base(path), "setup.py") == 0;
+}
+
 bool pick_decides(const struct engine *engine, const char *path)
 {
     return is_framework_settings(path) ||
@@ -411,9 +449,12 @@ bool pick_decides(const struct engine *engine, const char *path)
 static void sort_later(void *owner, const char *path)
 {
     struct engine *engine = owner;
-    if (check_candidate(engine, path) &&
-        !engine->ports.ignored(engine->ports.owner, path))
-        strset_add(&engine->unsorted, path);
+    const struct package *package = package_of(engine, path);
+    /* Of a package that has told nothing yet the first one wakes a worker. */
+    bool may = package->environment != NULL ? check_candidate(engine, path)
+                                            : package_may_test(path);
+    if (may)
+        check_sort(engine, path);
 }
 
 static void judge_change(void *owner, const char *path, int64_t entry)
@@ -525,6 +566,15 @@ static void reorder_all(struct engine *engine)
     strset_finish(&engine->changed);
 }
 
+/* What hinders the framework need not lie in its settings. */
+static void ask_package(struct engine *engine, struct package *package, bool settings)
+{
+    if (settings && !package->sorted)
+        engine->ports.warm(engine->ports.owner, package->path);
+    if (package->framework != NULL && (settings || package->error != NULL))
+        check_ask_all(engine, package);
+}
+
 void pick_changes(struct engine *engine, struct strset *paths)
 {
     struct batch batch = {.engine = engine};
@@ -539,15 +589,13 @@ void pick_changes(struct engine *engine, struct strset *paths)
         pick_failed_imports(engine, batch.importable);
     if (batch.project_settings)
         engine->ports.settings(engine->ports.owner);
-    /* What hinders the framework need not lie in its settings. */
-    bool knows = engine->framework != NULL;
-    if (batch.framework_settings && !engine->sorted)
-        engine->ports.warm(engine->ports.owner);
-    if (knows && (batch.framework_settings || engine->error != NULL))
-        check_ask_all(engine);
+    for (size_t i = 0; i < engine->package_count; i++)
+        ask_package(engine, engine->packages[i], batch.framework_settings);
     check_ask(engine);
-    if (strset_count(&batch.changed) > 0)
+    if (strset_count(&batch.changed) > 0) {
+        engine_go_on(engine);
         news_of_change(engine, strset_count(&batch.changed));
+    }
     strset_finish(&batch.changed);
     strset_finish(&batch.causes);
 }

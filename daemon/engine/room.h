@@ -50,6 +50,42 @@ struct variable {
     char *name, *value;
 };
 
+/* A folder whose tests run by themselves, and what its workers told. */
+struct package {
+    char *path;                       /* "": the root */
+    bool found;                       /* just now, see package.c */
+    char *framework, *python;         /* NULL: no worker told yet */
+    char *framework_why, *python_why; /* why these, each a sentence */
+    char *error;                      /* tests cannot be run: why, and the mend */
+    bool changed_first;               /* within a test file */
+    enum isolation isolation;         /* which test files share a process */
+    bool whole_files;                 /* code is told by files */
+    char *
+        unused; /* options of the framework that do not do what they say, in words; or NULL */
+    char *coarse; /* why evidence is coarser than the settings ask for; NULL: it is not */
+
+    /* Which files are test files. */
+    struct strset suffixes; /* of files that could be */
+    struct strset unsorted; /* could be test files, not asked yet */
+    struct strset asked;    /* asked just now */
+    int64_t question;       /* its id */
+    bool asking;
+    bool sorted;     /* the first answer has come: the set of test files is known */
+    bool started_up; /* the first answer was applied: later files are "new" */
+
+    struct variable
+        *environment; /* by the names that facts have; NULL: no worker told yet */
+    size_t environment_count;
+    int64_t
+        environments; /* how many there have been: a run belongs to the one it began in */
+    struct variable
+        *distributions; /* by name: what a run may look at of what is installed */
+    size_t distribution_count;
+    struct strset installed; /* folders of installed packages that workers told of */
+    bool
+        renewing; /* installed packages came or went: a worker must tell the environment anew */
+};
+
 struct look {
     enum evidence_kind kind;
     char *path;
@@ -74,12 +110,15 @@ struct run {
     UT_hash_handle hh;
     int64_t id;
     char *file;
+    struct package *package; /* NULL: of a run by hand that has no file yet */
     int64_t process; /* under which workers know it: the id of the first in its company */
     char *company;   /* the evidence that says who that is; NULL: none */
-    char *companions;     /* what it said */
-    bool shares;          /* others are in it */
-    bool through;         /* its tests are over, whatever the others do */
-    int64_t began;        /* number of the last change told before it began */
+    char *companions; /* what it said */
+    char *inside,
+        *inside_value; /* the evidence of which packages lie in its own; what it said */
+    bool shares;       /* others are in it */
+    bool through;      /* its tests are over, whatever the others do */
+    int64_t began;     /* number of the last change told before it began */
     int64_t clock_ns;     /* tree_clock_ns when it began */
     int64_t environment;  /* which it ran in; see engine.environments */
     bool blind;           /* changes were lost meanwhile: nothing it saw is sure */
@@ -116,6 +155,7 @@ struct waiter {
     int64_t since;
     int64_t seen;     /* when all earlier changes had been judged; -1: not yet */
     int64_t deadline; /* INT64_MAX: none */
+    char *package;    /* the one it is about; NULL: all */
     bool healing;     /* asked for a worker again: refuse on the next failure */
 };
 
@@ -129,8 +169,8 @@ struct engine {
     bool unsettled; /* a path inside the root waits to be judged */
     struct engine_ports ports;
 
-    char *company;  /* what pick_environment computed last */
-    char *error;    /* tests cannot be run: why, and the mend */
+    char *computed; /* by pick_environment, last */
+    char *words;    /* by packages_error, last */
     char *mistaken; /* the settings are wrong: why; the last good ones are in use */
     char *degraded; /* a part of the tree is not watched: it is compared every POLL_MS */
     struct strset deciders; /* settings as they were then, by what changes with them */
@@ -138,37 +178,24 @@ struct engine {
     struct strset
         shared;   /* evidence that has another name, through which it may be written */
     int64_t poll; /* when to compare next; INT64_MAX: all is watched */
-    char *framework, *python;
-    char *chosen_framework, *chosen_python; /* why these, each a sentence */
-    bool changed_first;                     /* within a test file */
-    enum isolation isolation;               /* which test files share a process */
+    struct package **packages; /* by path: the root's is the first */
+    size_t package_count;
+    char *maker;                  /* the version of Python whose blocks the index has */
+    const struct package *reader; /* who was asked last what sources are made of */
+    char *packages_why;           /* how they were found, a sentence */
+    bool fail_fast;
+    bool halted;   /* by a failure */
+    char *stumble; /* the test file that failed then */
     bool paused;
     bool root_gone;
 
-    /* Which files are test files. */
-    struct strset suffixes;   /* of files that could be */
-    struct strset unsorted;   /* could be test files, not asked yet */
-    struct strset asked;      /* asked just now */
     struct strset classified; /* asked before, and there when the tree was crawled last */
     struct strset programs;   /* no test files now, but executable: that may be why */
     int64_t question;         /* id of the last classify */
-    bool asking;
-    bool sorted;     /* the first answer has come: the set of test files is known */
-    bool started_up; /* the first answer was applied: later files are "new" */
-
-    struct variable *environment; /* NULL: no worker told yet */
-    size_t environment_count;
-    int64_t
-        environments; /* how many there have been: a run belongs to the one it began in */
-    struct variable
-        *distributions; /* by name: what a run may look at of what is installed */
-    size_t distribution_count;
-    struct strset installed;  /* folders of installed packages that workers told of */
     struct trigger *triggers; /* see triggers.c */
     size_t trigger_count;
     bool triggers_turned; /* other paths match than when facts were judged */
-    bool renew;           /* packages came or went, and the burst is not over */
-    bool renewing; /* packages came or went: a worker must tell the environment anew */
+    bool renew;           /* installed packages came or went, and the burst is not over */
 
     /* What sources are made of. */
     struct strset
@@ -182,10 +209,6 @@ struct engine {
     struct comparison comparison;
     bool turn_owed; /* pick_turned waits for an answer; for these causes */
     struct strset causes, changed;
-    bool whole_files; /* code is told by files */
-    char *
-        unused; /* options of the framework that do not do what they say, in words; or NULL */
-    char *coarse; /* why evidence is coarser than the settings ask for; NULL: it is not */
 
     /* Runs. */
     struct run *runs;
@@ -242,6 +265,51 @@ void blocks_ask(struct engine *engine);
 bool blocks_awaited(const struct engine *engine);
 bool blocks_wanted(const struct engine *engine);
 
+/* package.c: the packages of the project */
+void packages_begin(struct engine *engine);
+void packages_finish(struct engine *engine);
+/* Asks which there are; makes, keeps and drops. */
+void packages_find(struct engine *engine);
+/* Whose PATH is: of those whose folder it lies in, the innermost. */
+struct package *package_of(const struct engine *engine, const char *path);
+/* NULL: there is none. */
+struct package *package_at(const struct engine *engine, const char *path);
+/* As the wire has it: "." for the root. */
+const char *package_shown(const struct package *package);
+/* The name of the fact that PACKAGE's environment has NAME; whose environment the fact FACT is about, or
+ * NULL, and the name in there: the rest to its end or RET_LENGTH bytes. */
+char *package_fact(const struct package *package, const char *name);
+struct package *package_of_fact(const struct engine *engine, const char *fact,
+                                size_t *ret_length);
+/* Have all packages that matter told which files are their tests? */
+bool packages_sorted(const struct engine *engine);
+/* Does nothing of PACKAGE wait to be told, but for runs? */
+bool package_at_rest(const struct package *package);
+/* The first reason why tests of some package cannot be run, or NULL; with its name where there are
+ * several. Until the next call. */
+const char *packages_error(struct engine *engine);
+/* Has it tests, as far as anybody knows? What is wrong with a package that has none hinders nobody. */
+bool package_matters(const struct engine *engine, const struct package *package);
+/* May PATH, told by its name, be a test file, before a worker has said which are? */
+bool package_may_test(const char *path);
+/* What the fact of which packages lie inside a package says now, where FACT is such a one, else NULL; its
+ * name. The caller's. */
+char *package_inside(const struct engine *engine, const char *fact);
+char *package_inside_fact(const struct package *package);
+/* How far the test file FILE is from a change of CAUSE, as a rank for the queue: 0 in the same package,
+ * more the more other packages lie between; files of one package together. */
+int64_t package_rank(struct engine *engine, const char *file, const char *cause);
+
+/* environment.c: what workers tell of themselves */
+/* Have a host of each package that has not told of itself. */
+void packages_warm(struct engine *engine);
+/* Hosts are to be replaced: what is installed has changed. */
+void packages_renew(struct engine *engine);
+/* Do the blocks that PACKAGE's workers tell mean what those in the index do? */
+bool packages_read(const struct engine *engine, const struct package *package);
+/* The package whose workers take sources apart, or NULL. */
+const char *packages_reader(struct engine *engine);
+
 /* check.c: look at everything; which files are test files */
 void check_everything(struct engine *engine);
 void check_facts(struct engine *engine);
@@ -255,8 +323,11 @@ void check_follow(struct engine *engine, struct strset *folders, enum evidence_k
 void check_removed(struct engine *engine);
 void check_environment(struct engine *engine);
 bool check_candidate(const struct engine *engine, const char *path);
+/* PATH may be a test file: to be asked. */
+void check_sort(struct engine *engine, const char *path);
 void check_ask(struct engine *engine);
-void check_ask_all(struct engine *engine);
+/* PACKAGE NULL: all that have told of themselves. */
+void check_ask_all(struct engine *engine, struct package *package);
 
 /* hidden.c: test files that are ignored, in words; the caller's. OK: none, or the settings say so. */
 char *hidden_tests(const struct engine *engine, bool *ret_ok);
@@ -274,6 +345,8 @@ void pick_shared(struct engine *engine, const char *path);
 void pick_heed(struct engine *engine, enum evidence_kind kind, const char *path);
 /* Does more follow from a change of PATH than from its being evidence? */
 bool pick_decides(const struct engine *engine, const char *path);
+/* May a file of this name make a package of its folder? */
+bool pick_marks_package(const char *path);
 void pick_changes(struct engine *engine, struct strset *paths);
 /* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
  * paths to name as reason first. */
@@ -293,8 +366,8 @@ void pick_remove_file(struct engine *engine, const char *file);
 
 /* run.c: runs that are on */
 void run_start_what_fits(struct engine *engine, int64_t now);
-/* Is a run on, or waiting for its cookie, that somebody may wait for? */
-bool run_some_on(const struct engine *engine);
+/* Is a run of PACKAGE (NULL: any) on, or waiting for its cookie, that somebody may wait for? */
+bool run_some_on(const struct engine *engine, const struct package *only);
 struct run *run_find(struct engine *engine, int64_t id);
 struct run *run_begin(struct engine *engine, const char *file, int64_t now);
 void run_forget(struct engine *engine, struct run *run);
@@ -351,7 +424,7 @@ void order_free(char **list);
 /* company.c: test files that share a process */
 
 /* The environment is another one: it also tells which files share a process. */
-void company_configure(struct engine *engine);
+void company_configure(struct package *package);
 /* All that run when FILE does, in their order, NULL at the end; for company_free. FILE alone where it has
  * a process of its own. */
 char **company_files(const struct engine *engine, const char *file);
@@ -438,24 +511,30 @@ void manual_end(struct engine *engine, uint64_t ticket, const json_t *params,
                 int64_t now);
 
 /* wait.c */
-void wait_add(struct engine *engine, uint64_t ticket, const json_t *params, int64_t now);
+void wait_finish(struct engine *engine);
+/* PACKAGE NULL: all are waited for. */
+void wait_add(struct engine *engine, uint64_t ticket, const struct package *package,
+              const json_t *params, int64_t now);
 void wait_check(struct engine *engine, int64_t now);
 void wait_refuse(struct engine *engine, const char *message);
 
 /* news.c */
-struct stats news_stats(struct engine *engine);
+/* PACKAGE NULL: of all. */
+struct stats news_stats(struct engine *engine, const struct package *package);
 enum daemon_state news_state(const struct engine *engine);
-const char *news_message(const struct engine *engine);
-json_t *news_status(struct engine *engine);
+const char *news_message(struct engine *engine);
+json_t *news_status(struct engine *engine, const struct package *package);
 json_t *news_file(struct engine *engine, const struct index_file *file);
 void news_of_file(struct engine *engine, const struct index_file *file);
 void news_of_results(struct engine *engine, const char *file);
 void news_of_change(struct engine *engine, size_t seen);
 /* Tells what changed since it was told last. */
 void news_flush(struct engine *engine);
-/* Nothing runs, waits or is being asked. */
-bool engine_at_rest(const struct engine *engine);
+/* Nothing runs, waits or is being asked; of PACKAGE, or NULL: of all. */
+bool engine_at_rest(const struct engine *engine, const struct package *package);
 /* And every change that was told has been judged. */
-bool engine_settled(const struct engine *engine);
+bool engine_settled(const struct engine *engine, const struct package *package);
+/* Something has changed, or somebody wants it: go on after a failure. */
+void engine_go_on(struct engine *engine);
 
 #endif

@@ -28,21 +28,23 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now)
     run->began = engine->number;
     run->clock_ns = tree_clock_ns();
     opened_run_begins(engine, run);
-    run->environment = engine->environments;
+    run->package = file[0] != '\0' ? package_of(engine, file) : engine->packages[0];
+    run->environment = run->package->environments;
+    run->inside = package_inside_fact(run->package);
+    run->inside_value = package_inside(engine, run->inside);
     run->started = now;
     run->started_wall = engine->ports.wall(engine->ports.owner);
     HASH_ADD(hh, engine->runs, id, sizeof run->id, run);
     return run;
 }
 
-bool run_some_on(const struct engine *engine)
+bool run_some_on(const struct engine *engine, const struct package *only)
 {
-    const struct run *run = engine->runs;
-    while (run != NULL && run->manual && !run->ended)
-        run =
-            run->hh
-                .next; /* somebody's own run may last for ever, or have died: it holds up nothing */
-    return run != NULL;
+    /* Somebody's own run may last for ever, or have died: it holds up nothing. */
+    for (const struct run *run = engine->runs; run != NULL; run = run->hh.next)
+        if ((!run->manual || run->ended) && (only == NULL || run->package == only))
+            return true;
+    return false;
 }
 
 static void forget_disturbances(struct engine *engine)
@@ -75,6 +77,8 @@ void run_forget(struct engine *engine, struct run *run)
     free(run->file);
     free(run->company);
     free(run->companions);
+    free(run->inside);
+    free(run->inside_value);
     free(run->path);
     free(run->detail);
     free(run->test);
@@ -239,8 +243,8 @@ static bool start_files(struct engine *engine, const struct sched_job *job, char
         runs[i]->shares = count > 1;
     }
     int error =
-        engine->ports.start(engine->ports.owner, runs[0]->id, (const char *const *)files,
-                            (const char *const *)first);
+        engine->ports.start(engine->ports.owner, runs[0]->package->path, runs[0]->id,
+                            (const char *const *)files, (const char *const *)first);
     for (size_t i = 0; i < count; i++) {
         if (error < 0) {
             run_forget(engine, runs[i]);
@@ -273,7 +277,10 @@ static bool start_one(struct engine *engine, const struct sched_job *job, int64_
 static bool may_start(const struct engine *engine, const struct sched_job *job,
                       int64_t now)
 {
-    return company_may_start(engine, job->file) && !restless_pauses(engine, job, now);
+    const struct package *package = package_of(engine, job->file);
+    return package->sorted && package->error == NULL && !package->renewing &&
+           (!engine->halted || job->forced) && company_may_start(engine, job->file) &&
+           !restless_pauses(engine, job, now);
 }
 
 /* The first that may start, where nothing that runs stands against it. */
@@ -296,8 +303,8 @@ static const struct sched_job *next_job(const struct engine *engine, int64_t now
 void run_start_what_fits(struct engine *engine, int64_t now)
 {
     /* While a burst is on, what a run would see is still moving. */
-    if (engine->paused || engine->error != NULL || engine->root_gone || !engine->sorted ||
-        !settle_empty(&engine->settle) || blocks_awaited(engine) || engine->renewing)
+    if (engine->paused || engine->root_gone || !settle_empty(&engine->settle) ||
+        blocks_awaited(engine))
         return;
     const struct sched_job *job = NULL;
     while ((job = next_job(engine, now)) != NULL)

@@ -23,7 +23,7 @@ void tidy_tick(struct engine *engine, int64_t now)
     if (now < tidy_deadline(engine))
         return;
     engine->tidy_at = now + QUIET_MS;
-    if (!engine_settled(engine) || engine->runs != NULL)
+    if (!engine_settled(engine, NULL) || engine->runs != NULL)
         return;
     engine->untidy = 0;
     int error = index_tidy(engine->index);

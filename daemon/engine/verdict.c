@@ -253,11 +253,12 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
         check_follow(engine, &followed, run->looks[i].kind, run->looks[i].path);
     collect(engine, run, &disturbed);
     /* A worker of other settings may end its run after one of the new settings is ready. */
-    bool blind = run->blind || run->environment != engine->environments;
+    const struct package *package = run->package;
+    bool blind = run->blind || run->environment != package->environments;
     strset_each(&run->wrote, add_write, &own);
     struct evidence_list list = {0};
     list.items =
-        xcalloc(run->look_count + engine->environment_count + 1, sizeof *list.items);
+        xcalloc(run->look_count + package->environment_count + 2, sizeof *list.items);
     for (size_t i = 0; i < run->look_count; i++) {
         const struct look *look = &run->looks[i];
         struct index_evidence *item = &list.items[list.count++];
@@ -294,12 +295,17 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
         else if (!item->unsure)
             blocks_want(engine, look->path, &item->state);
     }
-    for (size_t i = 0; i < engine->environment_count; i++)
+    for (size_t i = 0; i < package->environment_count; i++)
         list.items[list.count++] =
             (struct index_evidence){.kind = EVIDENCE_ENVIRONMENT,
-                                    .path = engine->environment[i].name,
-                                    .detail = engine->environment[i].value,
+                                    .path = package->environment[i].name,
+                                    .detail = package->environment[i].value,
                                     .holds = true};
+    list.items[list.count++] = (struct index_evidence){
+        .kind = EVIDENCE_ENVIRONMENT,
+        .path = run->inside,
+        .detail = run->inside_value,
+        .holds = strcmp(pick_environment(engine, run->inside), run->inside_value) == 0};
     if (run->company != NULL)
         list.items[list.count++] = (struct index_evidence){
             .kind = EVIDENCE_ENVIRONMENT,
@@ -442,6 +448,19 @@ static void tell(struct engine *engine, const struct run *run,
     engine->ports.publish(engine->ports.owner, TOPIC_FILE_FAILURES, params);
 }
 
+/* After a failure the others wait, where the settings say so: for a change, or for a word. */
+static void stumble(struct engine *engine, const struct run *run,
+                    const struct index_file *file)
+{
+    if (!engine->fail_fast || !file->current ||
+        file->counts.failures + file->counts.errors == 0)
+        return;
+    free(engine->stumble);
+    engine->stumble = xstrdup(run->file);
+    engine->halted = true;
+    engine->news_state = true;
+}
+
 static void want_again(struct engine *engine, const struct run *run)
 {
     struct index_file file;
@@ -483,8 +502,10 @@ void verdict_conclude(struct engine *engine, struct run *run, int64_t now)
             log_error("cannot store the verdict of %s: %s", run->file, strerror(-error));
         log_debug("%s ran in %.0f ms because of %s", run->file, run->duration_ms,
                   run->path != NULL ? run->path : reason_names[run->reason]);
-        if (error == 0 && index_file(engine->index, run->file, &file))
+        if (error == 0 && index_file(engine->index, run->file, &file)) {
             tell(engine, run, &file);
+            stumble(engine, run, &file);
+        }
         recorded = error == 0;
     }
     opened_run_ends(engine, run,

@@ -131,3 +131,13 @@ int index_blocks_maker(struct index *index, const char *maker)
     r = db_end_write(&index->db, r);
     return r == 0 ? blocks_load(index) : r;
 }
+
+char *index_blocks_made_by(struct index *index)
+{
+    sqlite3_stmt *ask = db_ask(&index->db, GET_MAKER, as_number(1));
+    if (db_step(&index->db, ask) <= 0)
+        return NULL;
+    char *maker = xstrdup(db_string(ask, 0));
+    db_end(ask);
+    return maker;
+}

@@ -240,6 +240,8 @@ int index_blocks(struct index *index, const struct digest *state,
 void index_blocks_finish(struct index_blocks *blocks);
 /* Blocks hold for one interpreter: those told by another than MAKER are forgotten. */
 int index_blocks_maker(struct index *index, const char *maker);
+/* Whose they are; NULL: nobody's yet. The caller's. */
+char *index_blocks_made_by(struct index *index);
 
 /* ---- what the tree remembers of contents ---- */
 

@@ -108,6 +108,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [EACH_BLOCKS] = "SELECT state FROM source",
     [FORGET_BLOCKS] = "DELETE FROM source WHERE NOT EXISTS"
                       " (SELECT 1 FROM maker WHERE name = ?1)",
+    [GET_MAKER] = "SELECT name FROM maker WHERE id = ?1",
     [SET_MAKER] = "INSERT OR REPLACE INTO maker (id, name) VALUES (1, ?1)",
     [TIDY_BLOCKS] = "DELETE FROM source WHERE state NOT IN (SELECT state FROM fact)"
                     " AND state NOT IN (SELECT state FROM tested)",

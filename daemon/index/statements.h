@@ -65,6 +65,7 @@ enum statement {
     EACH_BLOCKS,
     FORGET_BLOCKS,
     SET_MAKER,
+    GET_MAKER,
     TIDY_BLOCKS,
     TIDY_FACTS,
     TIDY_SEEN,

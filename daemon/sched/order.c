@@ -29,6 +29,8 @@ int order_compare(const struct place *a, const struct place *b)
 {
     if (a->job.forced != b->job.forced)
         return yes_first(a->job.forced, b->job.forced);
+    if (a->job.rank != b->job.rank)
+        return a->job.rank < b->job.rank ? -1 : 1;
     if (a->match != b->match)
         return order_better_match(a->match, b->match) == a->match ? -1 : 1;
     int history = order_compare_history(&a->job, &b->job);

@@ -116,6 +116,8 @@ void sched_want(struct sched *sched, const struct sched_job *job)
     set_job(item, job);
     struct sched_job *now = &item->place.job;
     now->forced = now->forced || before.forced;
+    if (before.rank < now->rank)
+        now->rank = before.rank;
     if (order_compare_history(&before, now) < 0) {
         now->failures = before.failures;
         now->duration_ms = before.duration_ms;

@@ -5,13 +5,14 @@
  *
  * Order of the waiting files:
  *   1. forced by the user,
- *   2. whose name contains the base name (without suffix) of a changed file; among
+ *   2. of the lowest rank: near to what has changed,
+ *   3. whose name contains the base name (without suffix) of a changed file; among
  *      those the shortest name ("test_some_module.py" for "some_module.py" before
  *      "test_some_module_slowly.py"),
- *   3. the most failures and errors last time,
- *   4. the shortest time last time; files that never ran come after those that
+ *   4. the most failures and errors last time,
+ *   5. the shortest time last time; files that never ran come after those that
  *      did, smallest first,
- *   5. by path.
+ *   6. by path.
  * Pure: knows no process and no clock. A file wanted while it runs runs again
  * afterwards. */
 
@@ -29,6 +30,7 @@ struct sched_job {
     int64_t failures;   /* failures + errors of the last run */
     double duration_ms; /* of the last run; negative: never run */
     int64_t size;       /* bytes of the test file; orders those that never ran */
+    int64_t rank;       /* the lower goes first, whatever is known of the files */
     bool forced;
 };
 

@@ -42,6 +42,7 @@ void host_give(struct host *host, const int64_t *now)
     struct run *run = host->run;
     assert(host->state == HOST_READY && !run->given);
     run->given = true;
+    run->timeout_ms = host->team->timeout_ms;
     host->used = ++host->pool->uses;
     int64_t limit = host->team->timeout_ms;
     if (limit > 0 && now != NULL)

@@ -26,6 +26,7 @@ struct run {
     bool given;          /* the host has the order */
     bool done, lost;
     int64_t status, signal;
+    int64_t timeout_ms;
     struct tail output;
     enum pool_end end; /* what it will be told as; POOL_EXITED until something happens */
     enum { RUN_GOES, RUN_ASKED, RUN_KILLED, RUN_HOPELESS } stop;

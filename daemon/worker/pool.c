@@ -177,7 +177,8 @@ void pool_tell_finished(struct pool *pool, struct run *run)
                                      .status = run->status,
                                      .signal = run->signal,
                                      .test = run->test,
-                                     .output_total = run->output.total};
+                                     .output_total = run->output.total,
+                                     .timeout_ms = run->timeout_ms};
     finished.output = tail_kept(&run->output, &finished.output_length);
     pool->sink.finished(pool->sink.owner, &finished);
     run_free(run);

@@ -71,6 +71,7 @@ struct pool_finished {
     const char *output;
     size_t output_length;
     int64_t output_total; /* bytes printed in all */
+    int64_t timeout_ms;   /* the limit it was under; 0: none */
 };
 enum { POOL_OUTPUT_KEPT = 64 << 10 };
 

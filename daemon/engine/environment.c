@@ -1,0 +1,281 @@
+/* What workers tell of themselves: interpreter, framework, what is installed. Each package has its own. */
+
+#include "daemon/base/log.h"
+#include "daemon/base/path.h"
+#include "daemon/base/xalloc.h"
+#include "daemon/engine/room.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void replace(char **text, const char *with)
+{
+    char *copy = with != NULL ? xstrdup(with) : NULL;
+    free(*text);
+    *text = copy;
+}
+
+static bool same_variables(const struct variable *variables, size_t count,
+                           const struct variable *others, size_t other_count)
+{
+    bool same = count == other_count;
+    for (size_t i = 0; same && i < count; i++)
+        same = strcmp(variables[i].name, others[i].name) == 0 &&
+               strcmp(variables[i].value, others[i].value) == 0;
+    return same;
+}
+
+static void forget_variables(struct variable *variables, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(variables[i].name);
+        free(variables[i].value);
+    }
+    free(variables);
+}
+
+/* OF: facts are about these, and have names of their own; NULL: names as they are told. */
+static struct variable *copy_variables(const struct report_environment *told,
+                                       size_t count, const struct package *of)
+{
+    struct variable *variables = xcalloc(count + 1, sizeof *variables);
+    for (size_t i = 0; i < count; i++)
+        variables[i] = (struct variable){
+            .name = of != NULL ? package_fact(of, told[i].name) : xstrdup(told[i].name),
+            .value = xstrdup(told[i].value)};
+    return variables;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct report_environment *)a)->name,
+                  ((const struct report_environment *)b)->name);
+}
+
+/* Takes over VARIABLES; true where they are others. */
+static bool take(struct variable **field, size_t *field_count, struct variable *variables,
+                 size_t count)
+{
+    if (*field != NULL && same_variables(*field, *field_count, variables, count)) {
+        forget_variables(variables, count);
+        return false;
+    }
+    forget_variables(*field, *field_count);
+    *field = variables;
+    *field_count = count;
+    return true;
+}
+
+/* True where it is another one than before. */
+static bool take_environment(struct package *package, const struct report *report)
+{
+    if (report->distribution_count > 0)
+        qsort(report->distributions, report->distribution_count,
+              sizeof *report->distributions, by_name);
+    bool other =
+        take(&package->environment, &package->environment_count,
+             copy_variables(report->environment, report->environment_count, package),
+             report->environment_count);
+    other |= take(&package->distributions, &package->distribution_count,
+                  copy_variables(report->distributions, report->distribution_count, NULL),
+                  report->distribution_count);
+    if (!other)
+        return false;
+    package->environments++;
+    company_configure(package);
+    return true;
+}
+
+/* ---- who takes sources apart ---- */
+
+/* What sources are made of depends on the version of Python, and facts count the blocks of one: that
+ * which the index has, for as long as any package may be of it. The others' code counts by files. */
+
+static char *version_of(const struct package *package)
+{
+    autofree char *name = package_fact(package, "python");
+    const char *value = "";
+    for (size_t i = 0; i < package->environment_count; i++)
+        if (strcmp(package->environment[i].name, name) == 0)
+            value = package->environment[i].value;
+    size_t words = strcspn(value, " ");
+    if (value[words] == ' ')
+        words += 1 + strcspn(value + words + 1, " ");
+    return xstrndup(value, words);
+}
+
+static bool is_of_maker(const struct engine *engine, const struct package *package)
+{
+    autofree char *version = version_of(package);
+    return engine->maker != NULL && package->environment != NULL &&
+           strcmp(version, engine->maker) == 0;
+}
+
+static bool may_be_of_maker(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->package_count; i++) {
+        const struct package *package = engine->packages[i];
+        bool silent = package->environment == NULL && !package->sorted;
+        if (silent || is_of_maker(engine, package))
+            return true;
+    }
+    return false;
+}
+
+static void choose_maker(struct engine *engine, const struct package *package)
+{
+    if (engine->maker == NULL)
+        engine->maker = index_blocks_made_by(engine->index);
+    if (engine->maker != NULL && may_be_of_maker(engine))
+        return;
+    free(engine->maker);
+    engine->maker = version_of(package);
+    int error = index_blocks_maker(engine->index, engine->maker);
+    if (error < 0)
+        log_error("cannot forget what sources are made of: %s", strerror(-error));
+}
+
+bool packages_read(const struct engine *engine, const struct package *package)
+{
+    return package != NULL && is_of_maker(engine, package);
+}
+
+const char *packages_reader(struct engine *engine)
+{
+    const struct package *reader = engine->reader;
+    for (size_t i = 0; i < engine->package_count && reader == NULL; i++)
+        if (engine->packages[i]->error == NULL &&
+            is_of_maker(engine, engine->packages[i]))
+            reader = engine->packages[i];
+    return reader != NULL ? reader->path : NULL;
+}
+
+/* ---- what is installed ---- */
+
+/* Where packages are installed, names come and go when one is upgraded. */
+static void follow_installed(struct engine *engine, struct package *package)
+{
+    strset_finish(&package->installed);
+    for (size_t i = 0; i < package->environment_count; i++) {
+        if (strncmp(package->environment[i].name, "sys.path", strlen("sys.path")) != 0)
+            continue;
+        json_t *folders = json_loads(package->environment[i].value, 0, NULL);
+        size_t at = 0;
+        const json_t *item = NULL;
+        json_array_foreach(folders, at, item)
+        {
+            const char *folder = json_string_value(item);
+            if (folder == NULL || strstr(folder, "-packages") == NULL)
+                continue;
+            autofree char *path = path_in_root(engine->root, engine->root, folder);
+            strset_add(&package->installed, path);
+            engine->ports.follow(engine->ports.owner, path);
+        }
+        json_decref(folders);
+    }
+}
+
+void packages_warm(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->package_count; i++) {
+        const struct package *package = engine->packages[i];
+        if (package->environment == NULL && !package->sorted)
+            engine->ports.warm(engine->ports.owner, package->path);
+    }
+}
+
+void packages_renew(struct engine *engine)
+{
+    engine->ports.refresh(engine->ports.owner);
+    for (size_t i = 0; i < engine->package_count; i++) {
+        struct package *package = engine->packages[i];
+        if (package->environment == NULL)
+            continue;
+        package->renewing = true;
+        engine->ports.warm(engine->ports.owner, package->path);
+    }
+}
+
+/* ---- from the workers ---- */
+
+static void tell_python(const struct engine *engine, const struct package *package)
+{
+    if (engine->package_count == 1)
+        log_info("tests run with %s on %s", package->framework, package->python);
+    else
+        log_info("%s: tests run with %s on %s", package_shown(package),
+                 package->framework, package->python);
+}
+
+static void take_ready(struct engine *engine, struct package *package,
+                       const struct report *report)
+{
+    package->renewing = false;
+    bool new_environment = take_environment(package, report);
+    autofree char *framework =
+        xasprintf("%s %s", report->framework, report->framework_version);
+    bool other = package->framework == NULL ||
+                 strcmp(framework, package->framework) != 0 || package->python == NULL ||
+                 strcmp(report->python, package->python) != 0;
+    replace(&package->framework, framework);
+    replace(&package->python, report->python);
+    strset_finish(&package->suffixes);
+    for (size_t i = 0; i < report->suffix_count; i++)
+        strset_add(&package->suffixes, report->suffixes[i]);
+
+    package->whole_files = report->whole_files;
+    replace(&package->coarse,
+            report->precision_why != NULL ? report->precision_why : report->tracing_why);
+
+    bool was_broken = package->error != NULL;
+    replace(&package->error, NULL);
+    engine->news_state = true;
+    if (other)
+        tell_python(engine, package);
+    if (new_environment) {
+        engine->reader = NULL;
+        choose_maker(engine, package);
+        blocks_forget_question(engine);
+        check_environment(engine);
+        follow_installed(engine, package);
+    }
+    if (package->coarse == NULL && !package->whole_files && !is_of_maker(engine, package))
+        replace(&package->coarse,
+                "another package's tests run with another version of Python: here code "
+                "counts by whole files");
+    if (is_of_maker(engine, package))
+        engine->reader = package;
+    if (other || was_broken || !package->sorted)
+        check_ask_all(engine, package);
+    else
+        check_ask(engine);
+}
+
+void engine_ready(struct engine *engine, const char *path, const struct report *report,
+                  int64_t now)
+{
+    struct package *package = package_at(engine, path);
+    if (package != NULL)
+        take_ready(engine, package, report);
+    engine_room(engine, now);
+}
+
+void engine_unfit(struct engine *engine, const char *path, const char *message,
+                  int64_t now)
+{
+    struct package *package = package_at(engine, path);
+    if (package == NULL)
+        return;
+    if (package->error == NULL || strcmp(package->error, message) != 0)
+        log_error("%s%s%s", engine->package_count > 1 ? package_shown(package) : "",
+                  engine->package_count > 1 ? ": " : "", message);
+    replace(&package->error, message);
+    if (engine->reader == package)
+        engine->reader = NULL;
+    package->asking = false;
+    package->renewing = false;
+    engine->news_state = true;
+    const char *error = packages_error(engine);
+    wait_refuse(engine, error);
+    engine_room(engine, now);
+}
