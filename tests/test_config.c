@@ -229,9 +229,10 @@ static const struct {
      "pyproject.toml:2: framework must be \"auto\", \"pytest\", \"nose\" or "
      "\"unittest\", not \"a b\""},
     {"pyproject.toml", "[tool.sniffer]\nwork = 1\nabc = 2\n",
-     "pyproject.toml:2: work is no setting; there are: args, env, framework, ignore, "
+     "pyproject.toml:2: work is no setting; there are: args, env, fail_fast, framework, "
+     "ignore, "
      "isolation, jobs, "
-     "order, precision, python, timeout, triggers"},
+     "order, packages, precision, python, timeout, triggers"},
     {"pyproject.toml", "[tool.sniffer]\ntriggers = [\"*.ini\"]\n",
      "pyproject.toml:2: triggers must be a table of patterns and test files, such as "
      "\"*.ini\" = \"tests/test_settings.py\", not a list"},
@@ -271,8 +272,9 @@ static const struct {
     {"setup.cfg", "[sniffer]\nargs = a\nargs = b\n",
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
-     "setup.cfg:3: work is no setting; there are: args, env, framework, ignore, "
-     "isolation, jobs, order, precision, python, timeout, triggers"},
+     "setup.cfg:3: work is no setting; there are: args, env, fail_fast, framework, "
+     "ignore, "
+     "isolation, jobs, order, packages, precision, python, timeout, triggers"},
     {"tox.ini", "[sniffer]\n\nwhat is this\n",
      "tox.ini:3: this line is no setting; write \"key = value\""},
 };

@@ -398,13 +398,13 @@ START_TEST(without_a_worker_wait_tries_once_more_and_then_says_why)
 {
     scene_write("test_a.py", "");
     engine_begin(scene.engine, scene.now);
-    engine_unfit(scene.engine, "no nose here", scene.now);
+    engine_unfit(scene.engine, "", "no nose here", scene.now);
     ck_assert_str_eq(scene_state(), "error");
     scene_ask(METHOD_WAIT, json_object());
     ck_assert(!scene.refused);
     engine_synced(scene.engine, scene.cookie, scene.now);
     ck_assert_int_eq(scene.warmed, 2);
-    engine_unfit(scene.engine, "no nose here", scene.now);
+    engine_unfit(scene.engine, "", "no nose here", scene.now);
     ck_assert(scene.refused);
     ck_assert_int_eq(scene.fault.kind, FAULT_DEGRADED);
     scene_ready("python");

@@ -354,9 +354,15 @@ static void play_tests(enum evidence_kind sees, const char *ran)
         ;
 }
 
+static void change_order(bool changed_first)
+{
+    scene.changed_first = changed_first;
+    engine_repackage(scene.engine, scene.now);
+}
+
 static void begin_with_order(void)
 {
-    engine_order(scene.engine, true);
+    change_order(true);
     begin();
     edit("<module> 1\nf 2\ng 1\n");
     answer();
@@ -387,12 +393,12 @@ END_TEST
 START_TEST(no_test_comes_first_where_that_is_not_asked_for)
 {
     begin_with_order();
-    engine_order(scene.engine, false);
+    change_order(false);
     edit("<module> 1\nf 2\ng 2\n");
     answer();
     ck_assert_str_eq(scene.first, "");
     play_tests(EVIDENCE_CODE, "07");
-    engine_order(scene.engine, true);
+    change_order(true);
     edit("<module> 1\nf 2\ng 3\n");
     answer();
     ck_assert_str_eq(scene.first, "<test_g>"); /* by what was known before */
@@ -401,7 +407,7 @@ END_TEST
 
 START_TEST(a_run_waits_until_it_is_known_which_tests_come_first)
 {
-    engine_order(scene.engine, true);
+    change_order(true);
     scene_write("a.py", "<module> 1\nf 1\ng 1\n");
     scene_write("test_f.py", "");
     engine_begin(scene.engine, scene.now);
@@ -436,7 +442,7 @@ static void ready_with(const char *value)
     struct report_environment distributions[] = {{"package:yaml", value},
                                                  {"package:numpy", "numpy 1"}};
     const char *suffixes[] = {".py"};
-    engine_ready(scene.engine,
+    engine_ready(scene.engine, "",
                  &(struct report){.type = REPORT_READY,
                                   .framework = "nose",
                                   .framework_version = "1.3.7",

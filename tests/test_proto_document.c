@@ -139,7 +139,8 @@ static bool try_report(const char *line, size_t length)
     for (size_t i = 0; i < report.path_count; i++)
         json_decref(wire_path(report.paths[i]));
     if (report.type == REPORT_RESULT)
-        json_decref(result_encode(&(struct result_record){.file = "a.py",
+        json_decref(result_encode(&(struct result_record){.package = ".",
+                                                          .file = "a.py",
                                                           .test = report.test,
                                                           .outcome = report.outcome,
                                                           .exception = report.exception,

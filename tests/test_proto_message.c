@@ -417,17 +417,18 @@ END_TEST
 
 START_TEST(a_result_survives_any_bytes)
 {
-    struct result_record record = {"a.py", "t[\xff]",       OUTCOME_FAILURE,    true,
-                                   1.1,    "Assertion\x80", "caf\xe9\x1b[31m\n"};
+    struct result_record record = {"a.py", "t[\xff]",       OUTCOME_FAILURE,     true,
+                                   1.1,    "Assertion\x80", "caf\xe9\x1b[31m\n", "one"};
     expect_json(result_encode(&record),
                 "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
                 "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\"}");
+                "\"report\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\"one\"}");
     expect_json(result_news_encode(&record),
                 "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
                 "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\"}");
-    struct result_record plain = {.file = "a.py", .test = "t", .duration_ms = NAN};
+                "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\"one\"}");
+    struct result_record plain = {
+        .file = "a.py", .test = "t", .duration_ms = NAN, .package = "."};
     expect_json(
         result_encode(&plain),
         "{\"file\":\"a.py\",\"test\":\"t\",\"outcome\":\"success\",\"current\":false,"
@@ -438,6 +439,7 @@ END_TEST
 START_TEST(a_file_tells_what_it_has)
 {
     struct file_record record = {.file = "a.py",
+                                 .package = ".",
                                  .state = FILE_CURRENT,
                                  .runs = 3,
                                  .has_outcome = true,
@@ -451,7 +453,8 @@ START_TEST(a_file_tells_what_it_has)
         "{\"file\":\"a.py\",\"state\":\"current\",\"runs\":3,\"outcome\":\"skipped\","
         "\"duration_ms\":2.5,\"tests\":4,\"last_run\":\"2026-11-23T06:26:56.123Z\","
         "\"from_cache\":true,\"flaky\":false,\"unseen\":false,\"package\":\".\"}");
-    struct file_record fresh = {.file = "a.py", .state = FILE_NEVER_RUN, .flaky = true};
+    struct file_record fresh = {
+        .file = "a.py", .state = FILE_NEVER_RUN, .flaky = true, .package = "."};
     expect_json(file_encode(&fresh),
                 "{\"file\":\"a.py\",\"state\":\"never_run\",\"runs\":0,\"outcome\":null,"
                 "\"duration_ms\":null,\"tests\":0,\"last_run\":null,\"from_cache\":false,"
@@ -538,10 +541,10 @@ static char *encode_status(void)
 static char *encode_records(void)
 {
     json_t *const all[] = {
-        result_encode(
-            &(struct result_record){.file = "a", .test = "\xff", .report = "\xff"}),
-        file_encode(
-            &(struct file_record){.file = "\xff", .last_run = 1, .has_outcome = true}),
+        result_encode(&(struct result_record){
+            .file = "a", .test = "\xff", .report = "\xff", .package = "\xff"}),
+        file_encode(&(struct file_record){
+            .file = "\xff", .last_run = 1, .has_outcome = true, .package = "\xff"}),
         evidence_encode(
             &(struct evidence_record){.file = "a", .path = "b", .detail = "c"}),
         why_encode(&(struct why_record){.file = "a", .path = "b", .detail = "c"}),

@@ -58,6 +58,10 @@ struct scene {
     struct fault fault;
     bool refused;
     int warmed, refreshed, loaded;
+    const char *const *packages; /* besides the root; NULL at the end */
+    bool changed_first;
+    char speaker[64];                    /* the package whose workers speak */
+    char package[64], asked_package[64]; /* of the last start; of the last classify */
     char together[256]; /* the files of the process that was started last */
     char first[256];    /* the tests that were to come first, where there were any */
     bool listening;     /* to opens */
@@ -69,10 +73,11 @@ struct scene {
 
 static struct scene scene;
 
-static int scene_start(void *owner, int64_t run, const char *const *files,
-                       const char *const *first)
+static int scene_start(void *owner, const char *package, int64_t run,
+                       const char *const *files, const char *const *first)
 {
     (void)owner;
+    snprintf(scene.package, sizeof scene.package, "%s", package);
     if (first != NULL && *first != NULL)
         scene.first[0] = '\0';
     for (; first != NULL && *first != NULL; first++) {
@@ -99,9 +104,11 @@ static void scene_cancel(void *owner, int64_t run)
     scene.cancelled = run;
 }
 
-static int scene_classify(void *owner, int64_t id, const char *const *paths, size_t count)
+static int scene_classify(void *owner, const char *package, int64_t id,
+                          const char *const *paths, size_t count)
 {
     (void)owner;
+    snprintf(scene.asked_package, sizeof scene.asked_package, "%s", package);
     scene.question = id;
     for (size_t i = 0; i < scene.asked_count; i++)
         free(scene.asked[i]);
@@ -111,9 +118,11 @@ static int scene_classify(void *owner, int64_t id, const char *const *paths, siz
     return 0;
 }
 
-static int scene_blocks(void *owner, int64_t id, const char *const *paths, size_t count)
+static int scene_blocks(void *owner, const char *package, int64_t id,
+                        const char *const *paths, size_t count)
 {
     (void)owner;
+    (void)package;
     if (scene.no_reader)
         return -EAGAIN;
     scene.reading = id;
@@ -143,9 +152,10 @@ static void scene_listen_opens(void *owner, bool listen)
     scene.listening = listen;
 }
 
-static void scene_warm(void *owner)
+static void scene_warm(void *owner, const char *package)
 {
     (void)owner;
+    (void)package;
     scene.warmed++;
 }
 
@@ -153,6 +163,26 @@ static void scene_refresh(void *owner)
 {
     (void)owner;
     scene.refreshed++;
+}
+
+/* The root, and what the test says. */
+static char *scene_packages(void *owner, const char *const *marks, size_t count,
+                            void (*found)(void *, const struct engine_package *),
+                            void *engine)
+{
+    (void)owner;
+    (void)marks;
+    (void)count;
+    found(engine, &(struct engine_package){.path = "",
+                                           .python_why = "python3, because of the test",
+                                           .framework_why = "nose, because of the test",
+                                           .changed_first = scene.changed_first});
+    for (const char *const *path = scene.packages; path != NULL && *path != NULL; path++)
+        found(engine, &(struct engine_package){.path = *path,
+                                               .python_why = "the same",
+                                               .framework_why = "the same",
+                                               .changed_first = scene.changed_first});
+    return xstrdup("as the test says");
 }
 
 static struct warmth scene_warmth(void *owner)
@@ -349,6 +379,7 @@ static inline void scene_open(void)
                                        .heed = scene_heed,
                                        .listen_opens = scene_listen_opens,
                                        .warm = scene_warm,
+                                       .packages = scene_packages,
                                        .refresh = scene_refresh,
                                        .warmth = scene_warmth,
                                        .cold = scene_cold,
@@ -400,7 +431,7 @@ static inline void scene_ready(const char *python)
 {
     struct report_environment environment[] = {{"python", python}};
     const char *suffixes[] = {".py"};
-    engine_ready(scene.engine,
+    engine_ready(scene.engine, scene.speaker,
                  &(struct report){.type = REPORT_READY,
                                   .framework = "nose",
                                   .framework_version = "1.3.7",
@@ -418,7 +449,7 @@ static inline void scene_ready_isolated(const char *isolation)
     struct report_environment environment[] = {{"python", "python"},
                                                {"isolation", isolation}};
     const char *suffixes[] = {".py"};
-    engine_ready(scene.engine,
+    engine_ready(scene.engine, scene.speaker,
                  &(struct report){.type = REPORT_READY,
                                   .framework = "nose",
                                   .framework_version = "1.3.7",
@@ -438,7 +469,7 @@ static inline void scene_answer(void)
     for (size_t i = 0; i < scene.asked_count; i++)
         if (strncmp(path_base(scene.asked[i]), "test_", 5) == 0)
             tests[count++] = scene.asked[i];
-    engine_classified(scene.engine,
+    engine_classified(scene.engine, scene.asked_package,
                       &(struct report){.type = REPORT_CLASSIFIED,
                                        .id = scene.question,
                                        .paths = tests,
@@ -456,7 +487,7 @@ static inline void scene_begin(const char *python)
 
 static inline void scene_refuse_settings(const char *message)
 {
-    engine_classified(scene.engine,
+    engine_classified(scene.engine, scene.asked_package,
                       &(struct report){.type = REPORT_CLASSIFIED,
                                        .id = scene.question,
                                        .message = message},
