@@ -7,6 +7,7 @@ and in each run that call returns, as if nobody had waited.
 
 from __future__ import annotations
 
+import gc
 import os
 import posix
 import random
@@ -99,6 +100,8 @@ class Parked:
         if why is not None:
             self._say(why)
             posix._exit(0)
+        gc.collect()  # as may happen in any run; what is left the runs are not to go through,
+        gc.freeze()  # for each would copy all of it
         self._say("\0".join(["ready", *strangers]))
         line = self._wait()
         _own_files(self._fds)
