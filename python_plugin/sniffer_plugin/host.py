@@ -38,7 +38,7 @@ TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
     from typing import Any
 
-_LULL = 0.03  # seconds without an order, after which nobody is kept waiting by a preparation
+_LULL = 0.2  # seconds without an order, after which nobody is kept waiting by a preparation
 
 
 def _plain(value: object) -> object:
@@ -291,17 +291,18 @@ class Host:
         key = folder, child.shadowed(self, file)
         layer = self._layers.of(key)
         if layer is None and self._layers.have_room(folder):
+            early = self._layers.parts_early(key)
             log = trace.Log(trace.filters(self.scope), 1)
 
             def fork(control: int, status: int) -> int:
-                return self._fork_layer(folder, file, log, control, status)
+                return self._fork_layer(folder, file, log, control, status, early)
 
-            layer = layers.Layer(key, file, fork, log)
+            layer = layers.Layer(key, file, fork, log, self.runner.PARKS > 1 and not early)
             self._layers.add(layer)
         return layer
 
     def _fork_layer(self, folder: str, file: str, log: trace.Log, control: int,
-                    status: int) -> int:
+                    status: int, early: bool) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         host = posix.getpid()
@@ -312,7 +313,7 @@ class Host:
                 self._layers.close()
             except BaseException:
                 posix._exit(70)
-            child.layer(self, folder, file, log, host, control, status)
+            child.layer(self, folder, file, log, host, control, status, early)
         return pid
 
     def _tell_warm(self) -> None:

@@ -20,7 +20,7 @@ MAIN = "nose.__main__"
 VARIABLES = ()
 SUFFIXES = [".py"]
 ENTRY_POINTS = ("nose.plugins.0.10", "nose.plugins")  # groups of installed plugins
-PARKS = True
+PARKS = 1
 _SWITCHED_OFF = (
     # option of nose, what people know it by, its value for off
     ("stopOnError", "--stop", False),

@@ -21,6 +21,7 @@ from .records import Record, Sink, prune, short_traceback, tidy
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 SWITCHED_OFF = (
@@ -60,6 +61,10 @@ _OWN_FRAMES = re.compile(r"^%s/.*: in .*\n(?:    .*\n)*" % re.escape(os.path.dir
                          re.MULTILINE)
 _OF_ONE_TEST = ("function", 4)  # the second up to pytest 6
 _OUTCOMES = {"setup": "error", "call": "failure", "teardown": "error"}
+
+
+def _nothing() -> None:
+    pass
 
 
 def path_of(node: Any) -> str:
@@ -272,6 +277,8 @@ class Results(Settled, Records):
         self.interrupted = ""
         self.keyword = ""
         self.left_out = 0
+        self.settled: Callable[[], None] = _nothing  # to be called when it knows its settings,
+        self.begun: Callable[[], None] = _nothing  # and when it has made its session of them
         self._begins = begins
 
     def file_of(self, nodeid: str) -> str | None:
@@ -280,6 +287,7 @@ class Results(Settled, Records):
     def settle(self, config) -> None:  # type: ignore[no-untyped-def]
         self._config = config
         config.args = list(self.files)  # settings may name others
+        self.settled()
         self.keyword = config.option.keyword
         if self.off:
             sys.stderr.write("sniffer: not used for a single file: %s\n" % "; ".join(self.off))
@@ -307,6 +315,7 @@ class Results(Settled, Records):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
+        self.begun()
         self.stage = "(import)"
 
     @pytest.hookimpl(hookwrapper=True)
