@@ -11,8 +11,8 @@ For each there is a module NAME_runner, which the host asks, always in a process
     classify(args, paths)
                     those of PATHS that it would run as test files, what is wrong with its settings,
                     and what people should know of them (unused)
-    PARKS           at how many places can `run` call PARK, as runs begin to differ there? Of two, it
-                    takes EARLY for the first one, where less is done
+    PARKS           at how many places can `run` call PARK, as runs begin to differ there? Of two,
+                    it takes EARLY for the first one, where less is done
     layer_folder(root, file)
                     where PARKS: runs of all files below which folder come there as one of FILE does
     run(args, file, sink, begins, first, park)

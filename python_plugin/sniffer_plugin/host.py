@@ -127,6 +127,8 @@ class Host:
         try:
             self.runner = framework.load(self.settings.framework)
             version = self.runner.prepare(self.guard)
+            # What it remembers of its arguments no run has to find out.
+            self.runner.searched_folders(self.args, self.scope.root, self.scope.root)
         except framework.Unfit as unfit:
             self._say({"report": "unfit", "kind": unfit.kind, "message": str(unfit)})
             return False

@@ -8,6 +8,7 @@ but without a look at what lies beside it.
 from __future__ import annotations
 
 import argparse
+import functools
 import ast
 import fnmatch
 import importlib
@@ -68,7 +69,8 @@ class _Parser(argparse.ArgumentParser):
         raise SettingsError(message)  # it would print, and leave
 
 
-def _parser() -> _Parser:
+@functools.lru_cache(maxsize=1)
+def _options(words: tuple[str, ...]) -> argparse.Namespace:
     parser = _Parser(add_help=False, allow_abbrev=False)
     for short, name in (("-v", "--verbose"), ("-q", "--quiet"), ("-f", "--failfast"),
                         ("-c", "--catch"), ("-b", "--buffer")):
@@ -81,7 +83,7 @@ def _parser() -> _Parser:
     parser.add_argument("-t", "--top-level-directory", dest="top")
     for name in ("start", "pattern", "top"):  # the same by their places
         parser.add_argument(name, nargs="?", default=argparse.SUPPRESS)
-    return parser
+    return parser.parse_args(words)
 
 
 class _Settings:
@@ -92,7 +94,7 @@ class _Settings:
         if words is args and args and not args[0].startswith("-"):
             raise SettingsError("%r: \"args\" are those of `python -m unittest discover`; names of "
                                 "tests are not among them" % args[0])
-        self.options = _parser().parse_args(words)
+        self.options = _options(tuple(words))
         self.pattern: str = self.options.pattern
         start: str = self.options.start
         if not os.path.isdir(start) and re.fullmatch(r"[\w.]+", start):  # a package's name
