@@ -10,7 +10,8 @@ What a layer has looked at is evidence of each run from it. The daemon knows no 
 happened before the run began: so before each run all of it is looked at again, and a layer for
 which something is not as it was is replaced. What a second run could tell from a first one (a file
 was written, a thread was started, random numbers were drawn) makes a folder one without a layer,
-until that changes.
+until that changes. Where the framework can part its runs at two places, that holds for the earlier
+one: a layer that went too far is followed by one that stops there.
 """
 
 from __future__ import annotations
