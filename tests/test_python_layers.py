@@ -153,6 +153,8 @@ class Layers:
         "import secrets\nsecrets.token_hex()\n",
         "import sys\nlist(sys.argv)\n",
         "import sys\nsys.argv[-1]\n",
+        "import sys\nsys.argv + ['more']\n",
+        "import sys\nstr(sys.argv)\n",
         "import os\nos.getpid()\n",
         "FILE = open('data.txt')\n",
         "import socket\nPAIR = socket.socketpair()\n",
