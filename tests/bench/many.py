@@ -2,9 +2,9 @@
 
 usage: many.py [--files N] [--rounds N] [--python P] [--jobs N] [SUITE...]
 
-A SUITE is one of those below, by its name; without any, all are measured. Told are medians of wall-clock time and
-of CPU time (user and system, of all processes: the daemon, its workers, their children), and the
-ratios to the plain process of the same round:
+A SUITE is one of those below, by its name; without any, all are measured. Told are medians of
+wall-clock time and of CPU time (user and system, of all processes: the daemon, its workers, their
+children), and the ratios to the plain process of the same round:
 
   plain      one process of the framework over the whole suite
   first      from `snifferctl start` in a project that it never saw until all is known
@@ -217,8 +217,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--python")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", choices=[[], *SUITES])
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     options = parser.parse_args()
+    for name in options.suites:
+        if name not in SUITES:
+            parser.error("there is no suite %s" % name)
     for name in options.suites or SUITES:
         bench = Bench(name, options)
         try:
