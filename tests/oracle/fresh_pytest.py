@@ -149,6 +149,15 @@ class Fresh(fresh.Fresh):
             fresh.add(found, _name(nodeid), (outcome, kind, last_error(text, copy)))
         return {(file, test): value for test, value in found.items()}
 
+    def everything(self, copy):
+        """The same of one plain run of all, which began where sniffer begins."""
+        by_file = {}
+        for nodeid, (outcome, kind, text) in self._pytest("everything", copy, True, "")[1]:
+            fresh.add(by_file.setdefault(nodeid.partition("::")[0], {}), _name(nodeid),
+                      (outcome, kind, last_error(text, copy)))
+        return {(file, test): value for file, found in by_file.items()
+                for test, value in found.items()}
+
     def _pytest(self, name, copy, plain, files, *words):
         report = os.path.join(self.base, name + ".report")
         words = ("-p", "sniffer_fresh_reporter", "-p", "no:cacheprovider", *words)

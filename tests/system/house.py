@@ -33,10 +33,11 @@ PYTHON = interpreter_with(FRAMEWORK)
 class House:
     """A project, its daemon's environment, and the commands."""
 
-    def __init__(self, files=(), settings=""):
+    def __init__(self, files=(), settings="", root=None):
+        """ROOT is a project that is there already, and stays."""
         self.base = tempfile.mkdtemp(prefix="sniffer-test-")
-        self.root = os.path.join(self.base, "project")
-        os.mkdir(self.root)
+        self.root = root or os.path.join(self.base, "project")
+        os.makedirs(self.root, exist_ok=True)
         runtime = os.path.join(self.base, "run")
         os.mkdir(runtime, 0o700)
         self.environment = dict(os.environ)
