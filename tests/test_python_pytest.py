@@ -283,6 +283,30 @@ class OutcomeTest(PytestCase):
         self.assertEqual(run.results["all"]["report_text"], "it is no good")
         self.assertEqual(host.run("test_c.txt").outcomes, {"test_c.txt": "failure"})
 
+    def test_a_plugin_that_hands_on_what_only_pytest_mends(self):
+        """As pytest-subtests does for parts that are skipped."""
+        self.project.write("conftest.py", """
+            import copy
+            from _pytest.runner import CallInfo
+            from _pytest.unittest import TestCaseFunction
+            plain = TestCaseFunction.addSkip
+            def add_skip(self, case, reason):
+                plain(self, case, reason)
+                outer = copy.copy(self._excinfo[-1])
+                outer._excinfo = self._excinfo[-1]
+                call = CallInfo.from_call(lambda: None, "call")
+                call.excinfo = outer
+                report = self.ihook.pytest_runtest_makereport(item=self, call=call)
+                assert report.skipped
+            TestCaseFunction.addSkip = add_skip
+            """)
+        self.project.write("test_it.py", """
+            import unittest
+            class T(unittest.TestCase):
+                def test_skips(self): self.skipTest("a part")
+            """)
+        self.assertEqual(self.host().run("test_it.py").outcomes, {"T.test_skips": "success"})
+
 
 class SettingsTest(PytestCase):
     def test_options_that_make_no_sense_for_one_file_are_switched_off_and_said(self):

@@ -143,7 +143,7 @@ class Records:
         # unittest's cases keep theirs until the report is made.
         for info in [call.excinfo, *(getattr(item, "_excinfo", None) or ())]:
             if info is not None:
-                prune(info.value, info.tb)
+                prune(*_error(info))
         yield
         if call.excinfo is not None:
             self._kinds[item.nodeid, call.when] = call.excinfo.typename
@@ -406,6 +406,14 @@ class Several(Results):
         left.discard(nodeid)
         if file is not None and not left:
             self.sink.through(file)
+
+
+def _error(info):  # type: ignore[no-untyped-def]
+    """pytest-subtests puts one ExceptionInfo into another, and pytest replaces it before it looks."""
+    try:
+        return info.value, info.tb
+    except TypeError:
+        return None, None
 
 
 def _kind_of(report) -> str | None:  # type: ignore[no-untyped-def]
