@@ -49,11 +49,13 @@ class Agreement:
         shutil.rmtree(os.path.join(self.root, ".sniffer"), ignore_errors=True)
         self.house.ctl("start", "--python", self.python, code=0)
         status = self.house.wait()
-        found = oracle.shown(self.house, self.framework.message)
-        self.house.ctl("stop", code=0)
         if status["state"] == "error":
             sys.exit(status["message"])
-        return found
+        seen, wrong = oracle.shown(self.house, self.framework.message)
+        files = self.plain.test_files(self.root, True)
+        wrong += oracle.state_faults(self.house, status, seen, files)
+        self.house.ctl("stop", code=0)
+        return seen, wrong, files
 
     def fresh(self, files):
         jobs = [self.plain.pool.submit(self.plain.run, number, self.root, file, True)
@@ -62,8 +64,7 @@ class Agreement:
 
     def told(self):
         """The number of differences."""
-        seen, wrong = self.shown()
-        files = self.plain.test_files(self.root, True)
+        seen, wrong, files = self.shown()
         truth = self.fresh(files)
         found = oracle.differences(seen, truth)
         if found:  # whose runs differ among themselves?
