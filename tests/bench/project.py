@@ -94,11 +94,7 @@ class Bench:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace").stdout)
 
     def known(self, act):
-        return timed(lambda: (act(), self.wait()))[0]
-
-    def wait(self):
-        while self.house.ctl("wait", "--timeout", "100").returncode not in (0, 1):
-            pass
+        return timed(lambda: (act(), self.house.long_wait()))[0]
 
     def start(self):
         self.house.ctl("start", "--python", self.python, code=0)

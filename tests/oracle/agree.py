@@ -48,7 +48,7 @@ class Agreement:
     def shown(self):
         shutil.rmtree(os.path.join(self.root, ".sniffer"), ignore_errors=True)
         self.house.ctl("start", "--python", self.python, code=0)
-        status = self.house.wait()
+        status = self.house.long_wait()
         if status["state"] == "error":
             sys.exit(status["message"])
         seen, wrong = oracle.shown(self.house, self.framework.message)
