@@ -117,7 +117,8 @@ struct report {
     /* classified; MESSAGE set where a framework's settings could not be read; UNUSED what people
      * should know of those that were: which are not used, which leave out tests */
     const char *unused;
-    char **paths; /* owned array of owned strings */
+    bool any_name; /* files of any name could be test files */
+    char **paths;  /* owned array of owned strings */
     size_t path_count;
     /* started, exited */
     int64_t pid; /* > 0 and within pid_t: fit to be signalled */

@@ -277,7 +277,9 @@ class OutcomeTest(PytestCase):
         host = self.host()
         self.assertIn(".yaml", host.first["suffixes"])
         names = ("a.yaml", "b.yaml", "test_c.txt", "d.txt")
-        self.assertEqual(host.classify(*names)["tests"], ["a.yaml", "b.yaml", "test_c.txt"])
+        answer = host.classify(*names)
+        self.assertEqual((answer["tests"], answer["any_name"]),
+                         (["a.yaml", "b.yaml", "test_c.txt"], True))
         self.assertEqual(host.run("a.yaml").outcomes, {"all": "success"})
         run = host.run("b.yaml")
         self.assertEqual(run.results["all"]["report_text"], "it is no good")

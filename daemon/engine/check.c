@@ -242,7 +242,7 @@ bool check_candidate(const struct engine *engine, const char *path)
     if (path[0] == '/')
         return false;
     const char *dot = strrchr(path_base(path), '.');
-    return dot != NULL && strset_has(&engine->suffixes, dot);
+    return engine->any_name || (dot != NULL && strset_has(&engine->suffixes, dot));
 }
 
 static void add_candidate(void *owner, const char *path)
@@ -351,6 +351,12 @@ void engine_classified(struct engine *engine, const struct report *report, int64
     free(engine->error);
     engine->error = NULL;
     take_unused(engine, report->unused);
+    if (report->any_name && !engine->any_name) {
+        engine->any_name = true;
+        strset_finish(&engine->asked);
+        check_ask_all(engine);
+        return;
+    }
     for (size_t i = 0; i < report->path_count; i++)
         strset_put(&engine->asked, report->paths[i], 1);
     strset_each(&engine->asked, apply_answer, engine);

@@ -337,8 +337,10 @@ void engine_ready(struct engine *engine, const struct report *report, int64_t no
     bool was_broken = engine->error != NULL;
     replace(&engine->error, NULL);
     engine->news_state = true;
-    if (other)
+    if (other) {
+        engine->any_name = false;
         log_info("tests run with %s on %s", framework, report->python);
+    }
     if (new_environment) {
         check_environment(engine);
         follow_packages(engine);

@@ -147,6 +147,7 @@ struct engine {
 
     /* Which files are test files. */
     struct strset suffixes;   /* of files that could be */
+    bool any_name;            /* a plugin says which are: any file could be */
     struct strset unsorted;   /* could be test files, not asked yet */
     struct strset asked;      /* asked just now */
     struct strset classified; /* asked before, and there when the tree was crawled last */

@@ -446,6 +446,7 @@ class Finder(Settled):
         super().__init__()
         self.found: set[str] = set()
         self.failed = False  # was a folder not collected, or skipped?
+        self.others = False  # does somebody else than pytest say what a test file is?
         self._ways = set(wanted)
         for path in wanted:
             while path not in ("", "/"):
@@ -467,6 +468,11 @@ class Finder(Settled):
 
     def pytest_collectreport(self, report) -> None:  # type: ignore[no-untyped-def]
         self.failed = self.failed or not report.passed
+
+    def pytest_sessionfinish(self, session) -> None:  # type: ignore[no-untyped-def]
+        hook = session.config.pluginmanager.hook.pytest_collect_file
+        self.others = any(not impl.function.__module__.startswith("_pytest.")
+                          for impl in hook.get_hookimpls())
 
     def _ignores(self, path: str) -> bool | None:
         """Nobody asked for what is there. Packages are known by their __init__.py, and left to

@@ -19,11 +19,13 @@ from .parked import Argv, Given
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
+    from .framework import Answer
     from .pytest_plugin import Finder, Results, Settled
 
 NAME = "pytest"
 MAIN = "pytest.__main__"
 # Of doctests and of what plugins collect, besides Python: only pytest knows which files these are.
+# Where a plugin collects, it is asked for files of any name in the end.
 SUFFIXES = [".py", ".cfg", ".csv", ".feature", ".html", ".ini", ".ipynb", ".json", ".md", ".robot",
             ".rst", ".sh", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml"]
 ENTRY_POINTS = ("pytest11",)
@@ -153,7 +155,7 @@ def _is_conftest(error: BaseException | None) -> bool:
 # -- which are test files ------------------------------------------------------------------
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+def classify(args: list[str], paths: list[str]) -> Answer:
     """See framework.py."""
     from .pytest_plugin import Finder
 
@@ -170,9 +172,9 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, 
             found |= other.found
             finder.problem = None
     if finder.problem is not None:
-        return [], "pytest does not begin: " + _message(finder.problem), None
+        return [], "pytest does not begin: " + _message(finder.problem), None, False
     return ([path for path in paths if full.get(path) in found], None,
-            unused(finder.off, finder.choosing))
+            unused(finder.off, finder.choosing), finder.others)
 
 
 def _find(finder: Finder, args: list[str]) -> Finder:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from .framework import Answer
+
     from .company import Company
 
 NAME = "unittest"
@@ -110,15 +112,15 @@ class _Settings:
 # -- which are test files ------------------------------------------------------------------
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+def classify(args: list[str], paths: list[str]) -> Answer:
     """See framework.py."""
     try:
         settings = _Settings(args)
     except SettingsError as error:
-        return [], "unittest does not take its arguments: %s" % error, None
+        return [], "unittest does not take its arguments: %s" % error, None, False
     return ([path for path in paths if _is_found(settings, os.path.abspath(path))], None,
             unused(["--failfast"] * settings.options.failfast,
-                   ["-k"] * bool(settings.options.patterns)))
+                   ["-k"] * bool(settings.options.patterns)), False)
 
 
 def _is_found(settings: _Settings, path: str) -> bool:
