@@ -287,8 +287,14 @@ int house_open(struct house **ret, const struct house_settings *settings,
     sinks_fill(house);
     house->ignore = ignore_new(settings->root);
     set_ignore(house);
-    int error = watcher_open(&house->watcher, settings->root, settings->state,
-                             WATCHER_MOUNTS, house->ignore, poller, &house->watcher_sink);
+    int error = watcher_open(&house->watcher,
+                             &(struct watcher_place){.root = settings->root,
+                                                     .state = settings->state,
+                                                     .mounts = WATCHER_MOUNTS,
+                                                     .backend = settings->backend,
+                                                     .ignore = house->ignore,
+                                                     .poller = poller,
+                                                     .sink = &house->watcher_sink});
     if (error == 0 && settings->pipe)
         error = open_hints(house);
     if (error < 0)

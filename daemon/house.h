@@ -23,6 +23,7 @@ struct house_settings {
     /* Given on the command line: they beat the settings. 0 and NULL: not given. */
     int jobs;
     const char *python;
+    const char *backend; /* "auto", "inotify" or "fanotify" */
     bool pipe; /* read hints from a FIFO in the state folder */
     /* What could not be opened, where it was not the root; the caller's. */
     char **ret_failed;

@@ -24,7 +24,7 @@ enum { EXIT_USAGE = 2, EXIT_NO_START = 3 };
 enum { LOG_LIMIT = 4 << 20 };
 
 struct options {
-    const char *directory, *python;
+    const char *directory, *python, *backend;
     int jobs;
     bool foreground, pipe;
 };
@@ -67,12 +67,14 @@ static int parse_jobs(const char *text, int *ret)
     return 0;
 }
 
-static int parse_backend(const char *text)
+static int parse_backend(const char *text, const char **ret)
 {
-    if (strcmp(text, "auto") == 0 || strcmp(text, "inotify") == 0)
-        return 0;
-    if (strcmp(text, "fanotify") == 0)
-        return refuse("this build has no %s; use --backend auto", text);
+    static const char *const known[] = {"auto", "inotify", "fanotify"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i]) == 0) {
+            *ret = known[i];
+            return 0;
+        }
     return refuse("--backend must be auto, inotify or fanotify, not \"%s\"", text);
 }
 
@@ -109,7 +111,7 @@ static int parse(int argc, char **argv, struct options *ret)
             ret->python = optarg;
             break;
         case BACKEND:
-            error = parse_backend(optarg);
+            error = parse_backend(optarg, &ret->backend);
             break;
         case LEVEL:
             level = log_level_parse(optarg);
@@ -310,6 +312,7 @@ static int with_index(const struct options *options, const char *root, const cha
                                               .config = config,
                                               .jobs = options->jobs,
                                               .python = options->python,
+                                              .backend = options->backend,
                                               .pipe = options->pipe,
                                               .ret_failed = &failed},
                      started, birth);
@@ -357,7 +360,7 @@ static int with_socket(const struct options *options, const char *root,
 
 int main(int argc, char **argv)
 {
-    struct options options = {.directory = "."};
+    struct options options = {.directory = ".", .backend = "auto"};
     struct birth birth = {.pipe = -1, .log = -1};
     int parsed = parse(argc, argv, &options);
     if (parsed != 0)

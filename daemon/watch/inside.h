@@ -1,9 +1,9 @@
-#ifndef WATCH_INOTIFY_H
-#define WATCH_INOTIFY_H
+#ifndef WATCH_INSIDE_H
+#define WATCH_INSIDE_H
 
-/* The inotify backend's parts: inotify.c reads events and answers cookies, inotify_tree.c keeps
- * nodes and kernel watches in step with the directories that are there, inotify_listen.c has opened
- * files told while somebody wants to know. Private to the room.
+/* The watcher's parts: watcher.c is its life, events.c hears events and answers cookies, folders.c keeps
+ * nodes and kernel watches in step with the directories that are there, listen.c has opened files told
+ * while somebody wants to know. The kernel is asked by a backend. Private to the room.
  *
  * An event is only a doubt about a name. Doubts about directories collect in nodes.doubts and are
  * looked at once per read: asking the kernel for a watch on a path answers at the same time whether
@@ -20,6 +20,7 @@
 #include "daemon/watch/mounts.h"
 #include "daemon/watch/nodes.h"
 #include "daemon/watch/opens.h"
+#include "daemon/watch/watcher.h"
 
 struct crawl {
     watcher_found *found; /* NULL: no crawl is on */
@@ -28,8 +29,12 @@ struct crawl {
     int error; /* the root could not be listed */
 };
 
-struct inotify {
-    const struct place *place;
+struct watcher {
+    struct watcher_place place;
+    const struct backend *backend; /* NULL: not open */
+    void *ears;                    /* what it gave */
+    char *refused;                 /* why not the one that was asked for; or NULL */
+    char *state_path;              /* absolute */
     int fd;
     int wake; /* eventfd: makes a turn where no event is sure to come */
     struct nodes nodes;
@@ -39,7 +44,7 @@ struct inotify {
     struct crawl crawl;
     struct opens opens;
     struct mounts mounts; /* as the last crawl found them */
-    char *buffer;
+    char *mounted;        /* those at our nodes, a line each, as last seen */
 
     /* What was told last, until the end of a read: neighbours that are alike are told once. */
     char *told;
@@ -57,38 +62,49 @@ struct inotify {
     size_t blind_told, silent_told; /* how many the last message was about */
 };
 
-/* ---- inotify.c ---- */
+/* ---- events.c ---- */
 
-void inotify_tell(struct inotify *inotify, const char *path, enum watcher_change change);
+void watcher_tell(struct watcher *watcher, const char *path, enum watcher_change change);
+void watcher_forget_told(struct watcher *watcher);
 /* Have a turn soon, even without an event. */
-void inotify_wake(struct inotify *inotify);
+void watcher_wake(struct watcher *watcher);
+/* What waits until the doubts are settled. CRAWLED: also when only the number is another. */
+void watcher_tell_root(struct watcher *watcher);
+void watcher_tell_degraded(struct watcher *watcher, bool crawled);
+/* For the poller; OWNER is the watcher. */
+void watcher_readable(void *owner, int fd, unsigned events);
+void watcher_woken(void *owner, int fd, unsigned events);
 
-/* ---- inotify_tree.c ---- */
+/* ---- watcher.c ---- */
+
+/* Are other file systems mounted at our nodes than when it was asked last? */
+bool watcher_note_mounted(struct watcher *watcher);
+
+/* ---- folders.c ---- */
 
 /* Are names in NODE told? */
-bool inotify_tells(const struct node *node);
+bool watcher_tells(const struct node *node);
 /* The path of NODE as the sink is told it; points into PATH, which is its absolute path. */
-const char *inotify_told_path(const struct inotify *inotify, const struct node *node,
+const char *watcher_told_path(const struct watcher *watcher, const struct node *node,
                               const char *path);
 /* Makes NODE's kernel watch that of the directory that is at its path now. */
 enum armed { ARMED_SAME, ARMED_FRESH, ARMED_ABSENT, ARMED_BLIND };
-enum armed inotify_arm(struct inotify *inotify, struct node *node, const char *path);
+enum armed watcher_arm(struct watcher *watcher, struct node *node, const char *path);
 /* Arms all on the way to NODE, top first, and NODE; silent. */
-enum armed inotify_arm_way(struct inotify *inotify, struct node *node);
+enum armed watcher_arm_way(struct watcher *watcher, struct node *node);
 /* A directory NAME came into NODE: from now on part of the tree, unless it is ignored. */
-void inotify_enter(struct inotify *inotify, struct node *node, const char *name);
+void watcher_enter(struct watcher *watcher, struct node *node, const char *name);
 /* Looks at all doubted nodes, and at those whose doubt arises from it. */
-void inotify_settle(struct inotify *inotify);
+void watcher_settle(struct watcher *watcher);
 
-/* ---- inotify_listen.c ---- */
+/* ---- listen.c ---- */
 
-int inotify_listen(void *self, bool on);
 /* Files opened in NODE, which is at PATH and watched, are told from now on, where that is wanted. */
-void inotify_listen_to(struct inotify *inotify, const struct node *node,
+void watcher_listen_to(struct watcher *watcher, const struct node *node,
                        const char *path);
 /* Leaves the watches for opened files to those for changes, and tells that opens are lost; false
  * where there are none. */
-bool inotify_listen_no_more(struct inotify *inotify);
-void inotify_tell_opens(struct inotify *inotify);
+bool watcher_listen_no_more(struct watcher *watcher);
+void watcher_tell_opens(struct watcher *watcher);
 
 #endif
