@@ -302,6 +302,11 @@ int house_open(struct house **ret, const struct house_settings *settings,
     struct engine_ports ports = ports_of(house);
     house->engine = engine_new(settings->root, watcher_backend(house->watcher),
                                settings->index, &ports);
+    if (watcher_refused(house->watcher) != NULL) {
+        log_warning("%s: the project is watched by %s", watcher_refused(house->watcher),
+                    watcher_backend(house->watcher));
+        engine_refused(house->engine, watcher_refused(house->watcher));
+    }
     ignore_on_read(house->ignore, sinks_own_open, house);
     engine_order(house->engine, house->config.changed_first);
     set_triggers(house);

@@ -32,6 +32,7 @@ struct house {
 
     /* What a room told while another one was being called. */
     char *unfit, *lost;
+    pid_t stranger; /* who wrote last and is no worker; 0: nobody */
     bool room, root_changed, root_there, reload, stop;
 };
 

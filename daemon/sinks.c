@@ -4,6 +4,7 @@
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/joints.h"
+#include "daemon/worker/reap.h"
 
 void sinks_note(char **text, const char *what)
 {
@@ -11,10 +12,26 @@ void sinks_note(char **text, const char *what)
     *text = xstrdup(what);
 }
 
-static void on_changed(void *owner, const char *path, enum watcher_change change)
+/* One that is over by now may have been anybody. Who is a stranger is remembered, for they write much at
+ * once; should another process get its number, a run is repeated in vain. */
+static bool is_stranger(struct house *house, pid_t writer)
+{
+    if (writer == 0 || !engine_runs(house->engine))
+        return false;
+    if (writer != house->stranger && reap_is_stranger(writer))
+        house->stranger = writer;
+    return writer == house->stranger;
+}
+
+static void on_changed(void *owner, const char *path, enum watcher_change change,
+                       pid_t writer)
 {
     struct house *house = owner;
-    engine_changed(house->engine, path, change == WATCHER_ENTRY, house->clock.now());
+    bool entry = change == WATCHER_ENTRY;
+    if (is_stranger(house, writer))
+        engine_changed_by_others(house->engine, path, entry, house->clock.now());
+    else
+        engine_changed(house->engine, path, entry, house->clock.now());
 }
 
 static void on_synced(void *owner, uint64_t cookie)

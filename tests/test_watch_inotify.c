@@ -115,6 +115,22 @@ START_TEST(files_come_change_and_go)
 }
 END_TEST
 
+START_TEST(who_wrote_is_told_where_the_kernel_says_it)
+{
+    scene_watch(&scene);
+    pid_t child = fork();
+    if (child == 0) {
+        write_file("root/a.py", "");
+        _exit(0);
+    }
+    wait_for_child(child);
+    scene_sync(&scene);
+    ck_entry("a.py");
+    bool knows = strcmp(watcher_backend(scene.watcher), "fanotify") == 0;
+    ck_assert_int_eq(scene.writer, knows ? child : 0);
+}
+END_TEST
+
 START_TEST(an_ignored_name_in_a_watched_folder_is_told)
 {
     make_folders("root/ignored");
@@ -923,6 +939,7 @@ int main(void)
     tcase_add_test(tests, a_second_crawl_changes_nothing);
     tcase_add_test(tests, a_root_that_is_not_there_cannot_be_opened);
     tcase_add_test(tests, files_come_change_and_go);
+    tcase_add_test(tests, who_wrote_is_told_where_the_kernel_says_it);
     tcase_add_test(tests, an_ignored_name_in_a_watched_folder_is_told);
     tcase_add_test(tests, a_file_written_in_many_pieces_is_told_few_times);
     tcase_add_test(tests, an_atomic_save_is_an_entry_of_the_target);

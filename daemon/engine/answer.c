@@ -180,8 +180,11 @@ static void answer_doctor(const struct asking *asking)
     add_check(checks, "evidence", engine->coarse == NULL, evidence);
     add_check(checks, "settings", engine->mistaken == NULL,
               engine->mistaken != NULL ? engine->mistaken : "in order");
+    autofree char *backend = engine->refused != NULL
+                                 ? xasprintf("%s; %s", engine->backend, engine->refused)
+                                 : xstrdup(engine->backend);
     add_check(checks, "watching", engine->degraded == NULL,
-              engine->degraded != NULL ? engine->degraded : engine->backend);
+              engine->degraded != NULL ? engine->degraded : backend);
     /* Never wrong: where a layer cannot be had, runs are only slower. */
     autofree char *warm = warm_words(engine);
     add_check(checks, "warm", true, warm);

@@ -92,6 +92,7 @@ void engine_free(struct engine *engine)
     free(engine->python);
     free(engine->told_message);
     free(engine->backend);
+    free(engine->refused);
     free(engine->root);
     free(engine);
 }
@@ -148,9 +149,10 @@ static bool is_git_business(struct engine *engine, const char *path)
     return !evidence;
 }
 
-void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now)
+static void change(struct engine *engine, const char *path, bool entry, bool others,
+                   int64_t now)
 {
-    run_disturb(engine, path, entry);
+    run_disturb(engine, path, entry, others);
     /* While git holds its lock, what it writes is one change, however long it trickles. */
     if (strcmp(path, GIT "/index.lock") == 0)
         settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
@@ -164,6 +166,22 @@ void engine_changed(struct engine *engine, const char *path, bool entry, int64_t
     settle_add(&engine->settle, path, entry ? 1 : 0, now);
     if (path[0] != '/') /* outside the root most is nobody's business */
         engine->unsettled = true;
+}
+
+void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now)
+{
+    change(engine, path, entry, false, now);
+}
+
+bool engine_runs(const struct engine *engine)
+{
+    return engine->runs != NULL;
+}
+
+void engine_changed_by_others(struct engine *engine, const char *path, bool entry,
+                              int64_t now)
+{
+    change(engine, path, entry, true, now);
 }
 
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now)
@@ -486,6 +504,11 @@ void engine_chosen(struct engine *engine, const char *python, const char *framew
 {
     replace(&engine->chosen_python, python);
     replace(&engine->chosen_framework, framework);
+}
+
+void engine_refused(struct engine *engine, const char *why)
+{
+    replace(&engine->refused, why);
 }
 
 void engine_order(struct engine *engine, bool changed_first)

@@ -100,6 +100,11 @@ void engine_begin(struct engine *engine, int64_t now);
 /* ---- from the watcher ---- */
 /* ENTRY: the name came or went; else contents or attributes. */
 void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now);
+/* The same, and no worker's process did it: also where a run says that it wrote there, too. */
+void engine_changed_by_others(struct engine *engine, const char *path, bool entry,
+                              int64_t now);
+/* Is a run on, so that it matters who writes? */
+bool engine_runs(const struct engine *engine);
 /* Somebody opened PATH; or, of some opens nobody knows. */
 void engine_opened(struct engine *engine, const char *path);
 /* It will be told that somebody did, and it was the daemon itself. */
@@ -147,6 +152,9 @@ void engine_triggers(struct engine *engine, const struct engine_trigger *trigger
 
 /* Do the tests of a file that executed what has changed run before its others? */
 void engine_order(struct engine *engine, bool changed_first);
+
+/* Why the watcher's backend is not the one that was asked for, in words. */
+void engine_refused(struct engine *engine, const char *why);
 
 /* Which interpreter and framework were chosen for the project, and why, each a sentence. */
 void engine_chosen(struct engine *engine, const char *python, const char *framework);

@@ -24,6 +24,7 @@ struct disturbance {
     int64_t number;
     char *path;
     bool entry;
+    bool others; /* no worker's process did it */
 };
 
 /* What a run that is over wrote, while others are still on. */
@@ -121,6 +122,7 @@ struct waiter {
 
 struct engine {
     char *root, *backend;
+    char *refused; /* why the backend is not the one that was asked for; or NULL */
     struct index *index;
     struct tree *tree;
     struct sched *sched;
@@ -299,7 +301,7 @@ bool run_some_on(const struct engine *engine);
 struct run *run_find(struct engine *engine, int64_t id);
 struct run *run_begin(struct engine *engine, const char *file, int64_t now);
 void run_forget(struct engine *engine, struct run *run);
-void run_disturb(struct engine *engine, const char *path, bool entry);
+void run_disturb(struct engine *engine, const char *path, bool entry, bool others);
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
               const struct report_identity *seen, const char *detail);
 /* LEFT: how it left what it wrote; NULL: not known. */

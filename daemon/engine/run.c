@@ -87,7 +87,7 @@ void run_forget(struct engine *engine, struct run *run)
     strset_finish(&engine->mended);
 }
 
-void run_disturb(struct engine *engine, const char *path, bool entry)
+void run_disturb(struct engine *engine, const char *path, bool entry, bool others)
 {
     engine->number++;
     if (engine->runs == NULL)
@@ -101,8 +101,11 @@ void run_disturb(struct engine *engine, const char *path, bool entry)
     engine->disturbances =
         xgrow(engine->disturbances, engine->disturbance_count,
               &engine->disturbance_capacity, sizeof *engine->disturbances);
-    engine->disturbances[engine->disturbance_count++] = (struct disturbance){
-        .number = engine->number, .path = xstrdup(path), .entry = entry};
+    engine->disturbances[engine->disturbance_count++] =
+        (struct disturbance){.number = engine->number,
+                             .path = xstrdup(path),
+                             .entry = entry,
+                             .others = others};
 }
 
 static struct identity identity_of(const struct report_identity *seen)

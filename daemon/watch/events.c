@@ -27,16 +27,17 @@ static bool moved_here(uint32_t mask)
 void watcher_tell(struct watcher *watcher, const char *path, enum watcher_change change)
 {
     if (watcher->told != NULL && watcher->told_change == change &&
-        strcmp(watcher->told, path) == 0)
+        watcher->told_writer == watcher->writer && strcmp(watcher->told, path) == 0)
         return;
     free(watcher->told);
     watcher->told = xstrdup(path);
     watcher->told_change = change;
+    watcher->told_writer = watcher->writer;
     const struct watcher_sink *sink = watcher->place.sink;
     if (ignore_rests_on(watcher->place.ignore, path) &&
         ignore_reread(watcher->place.ignore, path))
         sink->ruled(sink->owner);
-    sink->changed(sink->owner, path, change);
+    sink->changed(sink->owner, path, change, watcher->writer);
 }
 
 void watcher_forget_told(struct watcher *watcher)
@@ -248,12 +249,14 @@ static void handle(void *owner, const struct backend_event *event)
         return;
     }
     bool is_state = watcher->state->watch == watch;
+    watcher->writer = event->writer;
     for (struct node *node = watch->nodes; node != NULL; node = node->same) {
         if (event->name[0] != '\0')
             handle_name(watcher, node, event->mask, event->name);
         else
             handle_self(watcher, node, event->mask);
     }
+    watcher->writer = 0;
     uint64_t cookie = 0;
     if (is_state && (event->mask & IN_CREATE) &&
         cookies_take(&watcher->cookies, event->name, &cookie))

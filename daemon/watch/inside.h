@@ -49,6 +49,9 @@ struct watcher {
     /* What was told last, until the end of a read: neighbours that are alike are told once. */
     char *told;
     enum watcher_change told_change;
+    pid_t told_writer;
+
+    pid_t writer; /* of the event that is being handled; 0: not known, or none is */
 
     /* To be told when all doubts are settled. */
     const char *lost;   /* why, static; NULL: nothing was */

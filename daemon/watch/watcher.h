@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum watcher_change {
     WATCHER_MODIFIED, /* contents or attributes of an existing path may have changed */
@@ -38,8 +39,10 @@ enum watcher_change {
 
 struct watcher_sink {
     void *owner;
-    /* PATH relative to the root, or absolute where it lies in a followed directory outside. */
-    void (*changed)(void *owner, const char *path, enum watcher_change change);
+    /* PATH relative to the root, or absolute where it lies in a followed directory outside. WRITER: the
+     * process that did it, which may be over by now; 0: not known. Inotify never knows. */
+    void (*changed)(void *owner, const char *path, enum watcher_change change,
+                    pid_t writer);
     /* Every change and open made before watcher_sync(COOKIE) was called has now been told. */
     void (*synced)(void *owner, uint64_t cookie);
     /* Something may have been missed: compare the whole tree. */

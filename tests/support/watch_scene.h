@@ -39,6 +39,7 @@ struct scene {
     struct watcher_sink sink;
     struct watcher *watcher;
 
+    pid_t writer; /* of the last change told */
     struct telling *told;
     size_t told_count, told_capacity;
     struct strset entries, modified; /* every path told so */
@@ -72,9 +73,11 @@ static void scene_found(void *owner, const char *path, bool is_directory)
     }
 }
 
-static void scene_changed(void *owner, const char *path, enum watcher_change change)
+static void scene_changed(void *owner, const char *path, enum watcher_change change,
+                          pid_t writer)
 {
     struct scene *scene = owner;
+    scene->writer = writer;
     scene->told =
         xgrow(scene->told, scene->told_count, &scene->told_capacity, sizeof *scene->told);
     scene->told[scene->told_count++] =
