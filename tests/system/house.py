@@ -15,6 +15,7 @@ SOURCE = os.environ.get("SNIFFER_SOURCE",
                         os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("SNIFFER_BUILD", os.path.join(SOURCE, "build", "debug"))
 FRAMEWORK = os.environ.get("SNIFFER_FRAMEWORK", "nose")  # of what is played
+BACKEND = os.environ.get("SNIFFER_BACKEND")  # that daemons are started with; None: they choose
 TIMEOUT = 120
 
 
@@ -86,6 +87,8 @@ class House:
 
     def ctl(self, *arguments, code=None, text=None, cwd=None):
         """Runs snifferctl; CODE is the exit code it must have."""
+        if BACKEND is not None and arguments[0] in ("start", "restart") and "--backend" not in arguments:
+            arguments += ("--backend", BACKEND)
         done = subprocess.run([os.path.join(BUILD, "snifferctl"), "-C", self.root, *arguments],
                               env=self.environment, input=text, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, universal_newlines=True, timeout=TIMEOUT,
