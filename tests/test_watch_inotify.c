@@ -427,7 +427,7 @@ START_TEST(a_file_system_that_comes_and_goes_is_told)
     ck_assert_uint_eq(scene.lost, 0);
     scene.crawl_when_lost = true;
     ck_assert_int_eq(mount("none", "root/a", "tmpfs", 0, NULL), 0);
-    scene_sync(&scene);
+    scene_drain(&scene);
     ck_assert_uint_eq(scene.lost, tells ? 1 : 0); /* inotify does not hear of it */
     if (!tells)
         ck_assert_int_eq(watcher_crawl(scene.watcher, scene_found, &scene), 0);

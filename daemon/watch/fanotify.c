@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -54,7 +55,11 @@ struct directory {
 };
 
 struct fanotify {
-    int fd, mounts, both;
+    int fd;
+    int both; /* readable when there are events, or mounts */
+    /* The list of mounts, twice: who asks whether it is another has his answer once, and what is in BOTH is
+     * asked by others. */
+    int wake, mounts;
     const char *root;
     int last; /* number given */
     struct directory *by_number, *by_handle;
@@ -314,34 +319,32 @@ static void hear(const struct hearing *hearing, const struct told *told)
         hear_one(hearing, &told->handle, told->name, &event);
 }
 
-/* Events: the kernel counts each of those that wait with the bytes of its head alone. */
+/* Events, and the list of mounts as one: the kernel counts those that wait by the bytes of their heads. */
 static size_t fanotify_queued(void *self)
 {
     const struct fanotify *fanotify = self;
     int queued = 0;
     return ioctl(fanotify->fd, FIONREAD, &queued) < 0
                ? INT_MAX
-               : (size_t)queued / FAN_EVENT_METADATA_LEN;
+               : 1 + (size_t)queued / FAN_EVENT_METADATA_LEN;
 }
 
-static void hear_mounts(const struct hearing *hearing)
+static size_t hear_mounts(const struct hearing *hearing)
 {
-    struct epoll_event ready[2];
-    int count = epoll_wait(hearing->fanotify->both, ready, 2, 0);
-    for (int i = 0; i < count; i++)
-        if (ready[i].data.fd == hearing->fanotify->mounts)
-            hearing->heard(
-                hearing->owner,
-                &(struct backend_event){.number = -1, .mask = IN_UNMOUNT, .name = ""});
+    struct pollfd mounts = {.fd = hearing->fanotify->mounts, .events = POLLPRI};
+    if (poll(&mounts, 1, 0) <= 0)
+        return 0;
+    hearing->heard(hearing->owner,
+                   &(struct backend_event){.number = -1, .mask = IN_UNMOUNT, .name = ""});
+    return 1;
 }
 
 static size_t fanotify_read(void *self, backend_heard *heard, void *owner)
 {
     struct fanotify *fanotify = self;
     struct hearing hearing = {.fanotify = fanotify, .heard = heard, .owner = owner};
-    hear_mounts(&hearing);
     ssize_t length = read(fanotify->fd, fanotify->buffer, BUFFER_SIZE);
-    size_t count = 0;
+    size_t count = hear_mounts(&hearing);
     struct told told;
     for (size_t at = 0, step = 0; length > 0 && at < (size_t)length; at += step) {
         step = parse(fanotify->buffer + at, (size_t)length - at, &told);
@@ -358,7 +361,7 @@ static size_t fanotify_read(void *self, backend_heard *heard, void *owner)
 static void fanotify_close(void *self)
 {
     struct fanotify *fanotify = self;
-    const int fds[] = {fanotify->fd, fanotify->mounts, fanotify->both};
+    const int fds[] = {fanotify->fd, fanotify->wake, fanotify->mounts, fanotify->both};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -408,11 +411,12 @@ static int fanotify_open(void **ret, const char *root, int *ret_fd)
     fanotify->fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
                                      FAN_REPORT_DFID_NAME | FAN_UNLIMITED_MARKS,
                                  O_RDONLY | O_CLOEXEC);
+    fanotify->wake = fanotify->fd < 0 ? -1 : open(WATCHER_MOUNTS, O_RDONLY | O_CLOEXEC);
     fanotify->mounts =
-        fanotify->fd < 0 ? -1 : open(WATCHER_MOUNTS, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        fanotify->wake < 0 ? -1 : open(WATCHER_MOUNTS, O_RDONLY | O_CLOEXEC);
     fanotify->both = fanotify->mounts < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
     int error = fanotify->both < 0 || add(fanotify->both, fanotify->fd, EPOLLIN) < 0 ||
-                        add(fanotify->both, fanotify->mounts, EPOLLPRI) < 0
+                        add(fanotify->both, fanotify->wake, EPOLLPRI) < 0
                     ? -errno
                     : try(fanotify);
     if (error < 0) {
