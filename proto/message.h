@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MESSAGE_MAJOR = 1, MESSAGE_MINOR = 0, MESSAGE_LINE_LIMIT = 1 << 20 };
+enum { MESSAGE_MAJOR = 1, MESSAGE_MINOR = 1, MESSAGE_LINE_LIMIT = 1 << 20 };
 
 enum method {
     METHOD_STATUS,
@@ -163,6 +163,7 @@ struct result_record {
     double duration_ms;
     const char *exception, *report; /* NULL where null */
 };
+/* With the spans of the report, where there is one. */
 json_t *result_encode(const struct result_record *record);
 /* The same as the topic "result" tells it: the key is "report_text" there. */
 json_t *result_news_encode(const struct result_record *record);

@@ -1,5 +1,6 @@
 #include "proto/message.h"
 
+#include "proto/spans.h"
 #include "proto/version.h"
 
 #include <math.h>
@@ -77,12 +78,21 @@ static json_t *duration(double ms)
 
 static json_t *test_encode(const struct result_record *record, const char *report_key)
 {
-    return json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:s}", "file",
-                     wire_path(record->file), "test", wire_text(record->test), "outcome",
-                     outcome_names[record->outcome], "current", record->current,
-                     "duration_ms", duration(record->duration_ms), "exception",
-                     wire_text_or_null(record->exception), report_key,
-                     wire_text_or_null(record->report), "package", ROOT_PACKAGE);
+    json_t *report = wire_text_or_null(record->report);
+    json_t *test = json_pack(
+        "{s:o, s:o, s:s, s:b, s:o, s:o, s:O, s:s}", "file", wire_path(record->file),
+        "test", wire_text(record->test), "outcome", outcome_names[record->outcome],
+        "current", record->current, "duration_ms", duration(record->duration_ms),
+        "exception", wire_text_or_null(record->exception), report_key, report, "package",
+        ROOT_PACKAGE);
+    /* Of the text as it is sent: odd bytes have become several characters. */
+    if (test != NULL && json_is_string(report) &&
+        json_object_set_new(test, "spans", spans_encode(json_string_value(report))) < 0) {
+        json_decref(test);
+        test = NULL;
+    }
+    json_decref(report);
+    return test;
 }
 
 json_t *result_encode(const struct result_record *record)

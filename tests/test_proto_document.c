@@ -4,6 +4,7 @@
 #include "proto/line.h"
 #include "proto/message.h"
 #include "proto/order.h"
+#include "proto/spans.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
@@ -244,8 +245,8 @@ END_TEST
 START_TEST(every_word_stands_on_the_page)
 {
     static const char *const *const lists[] = {
-        method_names,   topic_names,      fault_names,        outcome_names,
-        evidence_names, file_state_names, daemon_state_names, reason_names};
+        method_names,     topic_names,        fault_names,  outcome_names, evidence_names,
+        file_state_names, daemon_state_names, reason_names, span_names};
     FILE *file = fopen(SOURCE_DIR "/proto/PROTOCOL.md", "re");
     ck_assert_ptr_nonnull(file);
     char *page = NULL;

@@ -273,7 +273,7 @@ START_TEST(hello_is_read_as_a_notification)
 {
     static const char line[] =
         "{\"jsonrpc\":\"2.0\",\"method\":\"hello\",\"params\":{\"protocol\":{\"major\":1,"
-        "\"minor\":0},\"version\":\"0.1.0\",\"root\":\"/home/me/project\",\"pid\":4711,"
+        "\"minor\":1},\"version\":\"0.1.0\",\"root\":\"/home/me/project\",\"pid\":4711,"
         "\"epoch\":81985529216486,\"seq\":1041,\"capabilities\":{\"methods\":[\"status\"]"
         ","
         "\"topics\":[\"stats\"]},\"limits\":{\"line\":1048576}}}";
@@ -419,14 +419,16 @@ START_TEST(a_result_survives_any_bytes)
 {
     struct result_record record = {"a.py", "t[\xff]",       OUTCOME_FAILURE,    true,
                                    1.1,    "Assertion\x80", "caf\xe9\x1b[31m\n"};
-    expect_json(result_encode(&record),
-                "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
-                "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\"}");
-    expect_json(result_news_encode(&record),
-                "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
-                "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\"}");
+    expect_json(
+        result_encode(&record),
+        "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
+        "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
+        "\"report\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\",\"spans\":[]}");
+    expect_json(
+        result_news_encode(&record),
+        "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
+        "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
+        "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\".\",\"spans\":[]}");
     struct result_record plain = {.file = "a.py", .test = "t", .duration_ms = NAN};
     expect_json(
         result_encode(&plain),
