@@ -22,6 +22,7 @@ const char *const method_names[] = {
     [METHOD_UNSUBSCRIBE] = "unsubscribe",
     [METHOD_RECORD_BEGIN] = "record.begin",
     [METHOD_RECORD_END] = "record.end",
+    [METHOD_SCHEMA] = "schema",
     [METHOD_STOP] = "stop",
     NULL,
 };

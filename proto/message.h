@@ -33,6 +33,7 @@ enum method {
     METHOD_UNSUBSCRIBE,
     METHOD_RECORD_BEGIN,
     METHOD_RECORD_END,
+    METHOD_SCHEMA,
     METHOD_STOP,
 };
 extern const char

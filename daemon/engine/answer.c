@@ -256,6 +256,7 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         break;
     case METHOD_SUBSCRIBE:
     case METHOD_UNSUBSCRIBE:
+    case METHOD_SCHEMA:
         asking_refuse(&asking, FAULT_INTERNAL, "the server answers this itself");
         break;
     }
