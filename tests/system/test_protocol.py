@@ -1,0 +1,238 @@
+"""Every line that the real daemon says and hears, against the schemas; and what the page promises of
+reports."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from house import SOURCE, House, interpreter_with, main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+import schemas  # noqa: E402
+from recorder import Client, Recorder  # noqa: E402
+
+FILES = {
+    "lib.py": "def f():\n    return 1\n",
+    "test_lib.py": """\
+        import unittest
+        from lib import f
+
+        class TestF(unittest.TestCase):
+            def test_f(self):
+                print("printed")
+                self.assertEqual([f(), "é"], [1, "é"])
+
+            @unittest.skip("later")
+            def test_later(self):
+                pass
+        """,
+    "test_bad.py": "import nowhere\n",
+    "test_gone.py": "def test_gone():\n    pass\n",
+}
+SILENT = {"bookmark"}  # takes half a minute of silence; the serve room's tests have it
+
+
+@unittest.skipIf(schemas.jsonschema is None, schemas.MISSING)
+class Recorded(unittest.TestCase):
+    def setUp(self):
+        self.python = interpreter_with("pytest") or self.skipTest("no interpreter here has pytest")
+        self.house = House(FILES, 'framework = "pytest"\npython = "%s"\n' % self.python)
+        self.addCleanup(self.house.close)
+        self.house.ctl("start", code=0)
+        self.addCleanup(self.house.environment.pop, "SNIFFER_SOCKET", None)
+        self.socket = self.house.ctl("socket", code=0).stdout.strip()
+        self.recorder = Recorder(os.path.join(self.house.base, "recorded"), self.socket)
+        self.house.environment["SNIFFER_SOCKET"] = self.recorder.path
+
+    def the_scripted_client(self):
+        """All methods and topics, and all errors that one client can have."""
+        client = Client(self.recorder.path)
+        for method in client.hello["capabilities"]["methods"]:
+            if method in ("deps", "affected", "why", "run", "touch", "record.end"):
+                self.assertEqual(client.call(method)["error"]["data"]["kind"], "bad_params")
+        client.call("subscribe")
+        client.call("wait", timeout_ms=60000)
+        client.call("results", files=["test_lib.py"], failed=False, offset=0)
+        client.call("results", failed=True)
+        client.call("files", offset=1)
+        client.call("deps", files=["test_lib.py", "test_bad.py"])
+        client.call("affected", paths=["lib.py", {"b64": "Y2Fm6S50eHQ="}, "."])
+        client.call("why", files=["test_lib.py"])
+        client.call("doctor")
+        client.call("pause")
+        self.assertEqual(client.call("run", all=True)["result"], {"wanted": 3})
+        self.assertEqual(client.call("wait", timeout_ms=0)["error"]["data"]["kind"], "timeout")
+        client.call("status")
+        client.call("resume")
+        client.call("run", files=["test_lib.py"])
+        client.call("wait")
+        self.house.write("lib.py", "def f():\n    return 2\n")
+        client.call("touch", paths=["lib.py"])
+        client.call("wait")
+        self.house.remove("test_bad.py")
+        self.house.remove("test_gone.py")
+        self.house.write("lib.py", "def f():\n    return 1\n")
+        client.call("wait")
+        client.until("green", "red", "file.failures", "run.output")
+        for line in ("nonsense", "[]", '{"id": 1}', '{"id": "x", "method": "no"}',
+                     '{"id": "y", "method": "status", "params": []}', b" " * (1 << 20) + b"1\n"):
+            client.send(line)
+        client.call("unsubscribe")
+        token = client.call("record.begin")["result"]["run"]
+        client.call("record.end", run=token, files=[], looks=[], wrote=[])
+        here = client.hello
+        client.call("subscribe", topics=["stats"], since={"epoch": here["epoch"], "seq": here["seq"]})
+        client.call("schema")
+        client.send('{"method": "unsubscribe"}')
+        client.send('{"method": "status"}')
+        client.send('{"jsonrpc": "2.0", "method": "pause", "params": null}')
+        client.send('{"method": "resume"}')
+        client.send('{"id": 1, "method": "sta')
+        client.finish()
+
+    def the_real_clients(self):
+        ctl = self.house.ctl
+        for command in (["status", "--json"], ["wait", "--timeout", "60"], ["check"], ["results"],
+                        ["results", "--failed"], ["files"], ["deps", "test_lib.py"], ["why", "test_lib.py"],
+                        ["affected", "lib.py"], ["run", "test_lib.py"], ["run", "--all"],
+                        ["touch", "lib.py"], ["pause"], ["resume"], ["doctor"]):
+            ctl(*command)
+        subprocess.run([self.python, "-m", "pytest", "-p", "sniffer", "-q"], cwd=self.house.root,
+                       env=dict(self.house.environment, PYTHONPATH=os.path.join(SOURCE, "python_plugin")),
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def the_end(self):
+        """One waits, one listens, and the daemon leaves."""
+        listener = Client(self.recorder.path)
+        listener.call("subscribe")
+        listener.call("pause")
+        listener.call("run", all=True)
+        listener.send('{"id": "long", "method": "wait"}')
+        listener.call("status")
+        self.house.ctl("stop", code=0)
+        listener.drain()
+        self.assertEqual(listener.notifications[-1]["method"], "bye")
+
+    def test_every_line_is_as_the_schemas_say(self):
+        self.the_scripted_client()
+        self.the_real_clients()
+        self.the_end()
+        self.recorder.close()
+        self.check = schemas.Schemas(schemas.load("client"))
+        self.seen = {"request": set(), "notification": set(), "result": set(), "error": set()}
+        for conversation in self.recorder.conversations:
+            self.check_conversation(conversation)
+        defined = self.check.published["$defs"]
+        self.assertEqual(self.seen["request"], set(defined["request"]["properties"]["method"]["enum"]))
+        self.assertEqual(self.seen["result"], self.seen["request"])
+        self.assertEqual(self.seen["notification"],
+                         set(defined["notification"]["properties"]["method"]["enum"]) - SILENT)
+        self.assertLessEqual({"parse", "too_long", "unknown_method", "bad_params", "unsupported", "timeout",
+                              "shutting_down"}, self.seen["error"])
+
+    def check_conversation(self, lines):
+        methods = {}
+        for from_client, line in lines:
+            if from_client:
+                self.check_request(line, methods)
+            else:
+                self.check_answer(json.loads(line), methods)
+
+    def check_request(self, line, methods):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            return
+        fault = self.check.fault(value, "request")
+        if isinstance(value, dict) and "id" in value:
+            methods[value["id"]] = (value.get("method"), fault)
+        if fault is None:
+            self.seen["request"].add(value["method"])
+
+    def check_answer(self, value, methods):
+        if "method" in value:
+            self.seen["notification"].add(value["method"])
+            self.assertIsNone(self.check.fault(value, "notification"))
+            return
+        self.assertIsNone(self.check.fault(value, "reply"))
+        method, fault = methods.get(value["id"], (None, None))
+        if "error" in value:
+            self.seen["error"].add(value["error"]["data"]["kind"])
+            return
+        self.seen["result"].add(method)
+        self.assertIsNone(fault, "what was obeyed was no request")
+        self.assertIsNone(self.check.fault(value["result"], "result." + method))
+
+    def test_the_daemon_hands_out_the_schemas_of_the_page(self):
+        client = Client(self.socket)
+        self.addCleanup(client.close)
+        self.assertEqual(client.call("schema")["result"],
+                         {name: schemas.load(name) for name in ("client", "worker")})
+
+
+class Reports(unittest.TestCase):
+    """What stands where in real reports."""
+
+    FILES = {
+        "lib.py": "def half(n):\n    return {\"é\": 1}[n]\n",
+        "test_it.py": """\
+            import unittest
+            import lib
+
+            class TestIt(unittest.TestCase):
+                def test_list(self):
+                    self.assertEqual(["a", "b"], ["a", "c"])
+
+                def test_deep(self):
+                    print("E   no error")
+                    lib.half("ö")
+            """,
+        "test_none.py": "import nowhere\n",
+    }
+
+    def pieces(self, record):
+        text = record["report"]
+        found = {}
+        for span in record["spans"]:
+            found.setdefault(span["style"], []).append(text[span["start"]:span["end"]])
+        return found
+
+    def check_framework(self, framework):
+        python = interpreter_with(framework)
+        if python is None:
+            self.skipTest("no interpreter here has " + framework)
+        house = House(self.FILES, 'framework = "%s"\npython = "%s"\n' % (framework, python))
+        self.addCleanup(house.close)
+        house.wait(code=1)
+        results = house.results()
+        deep = self.pieces(results["test_it.py", "TestIt.test_deep"])
+        self.assertTrue(deep["path"][-1].endswith("lib.py"), deep)
+        self.assertEqual(deep["line"][-1], "2")
+        self.assertIn('return {"é": 1}[n]', deep["code"])
+        self.assertTrue(any(piece.endswith("KeyError: 'ö'") for piece in deep["error"]), deep)
+        self.assertNotIn("no error", "".join(deep["error"]))
+        apart = self.pieces(results["test_it.py", "TestIt.test_list"])
+        self.assertIn("- ['a', 'b']", apart["removed"])
+        self.assertIn("+ ['a', 'c']", apart["added"])
+        self.assertTrue(any("^" in piece for piece in apart["mark"]), apart)
+        self.assertIn("AssertionError", apart["error"][0])
+        broken = next(record for key, record in results.items() if key[0] == "test_none.py")
+        self.assertTrue(any("No module named 'nowhere'" in piece
+                            for piece in self.pieces(broken)["error"]), broken)
+        self.assertTrue(any(path.endswith("test_none.py") for path in self.pieces(broken)["path"]), broken)
+
+    def test_pytest(self):
+        self.check_framework("pytest")
+
+    def test_nose(self):
+        self.check_framework("nose")
+
+    def test_unittest(self):
+        self.check_framework("unittest")
+
+
+if __name__ == "__main__":
+    main()
