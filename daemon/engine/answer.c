@@ -89,6 +89,39 @@ bool asking_files(const struct asking *asking, bool must, struct strset *ret)
     return false;
 }
 
+/* What may be left out. */
+static const struct {
+    enum method method;
+    const char *key;
+    bool counts; /* else it is true or false */
+} optional[] = {
+    {METHOD_RESULTS, "offset", true}, {METHOD_FILES, "offset", true},
+    {METHOD_DEPS, "offset", true},    {METHOD_AFFECTED, "offset", true},
+    {METHOD_WHY, "offset", true},     {METHOD_RESULTS, "failed", false},
+    {METHOD_RUN, "all", false},
+};
+
+/* Where it is given all the same it must be of its kind: to ignore it would be to answer another
+ * question. */
+static bool asking_fits(const struct asking *asking, enum method method)
+{
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+        const char *key = optional[i].key;
+        const json_t *value = json_object_get(asking->params, key);
+        if (optional[i].method != method || value == NULL)
+            continue;
+        bool fits = optional[i].counts
+                        ? json_is_integer(value) && json_integer_value(value) >= 0
+                        : json_is_boolean(value);
+        if (fits)
+            continue;
+        asking_refuse(asking, FAULT_BAD_PARAMS, "%s must be %s", key,
+                      optional[i].counts ? "a whole number, 0 or more" : "true or false");
+        return false;
+    }
+    return true;
+}
+
 /* ---- orders ---- */
 
 static void force(void *owner, const char *path, int64_t value)
@@ -208,6 +241,8 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
 {
     struct asking asking = {
         .engine = engine, .ticket = ticket, .params = request->params, .now = now};
+    if (!asking_fits(&asking, request->method))
+        return;
     switch (request->method) {
     case METHOD_STATUS:
         asking_reply(&asking, news_status(engine));

@@ -118,6 +118,7 @@ static void replace(char **text, const char *with)
 
 void engine_begin(struct engine *engine, int64_t now)
 {
+    news_begin(engine);
     check_everything(engine);
     engine->ports.follow(engine->ports.owner, GIT);
     engine->ports.warm(engine->ports.owner);

@@ -205,9 +205,20 @@ void news_of_change(struct engine *engine, size_t seen)
     engine->ports.publish(engine->ports.owner, TOPIC_WATCH, params);
 }
 
+static bool is_red(const struct stats *stats)
+{
+    return stats->errors + stats->failures > 0;
+}
+
+void news_begin(struct engine *engine)
+{
+    struct stats stats = news_stats(engine);
+    engine->red = is_red(&stats);
+}
+
 static void tell_colour(struct engine *engine, const struct stats *stats)
 {
-    bool red = stats->errors + stats->failures > 0;
+    bool red = is_red(stats);
     if (red == engine->red)
         return;
     engine->red = red;

@@ -454,6 +454,8 @@ json_t *news_file(struct engine *engine, const struct index_file *file);
 void news_of_file(struct engine *engine, const struct index_file *file);
 void news_of_results(struct engine *engine, const char *file);
 void news_of_change(struct engine *engine, size_t seen);
+/* What was red when the last daemon left is no news. */
+void news_begin(struct engine *engine);
 /* Tells what changed since it was told last. */
 void news_flush(struct engine *engine);
 /* Nothing runs, waits or is being asked. */

@@ -332,16 +332,8 @@ static inline void scene_settle(void)
 
 /* ---- life ---- */
 
-static inline void scene_open(void)
+static inline void scene_wake(void)
 {
-    scene = (struct scene){.root = "/tmp/sniffer-engine-XXXXXX",
-                           .ignored = "ignored",
-                           .now = 1000,
-                           .places = 1};
-    ck_assert_ptr_nonnull(mkdtemp(scene.root));
-    log_set_level(LOG_LEVEL_ERROR);
-    scene.told = json_array();
-    ck_assert_int_eq(index_open(&scene.index, NULL, &(char *){NULL}), 0);
     const struct engine_ports ports = {.start = scene_start,
                                        .cancel = scene_cancel,
                                        .classify = scene_classify,
@@ -368,6 +360,27 @@ static inline void scene_open(void)
                                        .stop = scene_nothing,
                                        .wall = scene_wall};
     scene.engine = engine_new(scene.root, "fake", scene.index, &ports);
+}
+
+static inline void scene_open(void)
+{
+    scene = (struct scene){.root = "/tmp/sniffer-engine-XXXXXX",
+                           .ignored = "ignored",
+                           .now = 1000,
+                           .places = 1};
+    ck_assert_ptr_nonnull(mkdtemp(scene.root));
+    log_set_level(LOG_LEVEL_ERROR);
+    scene.told = json_array();
+    ck_assert_int_eq(index_open(&scene.index, NULL, &(char *){NULL}), 0);
+    scene_wake();
+}
+
+/* Another daemon with the same index; what was told so far is forgotten. */
+static inline void scene_restart(void)
+{
+    engine_free(scene.engine);
+    json_array_clear(scene.told);
+    scene_wake();
 }
 
 static inline int scene_unlink(const char *path, const struct stat *status, int kind,
