@@ -3,11 +3,12 @@ reports."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import unittest
 
-from house import SOURCE, House, interpreter_with, main
+from house import SOURCE, House, HouseTest, interpreter_with, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
@@ -171,6 +172,66 @@ class Recorded(unittest.TestCase):
         self.addCleanup(client.close)
         self.assertEqual(client.call("schema")["result"],
                          {name: schemas.load(name) for name in ("client", "worker")})
+
+
+class Resumed(HouseTest):
+    """Where a client goes on after the daemon was away."""
+
+    FILES = {"test_a.py": "def test_a():\n    assert 1 == 1\n"}
+
+    def connect(self):
+        client = Client(self.house.ctl("socket", code=0).stdout.strip())
+        self.addCleanup(client.close)
+        return client
+
+    def listen(self, since):
+        """The notifications after SINCE, up to the daemon's leave."""
+        client = self.connect()
+        self.assertEqual(client.hello["epoch"], since["epoch"])
+        client.call("subscribe", since=since)
+        client.call("wait")
+        self.house.write("test_a.py", "def test_a():\n    assert 2 == 2\n")
+        client.call("wait")
+        self.house.ctl("stop", code=0)
+        client.drain()
+        return client.notifications
+
+    def here(self, client):
+        return {key: client.hello[key] for key in ("epoch", "seq")}
+
+    def test_after_a_restart_nothing_is_missing_and_nothing_told_twice(self):
+        self.house.wait(code=0)
+        first = self.listen(self.here(self.connect()))
+        bye = first[-1]["params"]
+        self.house.wait(code=0)
+        second = self.listen({"epoch": bye["epoch"], "seq": bye["seq"]})
+        self.assertNotIn("snapshot", {note["method"] for note in second})
+        numbers = [note["params"]["seq"] for note in second[:-1]]
+        self.assertEqual(numbers, list(range(bye["seq"] + 1, bye["seq"] + 1 + len(numbers))))
+        self.assertIn("result", {note["method"] for note in second})
+
+    def test_after_a_kill_no_number_is_given_twice(self):
+        self.house.wait(code=0)
+        here = self.here(self.connect())
+        os.kill(self.house.status()["pid"], signal.SIGKILL)
+        self.house.wait(code=0)
+        client = self.connect()
+        self.assertEqual(client.hello["epoch"], here["epoch"])
+        self.assertGreater(client.hello["seq"], here["seq"])
+        client.call("subscribe", since=here)
+        snapshot = client.read()
+        self.assertEqual((snapshot["method"], snapshot["params"]["why"]), ("snapshot", "gone"))
+
+    def test_another_index_is_another_epoch(self):
+        self.house.wait(code=0)
+        here = self.here(self.connect())
+        self.house.ctl("stop", code=0)
+        self.house.remove(".sniffer")
+        self.house.wait(code=0)
+        client = self.connect()
+        self.assertNotEqual(client.hello["epoch"], here["epoch"])
+        client.call("subscribe", since=here)
+        self.assertEqual(client.read()["params"]["why"], "gone")
 
 
 class Reports(unittest.TestCase):
