@@ -234,6 +234,77 @@ class Resumed(HouseTest):
         self.assertEqual(client.read()["params"]["why"], "gone")
 
 
+class Mirror:
+    """What a client knows that only listens, by the rules of the page ("Keeping a copy")."""
+
+    def __init__(self):
+        self.stats, self.files, self.results = None, {}, {}
+
+    def hear(self, method, params):
+        if method == "snapshot":
+            assert params["complete"]
+            self.stats = params["status"]["stats"]
+            self.files = {record["file"]: record for record in params["files"]}
+            self.results = {}
+            for record in params["results"]:
+                self.results.setdefault(record["file"], {})[record["test"]] = (params["seq"], record["outcome"])
+        elif method == "stats":
+            self.stats = {key: params[key] for key in params if key != "seq"}
+        elif method == "run.finished":
+            self.files[params["file"]] = params["record"]
+            self.results.pop(params["file"], None)
+        elif method == "result":
+            self.results.setdefault(params["file"], {})[params["test"]] = (params["seq"], params["outcome"])
+        elif method == "file" and params["record"] is None:
+            self.files.pop(params["file"], None)
+            self.results.pop(params["file"], None)
+        elif method == "file":
+            self.files[params["file"]] = params["record"]
+            known = sorted(self.results.get(params["file"], {}).items(), key=lambda item: item[1][0])
+            self.results[params["file"]] = dict(known[len(known) - params["record"]["tests"]:])
+
+    def outcomes(self):
+        return {(file, test): outcome for file, results in self.results.items()
+                for test, (_, outcome) in results.items()}
+
+
+class Listening(HouseTest):
+    FILES = {"lib.py": "x = 1\n", "test_a.py": "import lib\n\ndef test_a():\n    assert lib.x == 1\n",
+             "test_b.py": "def test_b():\n    pass\n"}
+
+    def test_who_only_listens_knows_what_who_asks_is_told(self):
+        client = Client(self.house.ctl("start", code=0) and self.house.ctl("socket").stdout.strip())
+        self.addCleanup(client.close)
+        client.call("subscribe")
+        mirror = Mirror()
+        two = "import lib\n\ndef test_one():\n    assert lib.x == 1\n\ndef test_two():\n    assert 0\n"
+        acts = {
+            "the start": lambda: None,
+            "a failure": lambda: self.house.write("lib.py", "x = 2\n"),
+            "it is mended by an older verdict": lambda: self.house.write("lib.py", "x = 1\n"),
+            "other tests": lambda: self.house.write("test_a.py", two),
+            "the tests as they were": lambda: self.house.write("test_a.py", self.FILES["test_a.py"]),
+            "and others again": lambda: self.house.write("test_a.py", two),
+            "no tests": lambda: self.house.write("test_b.py", "x = 1\n"),
+            "a file that goes": lambda: self.house.remove("test_a.py"),
+            "a file that comes back": lambda: self.house.write("test_a.py", two),
+        }
+        for name, act in acts.items():
+            with self.subTest(name):
+                act()
+                self.house.wait()
+                status = client.call("status")["result"]
+                for note in client.notifications:
+                    mirror.hear(note["method"], note["params"])
+                client.notifications.clear()
+                told = client.call("results")["result"]["results"]
+                self.assertEqual(mirror.outcomes(), {(each["file"], each["test"]): each["outcome"]
+                                                     for each in told})
+                self.assertEqual(mirror.stats, status["stats"])
+                self.assertEqual(sorted(mirror.files.values(), key=lambda each: each["file"]),
+                                 client.call("files")["result"]["files"])
+
+
 class Reports(unittest.TestCase):
     """What stands where in real reports."""
 
