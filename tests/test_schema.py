@@ -15,8 +15,6 @@ FENCES = {"request": "client", "reply": "client", "notification": "client", "ord
 RESULT = {"file": "a.py", "test": "t", "outcome": "failure", "current": True, "duration_ms": 1.5,
           "exception": "E", "report": "E   no\n", "package": ".",
           "spans": [{"start": 0, "end": 6, "style": "error"}]}
-NEWS = {**{key: value for key, value in RESULT.items() if key != "report"}, "report_text": "E   no\n",
-        "seq": 3}
 STATS = {"tests": 1, "successes": 0, "errors": 0, "failures": 1, "skipped": 0, "to_be_run": 0}
 SEEN = [1, 2, 3, 4, 5, 6]
 
@@ -25,10 +23,25 @@ def without(value, key):
     return {other: value[other] for other in value if other != key}
 
 
+def note(method, params):
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+def fault(code, message, data):
+    return {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message, "data": data}}
+
+
+NEWS = {**without(RESULT, "report"), "report_text": "E   no\n", "seq": 3}
+FILE = {"file": "a", "state": "current", "runs": 1, "outcome": None, "duration_ms": None,
+        "tests": 0, "last_run": "2026-11-23T06:26:56.123Z", "from_cache": False, "flaky": False,
+        "unseen": False, "package": "."}
+
+
 # (schema, what is right, what is not)
 CASES = [
     ("client", "request", {"id": 1, "method": "status"}, [
-        [], "status", {}, {"id": 1}, {"method": 1}, {"method": "stats"}, {"id": {}, "method": "status"},
+        [], "status", {}, {"id": 1}, {"method": 1}, {"method": "stats"},
+        {"id": {}, "method": "status"},
         {"id": True, "method": "status"}, {"jsonrpc": "1.0", "method": "status"},
         {"method": "status", "params": []}, {"method": "status", "parameters": {}}]),
     ("client", "request", {"method": "deps", "params": {"files": ["a", {"b64": "Y2Fm6S5weQ=="}]}}, [
@@ -38,7 +51,8 @@ CASES = [
         {"method": "deps", "params": {"files": ["a"], "offset": -1}},
         {"method": "deps", "params": {"files": ["a"], "offset": "1"}}]),
     ("client", "request", {"method": "run", "params": {"all": True}}, [
-        {"method": "run"}, {"method": "run", "params": {}}, {"method": "run", "params": {"all": False}},
+        {"method": "run"}, {"method": "run", "params": {}},
+        {"method": "run", "params": {"all": False}},
         {"method": "run", "params": {"files": []}}, {"method": "run", "params": {"files": [1]}}]),
     ("client", "request", {"method": "results", "params": {"failed": True}}, [
         {"method": "results", "params": {"failed": "yes"}}]),
@@ -54,7 +68,8 @@ CASES = [
          {"method": "subscribe", "params": {"since": 2}}]),
     ("client", "request",
      {"method": "record.end", "params": {"run": 1, "files": [{"file": "a", "results": [
-         {"test": "t", "outcome": "success"}]}], "looks": [{"kind": "code", "path": "b", "seen": SEEN}]}}, [
+         {"test": "t", "outcome": "success"}]}],
+         "looks": [{"kind": "code", "path": "b", "seen": SEEN}]}}, [
              {"method": "record.end", "params": {"run": 1}},
              {"method": "record.end", "params": {"run": 1, "files": [{"file": "a", "results": [
                  {"test": "t", "outcome": "fine"}]}]}},
@@ -66,11 +81,11 @@ CASES = [
         {"jsonrpc": "2.0", "id": 1, "result": {},
          "error": {"code": -32000, "message": "no", "data": {"kind": "busy"}}}]),
     ("client", "reply",
-     {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "no", "data": {"kind": "busy"}}}, [
-         {"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "no", "data": {"kind": "busy"}}},
-         {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "", "data": {"kind": "busy"}}},
-         {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "no", "data": {"kind": "bad"}}},
-         {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "no"}}]),
+     fault(-32000, "no", {"kind": "busy"}), [
+         fault(1, "no", {"kind": "busy"}),
+         fault(-32000, "", {"kind": "busy"}),
+         fault(-32000, "no", {"kind": "bad"}),
+         fault(-32000, "no", {})]),
     ("client", "result", RESULT, [
         *(without(RESULT, key) for key in RESULT), {**RESULT, "outcome": "passed"},
         {**RESULT, "duration_ms": -1}, {**RESULT, "report": 1}, {**RESULT, "report": None},
@@ -78,38 +93,32 @@ CASES = [
         {**RESULT, "spans": [{"start": 0, "end": 0, "style": "error"}]},
         {**RESULT, "spans": [{"start": 0, "end": 2, "style": "bold"}]},
         {**RESULT, "spans": [[0, 2, "error"]]}]),
-    ("client", "notification", {"jsonrpc": "2.0", "method": "result", "params": NEWS}, [
-        *({"jsonrpc": "2.0", "method": "result", "params": without(NEWS, key)} for key in NEWS),
-        {"jsonrpc": "2.0", "method": "result", "params": {**NEWS, "outcome": "success"}},
-        {"jsonrpc": "2.0", "method": "result", "params": {**NEWS, "seq": -1}},
-        {"jsonrpc": "2.0", "method": "result", "params": {**NEWS, "seq": 2 ** 53}},
+    ("client", "notification", note("result", NEWS), [
+        *(note("result", without(NEWS, key)) for key in NEWS),
+        note("result", {**NEWS, "outcome": "success"}),
+        note("result", {**NEWS, "seq": -1}),
+        note("result", {**NEWS, "seq": 2 ** 53}),
         {"jsonrpc": "2.0", "method": "result", "id": 1, "params": NEWS},
-        {"jsonrpc": "2.0", "method": "results", "params": NEWS}, {"method": "result", "params": NEWS},
+        note("results", NEWS), {"method": "result", "params": NEWS},
         {"jsonrpc": "2.0", "method": "result"}]),
     ("client", "notification",
-     {"jsonrpc": "2.0", "method": "red", "params": {"stats": STATS, "seq": 1}}, [
-         {"jsonrpc": "2.0", "method": "green", "params": {"stats": STATS, "seq": 1}},
-         {"jsonrpc": "2.0", "method": "red", "params": {"stats": {**STATS, "failures": 0}, "seq": 1}},
-         {"jsonrpc": "2.0", "method": "red", "params": {"stats": STATS}}]),
-    ("client", "notification", {"jsonrpc": "2.0", "method": "watch", "params": {"changed": 1, "seq": 1}}, [
-        {"jsonrpc": "2.0", "method": "watch", "params": {"seq": 1}},
-        {"jsonrpc": "2.0", "method": "watch", "params": {"changed": 1, "degraded": None, "seq": 1}}]),
+     note("red", {"stats": STATS, "seq": 1}), [
+         note("green", {"stats": STATS, "seq": 1}),
+         note("red", {"stats": {**STATS, "failures": 0}, "seq": 1}),
+         note("red", {"stats": STATS})]),
+    ("client", "notification", note("watch", {"changed": 1, "seq": 1}), [
+        note("watch", {"seq": 1}),
+        note("watch", {"changed": 1, "degraded": None, "seq": 1})]),
     ("client", "notification",
-     {"jsonrpc": "2.0", "method": "bye", "params": {"epoch": 1, "seq": 1, "reason": "stop"}}, [
-         {"jsonrpc": "2.0", "method": "bye", "params": {"epoch": 1, "seq": 1}}]),
-    ("client", "file",
-     {"file": "a", "state": "current", "runs": 1, "outcome": None, "duration_ms": None, "tests": 0,
-      "last_run": "2026-11-23T06:26:56.123Z", "from_cache": False, "flaky": False, "unseen": False,
-      "package": "."}, [
-          {"file": "a"},
-          {"file": "a", "state": "fresh", "runs": 1, "outcome": None, "duration_ms": None, "tests": 0,
-           "last_run": None, "from_cache": False, "flaky": False, "unseen": False, "package": "."},
-          {"file": "a", "state": "current", "runs": 1, "outcome": None, "duration_ms": None, "tests": 0,
-           "last_run": "yesterday", "from_cache": False, "flaky": False, "unseen": False,
-           "package": "."}]),
+     note("bye", {"epoch": 1, "seq": 1, "reason": "stop"}), [
+         note("bye", {"epoch": 1, "seq": 1})]),
+    ("client", "file", FILE, [
+        *(without(FILE, key) for key in FILE), {**FILE, "state": "fresh"}, {**FILE, "runs": -1},
+        {**FILE, "last_run": "yesterday"}, {**FILE, "outcome": "stale"}]),
     ("worker", "order", {"order": "run", "run": 1, "file": "a", "first": ["t"]}, [
         {"order": "walk", "run": 1, "file": "a"}, {"order": "run", "file": "a"},
-        {"order": "run", "run": 2 ** 63, "file": "a"}, {"order": "run", "run": 1, "file": "a", "now": 1}]),
+        {"order": "run", "run": 2 ** 63, "file": "a"},
+        {"order": "run", "run": 1, "file": "a", "now": 1}]),
     ("worker", "report", {"report": "look", "run": 1, "kind": "code", "path": "a", "ran": "05"}, [
         {"report": "look", "run": 1, "kind": "smell", "path": "a"},
         {"report": "look", "run": 1, "kind": "code", "path": "a", "ran": "5"},
@@ -118,7 +127,8 @@ CASES = [
     ("worker", "report",
      {"report": "blocks", "id": 1, "sources": [{"path": "a", "seen": None, "message": "gone"}]}, [
          {"report": "blocks", "id": 1, "sources": [{"path": "a", "seen": None}]},
-         {"report": "blocks", "id": 1, "sources": [{"path": "a", "seen": None, "keys": [], "digests": "00"}]},
+         {"report": "blocks", "id": 1,
+          "sources": [{"path": "a", "seen": None, "keys": [], "digests": "00"}]},
          {"report": "blocks", "id": 1}]),
 ]
 

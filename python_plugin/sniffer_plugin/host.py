@@ -1,7 +1,7 @@
 """The host: a warm interpreter that forks a fresh child for each test file.
 
 It is one thread and one loop over two descriptors: orders from the daemon, and a pipe that says
-that a child died. It runs one file at a time; the child for the next is forked ahead, so that a
+that a child died. It carries out one run at a time; the child for the next is forked ahead, so that a
 save need not wait for a fork. When a run's process is gone, everything it left behind is killed
 before the run is called over. The host executes no project code, except where a project module
 stands in the way of one that the framework imports; then it is loaded as a cold start would load

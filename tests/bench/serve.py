@@ -2,12 +2,13 @@
 
 usage: serve.py [--notifications N] [--subscribers N] [--round ROUND...]
 
-A client pauses and resumes the daemon as fast as it is answered, and each time that is a notification for
-every subscriber. Meanwhile another one asks for `status`, again and again. Rounds: `none`: nobody
-subscribes; `readers`: half of the subscribers, which all read; `all`: as many again, which never read, and
-come back when they are closed. Told of each: how long `status` takes, the daemon's memory at its highest
-and its CPU time, what the readers missed (a gap in the numbers, or a snapshot in between), and how many
-that do not read were closed. Needs $SNIFFER_BUILD, the folder of a release build.
+A client pauses and resumes the daemon as fast as it is answered, and each time that is a
+notification for every subscriber. Meanwhile another one asks for `status`, again and again. Rounds:
+`none`: nobody subscribes; `readers`: half of the subscribers, which all read; `all`: as many again,
+which never read, and come back when they are closed. Told of each: how long `status` takes, the
+daemon's memory at its highest and its CPU time, what the readers missed (a gap in the numbers, or a
+snapshot in between), and how many that do not read were closed. Needs $SNIFFER_BUILD, the folder of
+a release build.
 """
 
 import argparse
@@ -71,8 +72,8 @@ class Reader:
 
 
 def readers(path, count, ready, slowest, goal, told):
-    """SLOWEST: what the last of them has read. GOAL: who writes there wants the numbers, once all have
-    read up to it."""
+    """SLOWEST: what the last of them has read. GOAL: who writes there wants the numbers, once
+    all have read up to it."""
     selector = selectors.DefaultSelector()
     all_of_them = [Reader(path) for _ in range(count)]
     for reader in all_of_them:
@@ -168,9 +169,11 @@ def measure(name, start, path, options):
     count = options.subscribers // 2
     helpers = []
     if name != "none":
-        helpers.append(multiprocessing.Process(target=readers, args=(path, count, ready, slowest, goal, told)))
+        helpers.append(multiprocessing.Process(
+            target=readers, args=(path, count, ready, slowest, goal, told)))
     if name == "all":
-        helpers.append(multiprocessing.Process(target=sleepers, args=(path, count, ready, end, closed)))
+        helpers.append(multiprocessing.Process(
+            target=sleepers, args=(path, count, ready, end, closed)))
     helpers.append(multiprocessing.Process(target=prober, args=(path, end, times)))
     for helper in helpers:
         helper.start()
@@ -212,15 +215,17 @@ def main():
         project = os.path.join(folder, "project")
         os.mkdir(project)
         with open(os.path.join(project, "test_one.py"), "w") as file:
-            file.write("import unittest\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        pass\n")
+            file.write("import unittest\n\n"
+                       "class T(unittest.TestCase):\n    def test_it(self):\n        pass\n")
         environment = {**os.environ, "XDG_RUNTIME_DIR": folder, "HOME": folder,
                        "SNIFFER_PLUGIN": os.path.join(ROOT, "python_plugin"),
                        "SNIFFER_TRACE_LIBRARY": os.path.join(BUILD, "libsniffer_trace.so")}
         os.chmod(folder, 0o700)
 
         def ctl(*arguments):
-            return subprocess.run([os.path.join(BUILD, "snifferctl"), "-C", project, *arguments], text=True,
-                                  env=environment, stdout=subprocess.PIPE, check=True).stdout
+            return subprocess.run([os.path.join(BUILD, "snifferctl"), "-C", project, *arguments],
+                                  text=True, env=environment, stdout=subprocess.PIPE,
+                                  check=True).stdout
 
         def start(stop=False):
             if stop:

@@ -7,8 +7,8 @@ import threading
 
 
 class Recorder:
-    """Clients that connect to PATH talk to the socket at TARGET. `conversations` has a list for each,
-    of (from the client?, line)."""
+    """Clients that connect to PATH talk to the socket at TARGET. `conversations` has a list for
+    each, of (from the client?, line)."""
 
     def __init__(self, path, target):
         self.path = path

@@ -1,7 +1,7 @@
 """The schemas of proto/schema as tests use them: with no key allowed that they do not name.
 
-Clients must ignore what they do not know, so the schemas as they are published allow it. What is sent
-and not written down is a fault all the same, and this is where it shows."""
+Clients must ignore what they do not know, so the schemas as they are published allow it. What is
+sent and not written down is a fault all the same, and this is where it shows."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ except ImportError:
     jsonschema = None
 
 SOURCE = os.environ.get("SNIFFER_SOURCE",
-                        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 MISSING = "jsonschema is not installed for this Python (Debian: python3-jsonschema)"
 
 

@@ -1,5 +1,5 @@
-"""Every line that the real daemon says and hears, against the schemas; and what the page promises of
-reports."""
+"""Every line that the real daemon says and hears, against the schemas; and what PROTOCOL.md
+promises of coming back, of keeping a copy, and of reports."""
 
 import json
 import os
@@ -85,7 +85,8 @@ class Recorded(unittest.TestCase):
         token = client.call("record.begin")["result"]["run"]
         client.call("record.end", run=token, files=[], looks=[], wrote=[])
         here = client.hello
-        client.call("subscribe", topics=["stats"], since={"epoch": here["epoch"], "seq": here["seq"]})
+        client.call("subscribe", topics=["stats"],
+                    since={"epoch": here["epoch"], "seq": here["seq"]})
         client.call("schema")
         client.send('{"method": "unsubscribe"}')
         client.send('{"method": "status"}')
@@ -97,12 +98,14 @@ class Recorded(unittest.TestCase):
     def the_real_clients(self):
         ctl = self.house.ctl
         for command in (["status", "--json"], ["wait", "--timeout", "60"], ["check"], ["results"],
-                        ["results", "--failed"], ["files"], ["deps", "test_lib.py"], ["why", "test_lib.py"],
+                        ["results", "--failed"], ["files"], ["deps", "test_lib.py"],
+                        ["why", "test_lib.py"],
                         ["affected", "lib.py"], ["run", "test_lib.py"], ["run", "--all"],
                         ["touch", "lib.py"], ["pause"], ["resume"], ["doctor"]):
             ctl(*command)
         subprocess.run([self.python, "-m", "pytest", "-p", "sniffer", "-q"], cwd=self.house.root,
-                       env=dict(self.house.environment, PYTHONPATH=os.path.join(SOURCE, "python_plugin")),
+                       env=dict(self.house.environment,
+                                PYTHONPATH=os.path.join(SOURCE, "python_plugin")),
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def the_end(self):
@@ -127,12 +130,13 @@ class Recorded(unittest.TestCase):
         for conversation in self.recorder.conversations:
             self.check_conversation(conversation)
         defined = self.check.published["$defs"]
-        self.assertEqual(self.seen["request"], set(defined["request"]["properties"]["method"]["enum"]))
+        self.assertEqual(self.seen["request"],
+                         set(defined["request"]["properties"]["method"]["enum"]))
         self.assertEqual(self.seen["result"], self.seen["request"])
         self.assertEqual(self.seen["notification"],
                          set(defined["notification"]["properties"]["method"]["enum"]) - SILENT)
-        self.assertLessEqual({"parse", "too_long", "unknown_method", "bad_params", "unsupported", "timeout",
-                              "shutting_down"}, self.seen["error"])
+        self.assertLessEqual({"parse", "too_long", "unknown_method", "bad_params", "unsupported",
+                              "timeout", "shutting_down"}, self.seen["error"])
 
     def check_conversation(self, lines):
         methods = {}
@@ -247,21 +251,25 @@ class Mirror:
             self.files = {record["file"]: record for record in params["files"]}
             self.results = {}
             for record in params["results"]:
-                self.results.setdefault(record["file"], {})[record["test"]] = (params["seq"], record["outcome"])
+                self.take(record, params["seq"])
         elif method == "stats":
             self.stats = {key: params[key] for key in params if key != "seq"}
         elif method == "run.finished":
             self.files[params["file"]] = params["record"]
             self.results.pop(params["file"], None)
         elif method == "result":
-            self.results.setdefault(params["file"], {})[params["test"]] = (params["seq"], params["outcome"])
+            self.take(params, params["seq"])
         elif method == "file" and params["record"] is None:
             self.files.pop(params["file"], None)
             self.results.pop(params["file"], None)
         elif method == "file":
             self.files[params["file"]] = params["record"]
-            known = sorted(self.results.get(params["file"], {}).items(), key=lambda item: item[1][0])
+            known = sorted(self.results.get(params["file"], {}).items(), key=lambda item: item[1])
             self.results[params["file"]] = dict(known[len(known) - params["record"]["tests"]:])
+
+    def take(self, result, seq):
+        results = self.results.setdefault(result["file"], {})
+        results[result["test"]] = (seq, result["outcome"])
 
     def outcomes(self):
         return {(file, test): outcome for file, results in self.results.items()
@@ -269,7 +277,8 @@ class Mirror:
 
 
 class Listening(HouseTest):
-    FILES = {"lib.py": "x = 1\n", "test_a.py": "import lib\n\ndef test_a():\n    assert lib.x == 1\n",
+    FILES = {"lib.py": "x = 1\n",
+             "test_a.py": "import lib\n\ndef test_a():\n    assert lib.x == 1\n",
              "test_b.py": "def test_b():\n    pass\n"}
 
     def test_who_only_listens_knows_what_who_asks_is_told(self):
@@ -277,13 +286,15 @@ class Listening(HouseTest):
         self.addCleanup(client.close)
         client.call("subscribe")
         mirror = Mirror()
-        two = "import lib\n\ndef test_one():\n    assert lib.x == 1\n\ndef test_two():\n    assert 0\n"
+        two = ("import lib\n\ndef test_one():\n    assert lib.x == 1\n\n"
+               "def test_two():\n    assert 0\n")
         acts = {
             "the start": lambda: None,
             "a failure": lambda: self.house.write("lib.py", "x = 2\n"),
             "it is mended by an older verdict": lambda: self.house.write("lib.py", "x = 1\n"),
             "other tests": lambda: self.house.write("test_a.py", two),
-            "the tests as they were": lambda: self.house.write("test_a.py", self.FILES["test_a.py"]),
+            "the tests as they were":
+                lambda: self.house.write("test_a.py", self.FILES["test_a.py"]),
             "and others again": lambda: self.house.write("test_a.py", two),
             "no tests": lambda: self.house.write("test_b.py", "x = 1\n"),
             "a file that goes": lambda: self.house.remove("test_a.py"),
@@ -354,7 +365,8 @@ class Reports(unittest.TestCase):
         broken = next(record for key, record in results.items() if key[0] == "test_none.py")
         self.assertTrue(any("No module named 'nowhere'" in piece
                             for piece in self.pieces(broken)["error"]), broken)
-        self.assertTrue(any(path.endswith("test_none.py") for path in self.pieces(broken)["path"]), broken)
+        self.assertTrue(any(path.endswith("test_none.py")
+                            for path in self.pieces(broken)["path"]), broken)
 
     def test_pytest(self):
         self.check_framework("pytest")
