@@ -195,6 +195,7 @@ static bool do_pending(struct house *house)
 
 void house_catch_up(struct house *house)
 {
+    engine_asleep(house->engine, house->clock.asleep(), house->clock.now());
     while (do_pending(house))
         ;
 }

@@ -30,8 +30,9 @@ struct house_settings {
 };
 
 struct house_clock {
-    int64_t (*now)(void);  /* monotonic ms */
-    int64_t (*wall)(void); /* ms since the epoch */
+    int64_t (*now)(void);    /* monotonic ms */
+    int64_t (*wall)(void);   /* ms since the epoch */
+    int64_t (*asleep)(void); /* ms that the machine has slept in all */
 };
 
 struct house;

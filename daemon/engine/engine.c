@@ -30,7 +30,8 @@ struct engine *engine_new(const char *root, const char *backend, struct index *i
     engine->tree = tree_new(root);
     engine->sched = sched_new();
     engine->told_state = STATE_CHECKING;
-    engine->poll = INT64_MAX;
+    engine->poll = engine->recheck = INT64_MAX;
+    engine->asleep = -1;
     opened_open(engine);
     tree_on_open(engine->tree, opened_own, engine);
     return engine;
@@ -122,6 +123,7 @@ void engine_begin(struct engine *engine, int64_t now)
     check_everything(engine);
     engine->ports.follow(engine->ports.owner, GIT);
     engine->ports.warm(engine->ports.owner);
+    recheck_begin(engine, now);
     turn(engine, now);
 }
 
@@ -154,9 +156,7 @@ static void change(struct engine *engine, const char *path, bool entry, bool oth
                    int64_t now)
 {
     run_disturb(engine, path, entry, others);
-    /* While git holds its lock, what it writes is one change, however long it trickles. */
-    if (strcmp(path, GIT "/index.lock") == 0)
-        settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
+    git_changed(engine, path);
     if (is_git_business(engine, path))
         return;
     triggers_changed(engine, path);
@@ -522,6 +522,8 @@ int64_t engine_deadline(const struct engine *engine)
     int64_t deadline = settle_deadline(&engine->settle);
     if (engine->poll < deadline)
         deadline = engine->poll;
+    if (engine->recheck < deadline)
+        deadline = engine->recheck;
     if (opened_deadline(engine) < deadline)
         deadline = opened_deadline(engine);
     if (restless_deadline(engine) < deadline)
@@ -541,13 +543,13 @@ void engine_tick(struct engine *engine, int64_t now)
         bool silent = engine->degraded != NULL || strset_count(&engine->shared) > 0;
         engine->poll = silent ? now + POLL_MS : INT64_MAX;
     }
+    recheck_tick(engine, now);
     opened_tick(engine, now);
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
         engine->unsettled = false;
-        settle_hold(&engine->settle,
-                    false);  /* a lock left behind holds up one burst, not all */
-        if (engine->renew) { /* once the installer is through */
+        git_waited_for(engine); /* a lock left behind holds up one burst, not all */
+        if (engine->renew) {    /* once the installer is through */
             engine->renew = false;
             engine->renewing = true;
             engine->ports.refresh(engine->ports.owner);

@@ -116,6 +116,8 @@ void engine_lost(struct engine *engine, const char *why, int64_t now);
 void engine_ruled(struct engine *engine, int64_t now);
 void engine_degraded(struct engine *engine, const char *message);
 void engine_root(struct engine *engine, bool there, int64_t now);
+/* The machine has slept ASLEEP ms in all so far; to be told in each turn. */
+void engine_asleep(struct engine *engine, int64_t asleep, int64_t now);
 
 /* ---- from the workers ---- */
 void engine_ready(struct engine *engine, const struct report *report, int64_t now);

@@ -138,8 +138,11 @@ struct engine {
     struct strset deciders; /* settings as they were then, by what changes with them */
     bool deciders_known;
     struct strset
-        shared;   /* evidence that has another name, through which it may be written */
-    int64_t poll; /* when to compare next; INT64_MAX: all is watched */
+        shared;      /* evidence that has another name, through which it may be written */
+    int64_t poll;    /* when to compare next; INT64_MAX: all is watched */
+    int64_t recheck; /* when to compare though all is; INT64_MAX: before the beginning */
+    int64_t asleep;  /* ms that the machine has slept; -1: nobody said yet */
+    unsigned git_works, git_stuck; /* see git.c; stuck: waited for in vain */
     char *framework, *python;
     char *chosen_framework, *chosen_python; /* why these, each a sentence */
     bool changed_first;                     /* within a test file */
@@ -424,6 +427,15 @@ bool restless_pauses(const struct engine *engine, const struct sched_job *job,
                      int64_t now);
 /* When the next pause is over. */
 int64_t restless_deadline(const struct engine *engine);
+
+/* recheck.c: what no event tells */
+void recheck_begin(struct engine *engine, int64_t now);
+void recheck_tick(struct engine *engine, int64_t now);
+
+/* git.c: when what git does is one change */
+void git_changed(struct engine *engine, const char *path);
+/* The burst that it held up is judged, whether git is through or not. */
+void git_waited_for(struct engine *engine);
 
 /* tidy.c: the index, when there is time */
 void tidy_note_run(struct engine *engine, int64_t now);
