@@ -174,17 +174,8 @@ static bool do_pending(struct house *house)
     }
     if (sinks_tell_unfit(house))
         any = true;
-    if (house->root_changed) {
-        house->root_changed = false;
-        engine_root(house->engine, house->root_there, house->clock.now());
+    if (sinks_tell_lost(house))
         any = true;
-    }
-    if (house->lost != NULL) {
-        autofree char *why = house->lost;
-        house->lost = NULL;
-        engine_lost(house->engine, why, house->clock.now());
-        any = true;
-    }
     if (house->room) {
         house->room = false;
         engine_room(house->engine, house->clock.now());

@@ -44,6 +44,8 @@ void ports_reserve_seq(struct house *house);
 void sinks_fill(struct house *house);
 /* Passes on what was noted of workers that cannot be had; true where there was something. */
 bool sinks_tell_unfit(struct house *house);
+/* The same for the root, and for changes that nobody knows. */
+bool sinks_tell_lost(struct house *house);
 /* The daemon opened PATH itself, for the rules in it. */
 void sinks_own_open(void *owner, const char *path);
 void sinks_note(char **text, const char *what);

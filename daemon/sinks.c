@@ -38,6 +38,7 @@ static void on_synced(void *owner, uint64_t cookie)
 {
     struct house *house = owner;
     hints_take(house->hints); /* they were given before somebody asked, too */
+    sinks_tell_lost(house);   /* an answer must not come before what is missing in it */
     engine_synced(house->engine, cookie, house->clock.now());
 }
 
@@ -96,6 +97,23 @@ static void on_root(void *owner, bool there)
     struct house *house = owner;
     house->root_changed = true;
     house->root_there = there;
+}
+
+bool sinks_tell_lost(struct house *house)
+{
+    bool any = false;
+    if (house->root_changed) {
+        house->root_changed = false;
+        engine_root(house->engine, house->root_there, house->clock.now());
+        any = true;
+    }
+    if (house->lost != NULL) {
+        autofree char *why = house->lost;
+        house->lost = NULL;
+        engine_lost(house->engine, why, house->clock.now());
+        any = true;
+    }
+    return any;
 }
 
 static void on_ready(void *owner, const struct report *report)
