@@ -300,6 +300,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
         engine_refused(house->engine, watcher_refused(house->watcher));
     }
     ignore_on_read(house->ignore, sinks_own_open, house);
+    config_on_read(sinks_own_open, house);
     engine_order(house->engine, house->config.changed_first);
     set_triggers(house);
     choose(house);
@@ -316,6 +317,7 @@ void house_close(struct house *house)
 {
     if (house == NULL)
         return;
+    config_on_read(NULL, NULL);
     if (house->server != NULL)
         index_set_number(house->settings.index, "seq", server_seq(house->server));
     server_free(house->server, "stop");

@@ -46,8 +46,8 @@ void sinks_fill(struct house *house);
 bool sinks_tell_unfit(struct house *house);
 /* The same for the root, and for changes that nobody knows. */
 bool sinks_tell_lost(struct house *house);
-/* The daemon opened PATH itself, for the rules in it. */
-void sinks_own_open(void *owner, const char *path);
+/* The daemon opened the file GIVEN itself, for rules or settings in it. */
+void sinks_own_open(void *owner, const char *given);
 void sinks_note(char **text, const char *what);
 
 #endif

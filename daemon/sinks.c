@@ -74,9 +74,12 @@ static void on_opened(void *owner, const char *path)
     engine_opened(house->engine, path);
 }
 
-void sinks_own_open(void *owner, const char *path)
+void sinks_own_open(void *owner, const char *given)
 {
     struct house *house = owner;
+    const char *root = house->settings.root;
+    autofree char *path =
+        given[0] == '/' ? path_in_root(root, root, given) : xstrdup(given);
     engine_opens_itself(house->engine, path);
 }
 

@@ -45,6 +45,10 @@ bool config_same_triggers(const struct config *a, const struct config *b);
 /* The same for one of their lists; NULL is an empty one. */
 bool config_list_equal(char *const *a, char *const *b);
 
+/* From now on TELL is called for each file that is opened, here and to find interpreter and framework, with its path:
+ * others may see that happen. NULL: no longer. */
+void config_on_read(void (*tell)(void *owner, const char *path), void *owner);
+
 /* Is PATH (relative to the root) a file that settings come from? */
 bool config_is_source(const char *path);
 
