@@ -195,9 +195,9 @@ class Overflow(HouseTest):
         lines.readline()
         return connection, lines
 
-    def flood(self):
+    def flood(self, end=""):
         for number in range(1, queue_limit() // 2 + 2000):
-            put_nothing(self.house.path("d", "names", str(number)))
+            put_nothing(self.house.path("d", "names", str(number) + end))
 
     def test_what_is_made_while_the_daemon_is_stopped_is_counted_to_the_last_file(self):
         os.kill(self.pid, signal.SIGSTOP)
@@ -206,15 +206,17 @@ class Overflow(HouseTest):
         self.house.wait(code=0)
         self.assertEqual(shown(self.house), str(len(os.listdir(self.house.path("d", "names")))))
 
-    def test_who_asked_before_gets_no_answer_before_it_is_compared(self):
+    def test_who_asks_meanwhile_gets_no_answer_before_it_is_compared(self):
         connection, lines = self.ask()
         os.kill(self.pid, signal.SIGSTOP)
-        connection.sendall(b'{"id":1,"method":"wait","params":{}}\n')
-        self.flood()
+        self.flood("~")  # an editor's: what is told of them holds nothing up
         self.house.write("test_a.py", "def test_red():\n    assert False\n")  # nobody is told
         os.kill(self.pid, signal.SIGCONT)
-        reply = json.loads(lines.readline())
-        self.assertEqual(reply["result"]["stats"]["failures"], 1)
+        for number in range(40):  # while it reads what is queued
+            connection.sendall(b'{"id":%d,"method":"wait","params":{}}\n' % number)
+        for _ in range(40):
+            reply = json.loads(lines.readline())
+            self.assertEqual(reply["result"]["stats"]["failures"], 1)
 
     def test_a_checkout_is_seen_whole(self):
         # Each file is removed, made, written and closed.
