@@ -196,6 +196,7 @@ static void read_classified(struct reading *reading, struct report *report)
     reading_text_or_null(reading, "message", "\"message\" is not a text",
                          &report->message);
     reading_text_or_null(reading, "unused", "\"unused\" is not a text", &report->unused);
+    report->any_name = json_is_true(json_object_get(reading->json, "any_name"));
 }
 
 static void read_started(struct reading *reading, struct report *report)
