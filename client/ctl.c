@@ -67,6 +67,8 @@ static const struct command commands[] = {
     {"events", cmd_events, "[TOPIC...]", "the notifications as they come, one a line",
      NULL},
     {"socket", cmd_socket, "", "print the path of the socket", NULL},
+    {"service", cmd_service, "enable | disable | status",
+     "have systemd run the daemon while you are logged in", NULL},
     {"doctor", cmd_doctor, "[--json]", "what could hinder it, each with the mend",
      JSON_LINE},
     {"pause", cmd_pause, "[--json]", "start no more runs; changes are still seen",

@@ -169,7 +169,9 @@ static bool do_pending(struct house *house)
     bool any = false;
     if (house->reload) {
         house->reload = false;
+        notify_reloading(house->settings.notify, house->clock.now());
         reload(house);
+        notify_ready(house->settings.notify);
         any = true;
     }
     if (sinks_tell_unfit(house))
@@ -189,6 +191,11 @@ void house_catch_up(struct house *house)
     engine_asleep(house->engine, house->clock.asleep(), house->clock.now());
     while (do_pending(house))
         ;
+    if (!house->summary || !notify_is_heard(house->settings.notify))
+        return;
+    house->summary = false;
+    autofree char *summary = engine_summary(house->engine);
+    notify_status(house->settings.notify, summary);
 }
 
 void house_tick(struct house *house)
@@ -200,16 +207,20 @@ void house_tick(struct house *house)
         pool_tick(house->pool, now);
     if (server_deadline(house->server) <= now)
         server_tick(house->server, now);
+    if (notify_deadline(house->settings.notify) <= now)
+        notify_tick(house->settings.notify, now);
 }
 
 int64_t house_deadline(const struct house *house)
 {
-    int64_t deadline = engine_deadline(house->engine);
-    int64_t other = pool_deadline(house->pool);
-    if (other < deadline)
-        deadline = other;
-    other = server_deadline(house->server);
-    return other < deadline ? other : deadline;
+    const int64_t deadlines[] = {
+        engine_deadline(house->engine), pool_deadline(house->pool),
+        server_deadline(house->server), notify_deadline(house->settings.notify)};
+    int64_t deadline = INT64_MAX;
+    for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
+        if (deadlines[i] < deadline)
+            deadline = deadlines[i];
+    return deadline;
 }
 
 void house_reload(struct house *house)
@@ -318,6 +329,7 @@ void house_close(struct house *house)
     if (house == NULL)
         return;
     config_on_read(NULL, NULL);
+    notify_stopping(house->settings.notify);
     if (house->server != NULL)
         index_set_number(house->settings.index, "seq", server_seq(house->server));
     server_free(house->server, "stop");

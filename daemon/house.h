@@ -7,6 +7,7 @@
  * A room is never entered twice: what one tells while another is being called is noted, and done by
  * house_catch_up before the next wait. */
 
+#include "daemon/base/notify.h"
 #include "daemon/base/poller.h"
 #include "daemon/config/config.h"
 
@@ -23,8 +24,9 @@ struct house_settings {
     /* Given on the command line: they beat the settings. 0 and NULL: not given. */
     int jobs;
     const char *python;
-    const char *backend; /* "auto", "inotify" or "fanotify" */
-    bool pipe; /* read hints from a FIFO in the state folder */
+    const char *backend;   /* "auto", "inotify" or "fanotify" */
+    bool pipe;             /* read hints from a FIFO in the state folder */
+    struct notify *notify; /* who is told that all is well; the caller's */
     /* What could not be opened, where it was not the root; the caller's. */
     char **ret_failed;
 };

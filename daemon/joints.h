@@ -34,6 +34,7 @@ struct house {
     char *unfit, *lost;
     pid_t stranger; /* who wrote last and is no worker; 0: nobody */
     bool room, root_changed, root_there, reload, stop;
+    bool summary; /* what can be said in a line may be something else now */
 };
 
 /* ports.c: what the engine asks of the other rooms */

@@ -145,6 +145,8 @@ static void port_publish(void *owner, enum topic topic, json_t *params)
     struct house *house = owner;
     server_publish(house->server, topic, params);
     ports_reserve_seq(house);
+    if (topic == TOPIC_STATS || topic == TOPIC_STATE)
+        house->summary = true;
 }
 
 static bool port_listened(void *owner, enum topic topic)

@@ -161,6 +161,9 @@ void engine_refused(struct engine *engine, const char *why);
 /* Which interpreter and framework were chosen for the project, and why, each a sentence. */
 void engine_chosen(struct engine *engine, const char *python, const char *framework);
 
+/* How it stands, in one line for people; the caller's. */
+char *engine_summary(struct engine *engine);
+
 int64_t engine_deadline(const struct engine *engine);
 void engine_tick(struct engine *engine, int64_t now);
 

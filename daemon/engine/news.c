@@ -89,6 +89,19 @@ const char *news_message(const struct engine *engine)
     return "";
 }
 
+char *engine_summary(struct engine *engine)
+{
+    struct stats stats = news_stats(engine);
+    const char *message = news_message(engine);
+    autofree char *rest = stats.to_be_run > 0 ? xasprintf(", %lld test files to be run",
+                                                          (long long)stats.to_be_run)
+                                              : xstrdup("");
+    return xasprintf("%s: %lld tests, %lld failures, %lld errors%s%s%s",
+                     daemon_state_names[news_state(engine)], (long long)stats.tests,
+                     (long long)stats.failures, (long long)stats.errors, rest,
+                     message[0] != '\0' ? "; " : "", message);
+}
+
 json_t *news_status(struct engine *engine)
 {
     int64_t wall = engine->ports.wall(engine->ports.owner);
