@@ -85,7 +85,7 @@ class Daemon(HouseTest):
         self.addCleanup(manager.socket.close)
         process = self.daemon(NOTIFY_SOCKET=manager.path)
         manager.until("READY=1")
-        self.house.wait(code=1)
+        self.assertEqual(self.house.wait(code=1)["stats"]["failures"], 1)
         manager.until("STATUS=idle: 2 tests, 1 failures, 0 errors")
         process.send_signal(signal.SIGHUP)
         lines = manager.until("READY=1")
