@@ -198,7 +198,7 @@ START_TEST(another_protocol_is_refused)
     fake_hello("{\"protocol\":{\"major\":2,\"minor\":0},\"root\":\"/\",\"pid\":1}");
     fake_serve(&fake, "");
     expect("status", 5, "",
-           "snifferctl: the daemon speaks protocol 2, this snifferctl 1; use programs of "
+           "snifferctl: the daemon speaks protocol 2, this program 1; use programs of "
            "one "
            "version and restart the daemon\n");
 }

@@ -20,14 +20,17 @@ ROOMS = {
     "daemon/engine": {"daemon/base", "proto", "daemon/tree", "daemon/index", "daemon/sched"},
     "daemon": {"daemon/base", "proto", "daemon/watch", "daemon/sched", "daemon/tree", "daemon/index",
                "daemon/config", "daemon/worker", "daemon/serve", "daemon/engine"},
-    "client": {"proto"},
+    "library": {"proto", "library/sniffer"},
+    "library/sniffer": set(),
+    "client": {"proto", "library/sniffer"},
     "python_plugin/tracer": set(),
 }
 VOCABULARY = "proto/words.h"
 
 # library header: where alone it may be seen (a room, or one file)
 LIBRARIES = {
-    "jansson.h": ("proto", "daemon/serve", "daemon/engine", "client", "daemon/worker"),
+    "jansson.h": ("proto", "daemon/serve", "daemon/engine", "client", "daemon/worker",
+                  "library", "library/sniffer"),
     "sqlite3.h": ("daemon/index",),
     "xxhash.h": ("daemon/tree",),
     "ev.h": ("daemon/loop.c",),
