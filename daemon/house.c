@@ -145,10 +145,13 @@ static void reload(struct house *house)
     }
     bool same = config_equal(&fresh, &house->config);
     bool same_ignore = config_list_equal(fresh.ignore, house->config.ignore);
+    bool same_notify = config_list_equal(fresh.notify, house->config.notify);
     bool same_triggers = config_same_triggers(&fresh, &house->config);
     config_finish(&house->config);
     house->config = fresh;
     set_ignore(house);
+    if (!same_notify)
+        notifier_command(house->notifier, house->config.notify);
     if (!same_triggers)
         set_triggers(house);
     if (!same_ignore || !same_triggers)
@@ -209,18 +212,21 @@ void house_tick(struct house *house)
         server_tick(house->server, now);
     if (notify_deadline(house->settings.notify) <= now)
         notify_tick(house->settings.notify, now);
+    if (notifier_deadline(house->notifier) <= now)
+        notifier_tick(house->notifier, now);
 }
 
 int64_t house_deadline(const struct house *house)
 {
     const int64_t deadlines[] = {
         engine_deadline(house->engine), pool_deadline(house->pool),
-        server_deadline(house->server), notify_deadline(house->settings.notify)};
-    int64_t deadline = INT64_MAX;
+        server_deadline(house->server), notifier_deadline(house->notifier),
+        notify_deadline(house->settings.notify)};
+    int64_t first = INT64_MAX;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
-        if (deadlines[i] < deadline)
-            deadline = deadlines[i];
-    return deadline;
+        if (deadlines[i] < first)
+            first = deadlines[i];
+    return first;
 }
 
 void house_reload(struct house *house)
@@ -288,6 +294,8 @@ int house_open(struct house **ret, const struct house_settings *settings,
     house->poller = poller;
     house->reserved = INT64_MIN;
     sinks_fill(house);
+    house->notifier = notifier_new(settings->root, poller, &house->notifier_sink);
+    notifier_command(house->notifier, house->config.notify);
     house->ignore = ignore_new(settings->root);
     set_ignore(house);
     int error = watcher_open(&house->watcher,
@@ -333,6 +341,7 @@ void house_close(struct house *house)
     if (house->server != NULL)
         index_set_number(house->settings.index, "seq", server_seq(house->server));
     server_free(house->server, "stop");
+    notifier_free(house->notifier);
     pool_free(house->pool);
     free(house->python);
     hints_close(house->hints);

@@ -6,6 +6,7 @@
 #include "daemon/engine/engine.h"
 #include "daemon/house.h"
 #include "daemon/index/index.h"
+#include "daemon/notifier/notifier.h"
 #include "daemon/serve/server.h"
 #include "daemon/watch/hints.h"
 #include "daemon/watch/watcher.h"
@@ -23,12 +24,14 @@ struct house {
     struct hints *hints; /* NULL: nobody wants to give any */
     struct pool *pool;
     struct server *server;
+    struct notifier *notifier;
     struct engine *engine;
     int64_t reserved; /* sequence numbers up to here are marked as used in the index */
     struct watcher_sink watcher_sink;
     struct hints_sink hints_sink;
     struct pool_sink pool_sink;
     struct server_sink server_sink;
+    struct notifier_sink notifier_sink;
 
     /* What a room told while another one was being called. */
     char *unfit, *lost;

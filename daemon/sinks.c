@@ -224,6 +224,12 @@ static void on_log(void *owner, const char *why)
     log_info("%s", why);
 }
 
+static void on_not_notified(void *owner, const char *message)
+{
+    (void)owner;
+    log_warning("the notify command: %s", message);
+}
+
 void sinks_fill(struct house *house)
 {
     house->watcher_sink = (struct watcher_sink){.owner = house,
@@ -248,4 +254,6 @@ void sinks_fill(struct house *house)
                                           .room = on_room};
     house->server_sink = (struct server_sink){
         .owner = house, .request = on_request, .snapshot = on_snapshot, .log = on_log};
+    house->notifier_sink =
+        (struct notifier_sink){.owner = house, .failed = on_not_notified};
 }

@@ -29,6 +29,7 @@ struct config {
         *isolation; /* which test files share a process: "file", "directory", "package" */
     bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
+    char **notify;      /* a command for news of red and green; empty: none */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */
     char *source; /* the file it came from, relative to the root; NULL: defaults alone */
@@ -39,7 +40,7 @@ struct config {
 int config_load(const char *root, struct config *ret, char **ret_message);
 void config_finish(struct config *config);
 
-/* Do they ask for the same, wherever they came from? But for the triggers. */
+/* Do they ask for the same of the workers, wherever they came from? But for the triggers. */
 bool config_equal(const struct config *a, const struct config *b);
 bool config_same_triggers(const struct config *a, const struct config *b);
 /* The same for one of their lists; NULL is an empty one. */

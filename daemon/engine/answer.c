@@ -222,6 +222,10 @@ static void answer_doctor(const struct asking *asking)
     autofree char *warm = warm_words(engine);
     add_check(checks, "warm", true, warm);
     bool fine = true;
+    const char *notifier = engine->ports.notifier(engine->ports.owner, &fine);
+    if (notifier != NULL)
+        add_check(checks, "notify", fine, notifier);
+    fine = true;
     autofree char *hidden = hidden_tests(engine, &fine);
     add_check(checks, "ignored tests", fine, hidden);
     add_check(checks, "root", !engine->root_gone, engine->root);

@@ -60,6 +60,8 @@ struct engine_ports {
     /* Clients. PARAMS and RESULT are stolen. */
     void (*publish)(void *owner, enum topic topic, json_t *params);
     bool (*listened)(void *owner, enum topic topic);
+    /* How the user's own command for news does, a line; NULL where there is none. */
+    const char *(*notifier)(void *owner, bool *ret_ok);
     void (*resnapshot)(void *owner, const char *why);
     void (*reply)(void *owner, uint64_t ticket, json_t *result);
     void (*refuse)(void *owner, uint64_t ticket, const struct fault *fault);

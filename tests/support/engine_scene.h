@@ -37,6 +37,8 @@ struct scene {
         *hidden; /* as the watcher would find it; ends with a NULL path */
     bool hidden_partly;
     struct warmth warm;
+    const char *notifier; /* what its health is, NULL: there is none */
+    bool notifier_ok;
     const struct scene_cold *cold; /* ends with a NULL folder */
     int64_t cold_more;
     struct index *index;
@@ -170,6 +172,13 @@ scene_cold(void *owner, void (*visit)(void *visitor, const char *folder, const c
          item++)
         visit(visitor, item->folder, item->why);
     return scene.cold_more;
+}
+
+static const char *scene_notifier(void *owner, bool *ret_ok)
+{
+    (void)owner;
+    *ret_ok = scene.notifier_ok;
+    return scene.notifier;
 }
 
 static void scene_sync(void *owner, uint64_t cookie)
@@ -344,6 +353,7 @@ static inline void scene_wake(void)
                                        .refresh = scene_refresh,
                                        .warmth = scene_warmth,
                                        .cold = scene_cold,
+                                       .notifier = scene_notifier,
                                        .sync = scene_sync,
                                        .crawl = scene_crawl,
                                        .follow = scene_follow,
