@@ -36,9 +36,10 @@ static const struct command commands[] = {
      "the counts, and what runs now",
      JSON_LINE
      "  --short            one line for a prompt or a bar\n"
-     "  --format F         F with %{tests} %{failures} %{errors} %{successes} "
-     "%{skipped}\n"
-     "                     %{to_be_run} %{state} filled in; %% is a percent sign\n"},
+     "  --format F         F with %{tests} %{successes} %{failures} %{errors} %{failed}\n"
+     "                     %{skipped} %{to_be_run} %{running} %{state} %{message}\n"
+     "                     %{colour} %{root} %{project} filled in; %% is a percent "
+     "sign\n"},
     {"wait", cmd_wait, "[--timeout S] [--json]",
      "wait until every change made before is seen and verified",
      "  --timeout S        give up after S seconds (exit code 4)\n" JSON_LINE},
