@@ -14,17 +14,18 @@
 static void print_stats(json_t *stats)
 {
     json_int_t tests = 0, failures = 0, errors = 0, to_be_run = 0;
-    json_unpack(stats, "{s:I, s:I, s:I, s:I}", "tests", &tests, "failures", &failures, "errors",
-                &errors, "to_be_run", &to_be_run);
+    json_unpack(stats, "{s:I, s:I, s:I, s:I}", "tests", &tests, "failures", &failures,
+                "errors", &errors, "to_be_run", &to_be_run);
     if (to_be_run == 0)
-        printf("%lld tests, %lld failed\n", (long long)tests, (long long)(failures + errors));
+        printf("%lld tests, %lld failed\n", (long long)tests,
+               (long long)(failures + errors));
 }
 
 static void print_result(json_t *result)
 {
     const char *file = "?", *test = "", *outcome = "", *exception = NULL;
-    json_unpack(result, "{s:s, s:s, s:s, s?:s}", "file", &file, "test", &test, "outcome", &outcome,
-                "exception", &exception);
+    json_unpack(result, "{s:s, s:s, s:s, s?:s}", "file", &file, "test", &test, "outcome",
+                &outcome, "exception", &exception);
     if (strcmp(outcome, "failure") == 0 || strcmp(outcome, "error") == 0)
         printf("%s %s: %s\n", file, test, exception != NULL ? exception : outcome);
 }
