@@ -24,20 +24,22 @@ ROOMS = {
     "library": {"proto", "library/sniffer"},
     "library/sniffer": set(),
     "client": {"proto", "library/sniffer"},
+    "client/ui": {"client", "proto"},
     "python_plugin/tracer": set(),
 }
 VOCABULARY = "proto/words.h"
 
 # library header: where alone it may be seen (a room, or one file)
 LIBRARIES = {
-    "jansson.h": ("proto", "daemon/serve", "daemon/engine", "client", "daemon/worker",
-                  "library", "library/sniffer"),
+    "jansson.h": ("proto", "daemon/serve", "daemon/engine", "client", "client/ui",
+                  "daemon/worker", "library",
+                  "library/sniffer"),
     "sqlite3.h": ("daemon/index",),
     "xxhash.h": ("daemon/tree",),
     "ev.h": ("daemon/loop.c",),
     "ini.h": ("daemon/config",),
     "toml++/toml.h": ("daemon/config",),
-    "curses.h": (),
+    "curses.h": ("client/ui/term.c",),
     "ncurses.h": (),
 }
 

@@ -108,11 +108,15 @@ double model_progress(const struct model *model, int64_t now, double *ret_rest_m
 {
     struct estimate rest = {0};
     int64_t running = 0;
+    double begun = 0; /* the parts of those that run */
     for (struct known_file *file = model->files; file != NULL; file = file->hh.next) {
         if (!file->running)
             continue;
+        double gone = (double)(now - file->started);
         running++;
-        estimate_add(&rest, file, (double)(now - file->started));
+        estimate_add(&rest, file, gone);
+        if (file->duration_ms > 0)
+            begun += gone < file->duration_ms ? gone / file->duration_ms : 1;
     }
     for (size_t i = 0; i < model->queue_count; i++)
         estimate_add(&rest, model_file(model, model->queue[i]), 0);
@@ -121,5 +125,5 @@ double model_progress(const struct model *model, int64_t now, double *ret_rest_m
     *ret_rest_ms =
         usual < 0 ? -1 : (rest.known_ms + (double)rest.unknown * usual) / together;
     int64_t files = model->burst.done + running + (int64_t)model->queue_count;
-    return files > 0 ? (double)model->burst.done / (double)files : 1;
+    return files > 0 ? ((double)model->burst.done + begun) / (double)files : 1;
 }

@@ -49,7 +49,8 @@ static char *bar_words(const struct model *model)
     if (model->state == STATE_ERROR)
         return text_format("TESTS CANNOT RUN");
     if (red > 0)
-        return text_format("%lld of %lld %s", red, tests, red == 1 ? "fails" : "fail");
+        return text_format("%lld of %lld tests %s", red, tests,
+                           red == 1 ? "fails" : "fail");
     if (tests > 0 && model->stats.to_be_run == 0 && model->state == STATE_IDLE)
         return text_format("all pass");
     return text_format(tests > 0 ? "none fails so far" : "no tests");
@@ -125,7 +126,7 @@ static void draw_counts(const struct model *model, struct grid *grid)
     if (grid->columns < 72) {
         autofree char *text = text_format(
             grid->columns < 40
-                ? "%lld=%lld+%lldf+%llde+%llds %lldq"
+                ? "%lldt %lldp %lldf %llde %llds %lldq"
                 : "%lld tests %lld ok %lld fail %lld err %lld skip %lld to run",
             (long long)stats->tests, (long long)stats->successes,
             (long long)stats->failures, (long long)stats->errors,
@@ -163,7 +164,7 @@ static void draw_progress(const struct model *model, struct grid *grid, int row,
 {
     double rest = 0, part = model_progress(model, now, &rest);
     char left[32] = "";
-    if (rest >= 0)
+    if (rest >= 1)
         print_duration(rest, left);
     autofree char *words =
         text_format(" %lld of %lld files%s%s%s", (long long)model->burst.done,
@@ -202,7 +203,7 @@ int draw_queue(const struct model *model, struct grid *grid, int row, int rows,
     int end = row + rows;
     draw_progress(model, grid, row++, now, (int64_t)all);
     for (size_t i = 0; i < all && row < end; i++, row++) {
-        if (row + 1 == end && i + 1 < all) {
+        if (row + 1 == end && i + 1 < all && i > 0) {
             autofree char *more =
                 text_format("%*sand %zu more, %zu files in all", 13, "", all - i, all);
             grid_say(grid, 0, row, grid->columns, STYLE_DIM, more);
@@ -224,35 +225,46 @@ int draw_queue(const struct model *model, struct grid *grid, int row, int rows,
 
 /* ---- what it prints ---- */
 
+/* A line "-- tests/test_a.py": LINE begins with OUTPUT_HEAD. */
+static void draw_speaker(struct grid *grid, int row, const char *line)
+{
+    int column =
+        grid_say(grid, 0, row, grid->columns, STYLE_BLUE, grid->utf8 ? "── " : "-- ");
+    grid_put(grid, column, row, grid->columns, STYLE_BLUE, line + 1,
+             strcspn(line + 1, "\n"));
+}
+
+/* A progress line that is written over itself: what it says last. */
+static void draw_printed(struct grid *grid, int row, const char *line, size_t length)
+{
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    const char *again = memrchr(line, '\r', length);
+    const char *from = again != NULL ? again + 1 : line;
+    grid_put(grid, 0, row, grid->columns, STYLE_PLAIN, from,
+             length - (size_t)(from - line));
+}
+
 int draw_output(const struct model *model, struct grid *grid, int row, int rows,
                 int scroll)
 {
     const char *text = output_tail(&model->output, rows + scroll);
+    const char *speaker = output_speaker(&model->output, text);
     int end = row + rows;
-    if (text[0] == '\0')
+    if (speaker == NULL) {
         grid_say(grid, 0, row, grid->columns, STYLE_DIM,
                  "The tests have printed nothing.");
-    while (*text != '\0' && row < end) {
+        return end;
+    }
+    for (int i = row; *text != '\0' && i < end; i++) {
         size_t length = strcspn(text, "\n");
-        bool head = text[0] == OUTPUT_HEAD;
-        if (head) {
-            grid_fill(grid, 0, row, grid->columns, STYLE_DIM);
-            int column = grid_put(grid, 0, row, grid->columns, STYLE_DIM,
-                                  grid->utf8 ? "── " : "-- ", grid->utf8 ? 7 : 3);
-            grid_put(grid, column, row, grid->columns, STYLE_DIM, text + 1, length - 1);
-        } else {
-            /* A progress line that is written over itself: what it says last. */
-            const char *from = text;
-            size_t shown = length > 0 && text[length - 1] == '\r' ? length - 1 : length;
-            const char *again = memrchr(text, '\r', shown);
-            if (again != NULL) {
-                from = again + 1;
-                shown -= (size_t)(from - text);
-            }
-            grid_put(grid, 0, row, grid->columns, STYLE_PLAIN, from, shown);
-        }
+        if (i == row) /* whose it is, though the line that says so is far up */
+            draw_speaker(grid, i, speaker);
+        else if (text[0] == OUTPUT_HEAD)
+            draw_speaker(grid, i, text);
+        else
+            draw_printed(grid, i, text, length);
         text += length + (text[length] == '\n');
-        row++;
     }
     return end;
 }

@@ -91,8 +91,11 @@ static void move_to_end(struct view *view, bool last)
 {
     if (view->page != PAGE_MAIN)
         view->scroll = last == (view->page == PAGE_TEXT) ? 1 << 20 : 0;
+    else if (view->red_count > 0 && last)
+        view_select(view, view->red_count - 1,
+                    view->area_rows - view_height(view, view->red_count - 1));
     else if (view->red_count > 0)
-        view_select(view, last ? view->red_count - 1 : 0, last ? view->area_rows - 1 : 0);
+        view_select(view, 0, 0);
     if (!last && view->page == PAGE_MAIN)
         view->touched = false; /* what fails next is seen at once */
 }

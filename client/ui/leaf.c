@@ -5,13 +5,15 @@
 
 struct leaf_reader leaf_text(const char *text, int columns, bool utf8)
 {
-    return (struct leaf_reader){.text = text, .columns = columns, .utf8 = utf8};
+    return (struct leaf_reader){
+        .text = text, .columns = columns, .utf8 = utf8, .words = true};
 }
 
 struct leaf_reader leaf_report(const json_t *record, int columns, bool utf8)
 {
     const char *report = json_string_value(json_object_get(record, "report"));
     struct leaf_reader reader = leaf_text(report != NULL ? report : "", columns, utf8);
+    reader.words = false;
     const json_t *spans = json_object_get(record, "spans");
     if (json_is_array(spans))
         reader.spans = spans;
@@ -84,6 +86,17 @@ static enum style guess(const char *line, size_t length)
 
 /* ---- rows ---- */
 
+/* Gives back what follows the last blank; a word longer than a row stays broken. */
+static void end_with_word(struct leaf_reader *reader, struct leaf *leaf)
+{
+    size_t end = leaf->length;
+    while (end > 0 && leaf->text[end - 1] != ' ')
+        end--;
+    for (size_t i = end; end > 0 && i < leaf->length; i++)
+        reader->character -= ((unsigned char)leaf->text[i] & 0xc0) != 0x80;
+    leaf->length = end > 0 ? end : leaf->length;
+}
+
 bool leaf_next(struct leaf_reader *reader, struct leaf *ret)
 {
     const char *text = reader->text;
@@ -107,6 +120,8 @@ bool leaf_next(struct leaf_reader *reader, struct leaf *ret)
         leaf.length += glyph.bytes;
         reader->character++;
     }
+    if (reader->words && leaf.length < length)
+        end_with_word(reader, &leaf);
     reader->inside = leaf.length < length;
     reader->text = text + leaf.length;
     if (!reader->inside) {

@@ -13,6 +13,7 @@ struct leaf_reader {
     const char *text;
     int columns; /* where rows are broken; 0: nowhere */
     bool utf8, guess;
+    bool words;          /* rows end between words */
     const json_t *spans; /* or NULL */
     size_t character;    /* how many are behind us */
     size_t span;         /* the first that does not end before */

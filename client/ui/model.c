@@ -186,8 +186,10 @@ static void take_stats(struct model *model, const json_t *stats)
 
 static void begin_burst(struct model *model, int64_t now)
 {
-    if (!model->burst.on)
-        model->burst = (struct burst){.on = true, .began = now};
+    if (model->burst.on)
+        return;
+    output_clear(&model->output);
+    model->burst = (struct burst){.on = true, .began = now};
 }
 
 static void take_state(struct model *model, const json_t *params, int64_t now,
@@ -244,10 +246,7 @@ static void start_run(struct model *model, const json_t *params, int64_t started
 static void finish_run(struct model *model, const json_t *params)
 {
     struct known_file *file = get_file(model, params);
-    if (file->running) {
-        model->burst.done++;
-        model->burst.done_ms += file->duration_ms > 0 ? file->duration_ms : 0;
-    }
+    model->burst.done += file->running;
     file->running = false;
     const json_t *record = json_object_get(params, "record");
     take_record(model, file, record);

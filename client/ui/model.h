@@ -49,7 +49,6 @@ struct burst {
     bool on;
     int64_t began, ended;
     int64_t done;     /* test files */
-    double done_ms;   /* what they took by their history */
     int64_t together; /* the most that ran at a time */
 };
 

@@ -21,6 +21,10 @@ void output_add(struct output *output, const char *file, const char *text);
 /* Where the last LINES lines begin; a newline at the end counts no line. */
 const char *output_tail(const struct output *output, int lines);
 
+/* The headline of the lines that begin at AT, or of the first that are still there; NULL: nothing was
+ * printed. */
+const char *output_speaker(const struct output *output, const char *at);
+
 /* Headlines begin with this byte. */
 enum { OUTPUT_HEAD = 0x01 };
 

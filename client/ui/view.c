@@ -110,7 +110,7 @@ static void draw_headline(const struct view *view, size_t index, struct grid *gr
 {
     const struct known_test *test = view->reds[index];
     bool here = index == view->index;
-    bool stale = !test->current || test->file->state != FILE_CURRENT;
+    bool stale = view->unsure || !test->current || test->file->state != FILE_CURRENT;
     enum style style = here ? STYLE_SELECTED : stale ? STYLE_DIM : STYLE_RED;
     const char *sign =
         grid->utf8 ? (test->folded ? "▸ ✘" : "▾ ✘") : (test->folded ? "+ x" : "- x");
@@ -120,10 +120,11 @@ static void draw_headline(const struct view *view, size_t index, struct grid *gr
     column = grid_say(grid, column, row, grid->columns, style, test->file->path);
     enum style name = here ? STYLE_SELECTED : stale ? STYLE_DIM : STYLE_BOLD;
     column = grid_say(grid, column + 2, row, grid->columns, name, test->name);
-    const char *mark = test->file->running ? "runs again"
-                       : stale             ? "to be run again"
-                       : test->file->flaky ? "flaky"
-                                           : NULL;
+    const char *mark = test->file->running && !view->unsure ? "runs again"
+                       : view->unsure                       ? "as it was"
+                       : stale                              ? "to be run again"
+                       : test->file->flaky                  ? "flaky"
+                                                            : NULL;
     if (mark != NULL) {
         autofree char *words = text_format("(%s)", mark);
         column = grid_say(grid, column + 2, row, grid->columns,
@@ -200,8 +201,8 @@ static void draw_nothing_red(const struct view *view, const struct model *model,
         grid_say(grid, 0, row, grid->columns, STYLE_YELLOW, words);
         return;
     }
-    if (model->state != STATE_IDLE || stats->to_be_run > 0 || !model->snapshot ||
-        stats->failures + stats->errors > 0)
+    if (model->contact != CONTACT_UP || model->state != STATE_IDLE ||
+        stats->to_be_run > 0 || !model->snapshot || stats->failures + stats->errors > 0)
         return;
     if (stats->tests == 0) {
         grid_say(
@@ -275,6 +276,7 @@ static void draw_main(struct view *view, const struct model *model, struct grid 
     view->area_rows = end - row;
     view->area_columns = grid->columns;
     view->area_utf8 = grid->utf8;
+    view->unsure = model->contact != CONTACT_UP;
     if (view->area_rows <= 0)
         return;
     view->clicked =

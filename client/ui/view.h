@@ -34,6 +34,7 @@ struct view {
     uint64_t reds_version; /* of the model */
     int area_row, area_rows, area_columns;
     bool area_utf8;
+    bool unsure; /* no daemon says that it is still so */
     size_t *
         clicked; /* for each row of the area 1 + the index of what is there; 0: nothing */
 };
