@@ -194,23 +194,43 @@ static char *why_text(const json_t *result)
         detail[0] != '\0' ? "  detail   " : "", detail, detail[0] != '\0' ? "\n" : "");
 }
 
-static char *deps_text(const json_t *result)
+/* What was read first: it is what one looks for. */
+static int interest(const char *kind)
 {
-    char *text = NULL;
-    size_t size = 0, i;
+    static const char *const kinds[] = {"code",     "content", "listing",
+                                        "presence", "search",  "environment"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i]) == 0)
+            return (int)i;
+    return 0;
+}
+
+static void write_deps(FILE *out, const json_t *deps, int wanted)
+{
+    size_t i;
     const json_t *dep = NULL;
-    FILE *out = must(open_memstream(&text, &size));
-    json_array_foreach(json_object_get(result, "deps"), i, dep)
+    json_array_foreach(deps, i, dep)
     {
         autofree char *kind = print_field(dep, "kind"), *path = print_field(dep, "path"),
                       *detail = print_field(dep, "detail");
-        fprintf(out, "%s %-11s %s%s%s\n",
-                json_is_true(json_object_get(dep, "holds")) ? " " : "!", kind, path,
-                detail[0] != '\0' ? "  " : "", detail);
+        if (interest(kind) == wanted)
+            fprintf(out, "%s %-11s %s%s%s\n",
+                    json_is_true(json_object_get(dep, "holds")) ? " " : "!", kind, path,
+                    detail[0] != '\0' ? "  " : "", detail);
     }
+}
+
+static char *deps_text(const json_t *result)
+{
+    char *text = NULL;
+    size_t size = 0;
+    const json_t *deps = json_object_get(result, "deps");
+    FILE *out = must(open_memstream(&text, &size));
+    for (int kind = 0; kind < 6; kind++)
+        write_deps(out, deps, kind);
     if (!json_is_null(json_object_get(result, "next")))
         fputs("\nThere is more: snifferctl deps tells all.\n", out);
-    if (i == 0)
+    if (json_array_size(deps) == 0)
         fputs("Nothing is known of it: it has not run.\n", out);
     fclose(out);
     return must(text);

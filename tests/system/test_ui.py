@@ -33,7 +33,7 @@ class Tmux:
     """A terminal with sniffer in it."""
 
     def __init__(self, scene, command="sniffer", size=(80, 24), **variables):
-        self.server = ["tmux", "-L", "sniffer-%d" % os.getpid(), "-f", "/dev/null"]
+        self.server = ["tmux", "-L", "sniffer-%d-%d" % (os.getpid(), id(self)), "-f", "/dev/null"]
         self.environment = dict(scene.environment, LC_ALL="C.UTF-8", SHELL="/bin/sh", PS1="shell> ",
                                 PATH=house.BUILD + ":" + os.environ["PATH"], **variables)
         self.environment.pop("TMUX", None)
@@ -145,7 +145,7 @@ class Screen(house.HouseTest):
 
     def test_resized(self):
         tmux = self.open()
-        tmux.wait("2 of 3 tests fail", "z")
+        tmux.wait("2 of 3 tests fail", "current since")
         for columns, rows in ((20, 5), (300, 100), (80, 24)):
             tmux.run("resize-window", "-x", str(columns), "-y", str(rows))
             screen = tmux.wait("2 of 3 tests" if columns > 20 else "▾ ✘ tests/test_")
@@ -235,12 +235,12 @@ class Flood(unittest.TestCase):
                          current=True, duration_ms=1, exception="E", report_text="E: number %d" % i, seq=i)
                 self.say("run.output", file="test_a.py", text="output %d\n" % i, seq=i)
                 self.say("stats", **dict(stats, tests=i + 1, failures=i // 100 + 1, successes=i - i // 100, seq=i))
+            self.say("state", state="idle", message="", framework=None, python=None, seq=self.RESULTS)
             self.file.flush()
-            self.taken.set()
             self.leave.wait(PATIENCE)
 
     def test_a_flood_of_results_is_taken_and_few_bytes_are_drawn(self):
-        self.taken, self.leave = threading.Event(), threading.Event()
+        self.leave = threading.Event()
         server = threading.Thread(target=self.serve)
         server.start()
         self.addCleanup(server.join)
@@ -250,8 +250,7 @@ class Flood(unittest.TestCase):
             os.environ.update(SNIFFER_SOCKET=self.path, TERM="xterm", LC_ALL="C.UTF-8", COLUMNS="80", LINES="24")
             os.execv(SNIFFER, [SNIFFER, "-C", self.root])
         seen, began = b"", time.monotonic()
-        last = b"of %d tests" % self.RESULTS
-        quitting = False
+        frames = 0
         while True:
             ready, _, _ = select.select([terminal], [], [], PATIENCE)
             self.assertTrue(ready, seen[-500:])
@@ -262,15 +261,14 @@ class Flood(unittest.TestCase):
             if not piece:
                 break
             seen += piece
-            if self.taken.is_set() and not quitting and b"%d" % (self.RESULTS - self.RESULTS // 100) in seen:
-                quitting = True
-                self.frames = (time.monotonic() - began) / 0.033 + 3
+            if not frames and b"current since" in seen:
+                frames = (time.monotonic() - began) / 0.033 + 3
                 os.write(terminal, b"q")
         os.close(terminal)
         self.assertEqual(0, os.waitpid(pid, 0)[1])
-        self.assertTrue(quitting, last)
+        self.assertTrue(frames, seen[-500:])
         # A picture is at most a few KB, and they come no faster than one in 33 ms.
-        self.assertLess(len(seen), 4096 * self.frames)
+        self.assertLess(len(seen), 4096 * frames)
         self.assertLess(len(seen), self.RESULTS * 20)
 
 
