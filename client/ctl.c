@@ -75,6 +75,9 @@ static const struct command commands[] = {
     {"pause", cmd_pause, "[--json]", "start no more runs; changes are still seen",
      JSON_LINE},
     {"resume", cmd_resume, "[--json]", "go on after a pause", JSON_LINE},
+    {"focus", cmd_focus, "FILE[::TEST] | --off",
+     "run only this test file until switched off",
+     "  --off              run all again\n"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -93,5 +93,6 @@ int cmd_service(struct ctl *ctl);
 int cmd_doctor(struct ctl *ctl);
 int cmd_pause(struct ctl *ctl);
 int cmd_resume(struct ctl *ctl);
+int cmd_focus(struct ctl *ctl);
 
 #endif

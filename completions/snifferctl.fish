@@ -1,7 +1,7 @@
 # Completion of snifferctl for fish.
 
 set -l commands start stop restart status wait check results files deps affected why run touch \
-    events socket service doctor pause resume
+    events socket service doctor pause resume focus
 set -l fresh "not __fish_seen_subcommand_from $commands"
 
 complete -c snifferctl -f
@@ -28,6 +28,8 @@ complete -c snifferctl -n $fresh -a service -d 'have systemd run the daemon'
 complete -c snifferctl -n $fresh -a doctor -d 'what could hinder it, each with the mend'
 complete -c snifferctl -n $fresh -a pause -d 'start no more runs'
 complete -c snifferctl -n $fresh -a resume -d 'go on after a pause'
+complete -c snifferctl -n $fresh -a focus -d 'run only this test file until switched off'
+complete -c snifferctl -n '__fish_seen_subcommand_from focus' -l off -d 'run all again'
 
 set -l daemon '__fish_seen_subcommand_from start restart'
 complete -c snifferctl -n $daemon -l jobs -x -d 'run this many test files at a time'

@@ -29,6 +29,7 @@ enum method {
     METHOD_DOCTOR,
     METHOD_PAUSE,
     METHOD_RESUME,
+    METHOD_FOCUS,
     METHOD_SUBSCRIBE,
     METHOD_UNSUBSCRIBE,
     METHOD_RECORD_BEGIN,
@@ -153,6 +154,7 @@ struct status {
     const char *backend;
     const char *framework, *python; /* NULL until known */
     const char *degraded;           /* NULL: all is watched */
+    const char *focus;              /* the one test file that is run; NULL: all are */
     struct warmth warm;
 };
 json_t *status_encode(const struct status *status);

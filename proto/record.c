@@ -54,7 +54,8 @@ static json_t *queue_list(const struct status *status)
 json_t *status_encode(const struct status *status)
 {
     return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}}",
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}, "
+        "s:o}",
         "state", daemon_state_names[status->state], "message",
         wire_text(status->message != NULL ? status->message : ""), "stats",
         stats_encode(&status->stats), "running", running_list(status), "queue",
@@ -64,7 +65,8 @@ json_t *status_encode(const struct status *status)
         wire_text_or_null(status->framework), "python", wire_text_or_null(status->python),
         "degraded", wire_text_or_null(status->degraded), "warm", "hosts",
         (json_int_t)status->warm.hosts, "spares", (json_int_t)status->warm.spares,
-        "layers", (json_int_t)status->warm.layers);
+        "layers", (json_int_t)status->warm.layers, "focus",
+        wire_path_or_null(status->focus));
 }
 
 /* JSON has no word for what is not a number, and a negative duration is none. */

@@ -402,7 +402,7 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "\"queue\":[\"c.py\",{\"b64\":\"ZP8ucHk=\"}],\"root\":{\"b64\":\"L3D/\"},"
         "\"pid\":4711,\"version\":\"" SNIFFER_VERSION "\",\"backend\":\"inotify\","
         "\"framework\":null,\"python\":\"3.11.2 /usr/bin/python3\",\"degraded\":null,"
-        "\"warm\":{\"hosts\":2,\"spares\":1,\"layers\":3}}");
+        "\"warm\":{\"hosts\":2,\"spares\":1,\"layers\":3},\"focus\":null}");
     struct status bare = {.root = "/p"};
     expect_json(
         status_encode(&bare),

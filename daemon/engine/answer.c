@@ -180,6 +180,36 @@ static void answer_pause(const struct asking *asking, bool paused)
     asking_reply(asking, news_status(asking->engine));
 }
 
+static void take_focus(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    run_focus(owner, path);
+}
+
+static void answer_focus(const struct asking *asking)
+{
+    json_t *file = json_object_get(asking->params, "file");
+    if (file == NULL) {
+        asking_refuse(asking, FAULT_BAD_PARAMS, "file must be a path, or null for all");
+        return;
+    }
+    if (json_is_null(file)) {
+        run_focus(asking->engine, NULL);
+    } else {
+        struct strset files = {0};
+        struct asking copy = *asking;
+        json_t *params = json_pack("{s:[O]}", "files", file);
+        copy.params = params;
+        bool known = asking_files(&copy, true, &files);
+        json_decref(params);
+        if (!known)
+            return;
+        strset_each(&files, take_focus, asking->engine);
+        strset_finish(&files);
+    }
+    asking_reply(asking, news_status(asking->engine));
+}
+
 static void add_check(json_t *checks, const char *name, bool ok, const char *message)
 {
     json_t *check = json_object();
@@ -283,6 +313,9 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         break;
     case METHOD_RESUME:
         answer_pause(&asking, false);
+        break;
+    case METHOD_FOCUS:
+        answer_focus(&asking);
         break;
     case METHOD_RECORD_BEGIN:
         manual_begin(engine, ticket, now);

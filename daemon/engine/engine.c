@@ -89,6 +89,8 @@ void engine_free(struct engine *engine)
     free(engine->error);
     free(engine->mistaken);
     free(engine->degraded);
+    free(engine->focus);
+    free(engine->focus_message);
     free(engine->framework);
     free(engine->python);
     free(engine->told_message);

@@ -71,7 +71,7 @@ enum daemon_state news_state(const struct engine *engine)
 {
     if (engine->error != NULL || engine->root_gone)
         return STATE_ERROR;
-    if (engine->paused)
+    if (engine->paused || run_waits_for_focus(engine))
         return STATE_PAUSED;
     if (!engine->sorted)
         return STATE_CHECKING;
@@ -82,7 +82,8 @@ const char *news_message(const struct engine *engine)
 {
     if (engine->root_gone)
         return "the project's folder is gone; the daemon goes on when it is back";
-    const char *const messages[] = {engine->error, engine->mistaken, engine->degraded};
+    const char *const messages[] = {engine->error, engine->mistaken,
+                                    engine->focus_message, engine->degraded};
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
         if (messages[i] != NULL)
             return messages[i];
@@ -132,6 +133,7 @@ json_t *news_status(struct engine *engine)
         .framework = engine->framework,
         .python = engine->python,
         .degraded = engine->degraded,
+        .focus = engine->focus,
         .warm = engine->ports.warmth(engine->ports.owner),
     });
     free(queue);
@@ -280,6 +282,7 @@ static void tell_state(struct engine *engine)
                         engine->framework != NULL ? wire_text(engine->framework)
                                                   : json_null());
     json_object_set_new(params, "python", path_or_null(engine->python));
+    json_object_set_new(params, "focus", path_or_null(engine->focus));
     engine->ports.publish(engine->ports.owner, TOPIC_STATE, params);
 }
 

@@ -148,6 +148,8 @@ struct engine {
     bool changed_first;                     /* within a test file */
     enum isolation isolation;               /* which test files share a process */
     bool paused;
+    char *focus; /* the one test file that is started; NULL: all are */
+    char *focus_message;
     bool root_gone;
 
     /* Which files are test files. */
@@ -462,6 +464,9 @@ struct stats news_stats(struct engine *engine);
 enum daemon_state news_state(const struct engine *engine);
 const char *news_message(const struct engine *engine);
 json_t *news_status(struct engine *engine);
+/* From now on FILE alone is started; NULL: all are. */
+void run_focus(struct engine *engine, const char *file);
+bool run_waits_for_focus(const struct engine *engine);
 json_t *news_file(struct engine *engine, const struct index_file *file);
 void news_of_file(struct engine *engine, const struct index_file *file);
 void news_of_results(struct engine *engine, const char *file);

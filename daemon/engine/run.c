@@ -273,10 +273,37 @@ static bool start_one(struct engine *engine, const struct sched_job *job, int64_
     return started;
 }
 
+static bool in_focus(const struct engine *engine, const char *file)
+{
+    return engine->focus == NULL || strcmp(engine->focus, file) == 0;
+}
+
+void run_focus(struct engine *engine, const char *file)
+{
+    free(engine->focus);
+    free(engine->focus_message);
+    engine->focus = engine->focus_message = NULL;
+    if (file != NULL) {
+        engine->focus = xstrdup(file);
+        engine->focus_message = xasprintf(
+            "only %s is run; snifferctl focus --off has the others run again", file);
+    }
+    engine->news_state = true;
+}
+
+/* What is to be run is not what is run. */
+bool run_waits_for_focus(const struct engine *engine)
+{
+    return engine->focus != NULL && engine->sorted && !run_some_on(engine) &&
+           sched_count_waiting(engine->sched) > 0 &&
+           sched_waiting(engine->sched, engine->focus) == NULL;
+}
+
 static bool may_start(const struct engine *engine, const struct sched_job *job,
                       int64_t now)
 {
-    return company_may_start(engine, job->file) && !restless_pauses(engine, job, now);
+    return in_focus(engine, job->file) && company_may_start(engine, job->file) &&
+           !restless_pauses(engine, job, now);
 }
 
 /* The first that may start, where nothing that runs stands against it. */

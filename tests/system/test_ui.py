@@ -113,6 +113,13 @@ class Screen(house.HouseTest):
         tmux.wait("paused")
         tmux.type("p")
         tmux.wait("current since")
+        tmux.type("f")
+        tmux.wait("only tests/test_")
+        focus = self.house.status()["focus"]
+        self.assertIn(focus, RED)
+        tmux.type("f")
+        tmux.wait("current since", gone=["only tests/test_"])
+        self.assertIsNone(self.house.status()["focus"])
         before = self.house.runs()
         tmux.type("R")
         tmux.wait("2 test files will run")
