@@ -411,7 +411,7 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "\"running\":[],\"queue\":[],\"root\":\"/p\",\"pid\":0,"
         "\"version\":\"" SNIFFER_VERSION "\",\"backend\":null,\"framework\":null,"
         "\"python\":null,\"degraded\":null,"
-        "\"warm\":{\"hosts\":0,\"spares\":0,\"layers\":0}}");
+        "\"warm\":{\"hosts\":0,\"spares\":0,\"layers\":0},\"focus\":null}");
 }
 END_TEST
 

@@ -148,11 +148,10 @@ static void draw_counts(const struct model *model, struct grid *grid)
     }
 }
 
-int draw_head(const struct model *model, struct grid *grid, int64_t now)
+int draw_head(const struct model *model, struct grid *grid)
 {
-    (void)now;
     draw_bar(model, grid);
-    if (grid->rows > 1)
+    if (grid->rows > 1 && model->snapshot) /* unknown is not 0 */
         draw_counts(model, grid);
     return grid->rows > 8 ? 3 : 2; /* a blank row where there is room */
 }
@@ -290,9 +289,8 @@ static void draw_hints(struct grid *grid, int row, int end)
     }
 }
 
-void draw_foot(const struct view *view, const struct model *model, struct grid *grid)
+void draw_foot(const struct view *view, struct grid *grid)
 {
-    (void)model;
     int row = grid->rows - 1, end = grid->columns;
     if (row < 2)
         return;

@@ -292,7 +292,7 @@ void view_draw(struct view *view, const struct model *model, struct grid *grid,
                int64_t now)
 {
     grid_clear(grid);
-    int row = draw_head(model, grid, now);
+    int row = draw_head(model, grid);
     view->area_rows = 0;
     if (grid->rows > row + 1) {
         if (view->page == PAGE_MAIN)
@@ -302,5 +302,5 @@ void view_draw(struct view *view, const struct model *model, struct grid *grid,
         else
             draw_text(view, grid, row, grid->rows - 1 - row);
     }
-    draw_foot(view, model, grid);
+    draw_foot(view, grid);
 }

@@ -31,7 +31,6 @@ struct view {
     /* of the last picture */
     struct known_test **reds;
     size_t red_count;
-    uint64_t reds_version; /* of the model */
     int area_row, area_rows, area_columns;
     bool area_utf8;
     bool unsure; /* no daemon says that it is still so */
@@ -58,11 +57,11 @@ void view_notice(struct view *view, const char *format, ...)
 void view_page(struct view *view, enum page page, const char *title, char *text);
 
 /* draw_*.c: parts of the picture, below row ROW; the first row behind them. */
-int draw_head(const struct model *model, struct grid *grid, int64_t now);
+int draw_head(const struct model *model, struct grid *grid);
 int draw_queue(const struct model *model, struct grid *grid, int row, int rows,
                int64_t now);
 int draw_output(const struct model *model, struct grid *grid, int row, int rows,
                 int scroll);
-void draw_foot(const struct view *view, const struct model *model, struct grid *grid);
+void draw_foot(const struct view *view, struct grid *grid);
 
 #endif
