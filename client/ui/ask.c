@@ -77,7 +77,7 @@ size_t model_running(const struct model *model, struct known_file ***ret)
 }
 
 struct estimate {
-    double known_ms;
+    double known_ms, longest_ms;
     int64_t unknown;
 };
 
@@ -88,6 +88,8 @@ static void estimate_add(struct estimate *estimate, const struct known_file *fil
         estimate->unknown++;
     else if (file->duration_ms > gone_ms)
         estimate->known_ms += file->duration_ms - gone_ms;
+    if (file != NULL && file->duration_ms - gone_ms > estimate->longest_ms)
+        estimate->longest_ms = file->duration_ms - gone_ms;
 }
 
 /* What a test file takes that never ran: as much as the others do. */
@@ -122,8 +124,8 @@ double model_progress(const struct model *model, int64_t now, double *ret_rest_m
         estimate_add(&rest, model_file(model, model->queue[i]), 0);
     double usual = usual_ms(model);
     double together = model->burst.together > 1 ? (double)model->burst.together : 1;
-    *ret_rest_ms =
-        usual < 0 ? -1 : (rest.known_ms + (double)rest.unknown * usual) / together;
+    double shared = (rest.known_ms + (double)rest.unknown * usual) / together;
+    *ret_rest_ms = usual < 0 ? -1 : shared > rest.longest_ms ? shared : rest.longest_ms;
     int64_t files = model->burst.done + running + (int64_t)model->queue_count;
     return files > 0 ? ((double)model->burst.done + begun) / (double)files : 1;
 }

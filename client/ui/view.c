@@ -1,5 +1,6 @@
 #include "client/ui/view.h"
 
+#include "client/print.h"
 #include "client/report.h"
 #include "client/trouble.h"
 #include "client/ui/leaf.h"
@@ -216,6 +217,13 @@ static void draw_nothing_red(const struct view *view, const struct model *model,
     autofree char *words = text_format("Nothing fails. %lld test files are verified.",
                                        (long long)HASH_COUNT(model->files));
     grid_say(grid, 0, row, grid->columns, STYLE_GREEN, words);
+    if (model->burst.done == 0)
+        return;
+    char took[32];
+    print_duration((double)(model->burst.ended - model->burst.began), took);
+    autofree char *last = text_format("The last change had %lld of them run, in %s.",
+                                      (long long)model->burst.done, took);
+    grid_say(grid, 0, row + 1, grid->columns, STYLE_DIM, last);
 }
 
 /* ---- pages ---- */
@@ -270,7 +278,7 @@ static void draw_main(struct view *view, const struct model *model, struct grid 
     if (busy && body >= 3)
         row = draw_queue(model, grid, row, body > 9 ? body / 3 : 2, now);
     if (busy && body >= 16 && model->output.length > 0)
-        row = draw_output(model, grid, row, body / 4, 0);
+        row = draw_output(model, grid, row, body / 4, 0) + 1;
     view_look(view, model);
     view->area_row = row;
     view->area_rows = end - row;
