@@ -147,11 +147,15 @@ static void play_file(const char *name)
         fputs(shown, out);
         fclose(out);
     } else {
-        ck_assert_msg(
-            strcmp(shown, golden) == 0,
-            "%s: another picture. It was:\n%s\nand is now:\n%s\nIf that is right: "
-            "SNIFFER_RENEW=1 test_ui_golden",
-            name, golden, shown);
+        size_t same = 0;
+        while (shown[same] != '\0' && shown[same] == golden[same])
+            same++;
+        while (same > 0 && shown[same - 1] != '\n')
+            same--;
+        ck_assert_msg(strcmp(shown, golden) == 0,
+                      "%s: another picture, from \"%.200s\", now \"%.200s\". If that is "
+                      "right: SNIFFER_RENEW=1 test_ui_golden",
+                      name, golden + same, shown + same);
     }
     free(text);
     free(shown);
