@@ -1,4 +1,5 @@
-"""sniffer, the real program: in tmux with keys sent and the screen read; on a terminal of our own against a daemon that floods."""
+"""sniffer, the real program: in tmux with keys sent and the screen read, and on a terminal of our
+own against a daemon that says what the test wants."""
 
 import json
 import os
@@ -34,8 +35,9 @@ class Tmux:
 
     def __init__(self, scene, command="sniffer", size=(80, 24), **variables):
         self.server = ["tmux", "-L", "sniffer-%d-%d" % (os.getpid(), id(self)), "-f", "/dev/null"]
-        self.environment = dict(scene.environment, LC_ALL="C.UTF-8", SHELL="/bin/sh", PS1="shell> ",
-                                PATH=house.BUILD + ":" + os.environ["PATH"], **variables)
+        self.environment = dict(scene.environment, LC_ALL="C.UTF-8", SHELL="/bin/sh",
+                                PS1="shell> ", PATH=house.BUILD + ":" + os.environ["PATH"],
+                                **variables)
         self.environment.pop("TMUX", None)
         self.command = command
         self.run("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "-c", scene.root,
@@ -66,7 +68,8 @@ class Tmux:
             time.sleep(0.02)
 
     def close(self):
-        subprocess.run([*self.server, "kill-server"], env=self.environment, stderr=subprocess.DEVNULL)
+        subprocess.run([*self.server, "kill-server"], env=self.environment,
+                       stderr=subprocess.DEVNULL)
 
 
 @unittest.skipIf(shutil.which("tmux") is None, "tmux is not installed")
@@ -178,9 +181,10 @@ class Screen(house.HouseTest):
         tmux.type("/", "test_bad", "Enter", "c")
         tmux.wait("copied the report of test_bad")
         deadline = time.monotonic() + PATIENCE
-        while "words of mine" not in subprocess.run([*tmux.server, "show-buffer"], env=tmux.environment,
-                                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                                    universal_newlines=True).stdout:
+        show = [*tmux.server, "show-buffer"]
+        while "words of mine" not in subprocess.run(
+                show, env=tmux.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                universal_newlines=True).stdout:
             self.assertLess(time.monotonic(), deadline)
 
     def test_a_dumb_terminal_gets_lines(self):
@@ -206,7 +210,7 @@ class Screen(house.HouseTest):
                 tmux.close()
 
 
-class Flood(unittest.TestCase):
+class Played(unittest.TestCase):
     """A daemon of our own: it says what the test wants as fast as the client takes it."""
 
     RESULTS = 20000
@@ -223,55 +227,119 @@ class Flood(unittest.TestCase):
         self.socket.listen()
 
     def say(self, method, **params):
-        self.file.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode() + b"\n")
+        line = json.dumps({"jsonrpc": "2.0", "method": method, "params": params})
+        self.file.write(line.encode() + b"\n")
 
-    def serve(self):
+    def greet(self, peer):
+        self.file = peer.makefile("rwb")
+        self.say("hello", protocol={"major": 1, "minor": 0}, version="0", root=self.root,
+                 pid=os.getpid(), epoch=1, seq=1)
+        self.file.flush()
+        self.reply(self.asked(), {})
+
+    def asked(self):
+        return json.loads(self.file.readline())
+
+    def reply(self, request, result):
+        self.file.write(json.dumps({"id": request["id"], "result": result}).encode() + b"\n")
+        self.file.flush()
+
+    def snapshot(self, state, stats, **more):
+        told = dict(epoch=1, seq=1, why="new", files=[], results=[], complete=True,
+                    status=dict(state=state, message="", stats=stats, running=[], queue=[],
+                                root=self.root))
+        self.say("snapshot", **dict(told, **more))
+
+    def flood(self):
         peer, _ = self.socket.accept()
-        with peer, peer.makefile("rwb") as self.file:
-            self.say("hello", protocol={"major": 1, "minor": 0}, version="0", root=self.root, pid=os.getpid(),
-                     epoch=1, seq=1)
-            self.file.flush()
-            asked = json.loads(self.file.readline())
-            self.file.write(json.dumps({"id": asked["id"], "result": {}}).encode() + b"\n")
+        with peer:
+            self.greet(peer)
             stats = dict(tests=0, successes=0, errors=0, failures=0, skipped=0, to_be_run=1)
-            self.say("snapshot", epoch=1, seq=1, why="new", files=[], results=[], complete=True,
-                     status=dict(state="running", message="", stats=stats, running=[], queue=["test_a.py"],
-                                 root=self.root))
+            self.snapshot("running", stats)
             for i in range(self.RESULTS):
-                self.say("result", file="test_a.py", test="test_%d" % i, outcome="success" if i % 100 else "failure",
-                         current=True, duration_ms=1, exception="E", report_text="E: number %d" % i, seq=i)
+                self.say("result", file="test_a.py", test="test_%d" % i, current=True, seq=i,
+                         outcome="success" if i % 100 else "failure", duration_ms=1, exception="E",
+                         report_text="E: number %d" % i)
                 self.say("run.output", file="test_a.py", text="output %d\n" % i, seq=i)
-                self.say("stats", **dict(stats, tests=i + 1, failures=i // 100 + 1, successes=i - i // 100, seq=i))
-            self.say("state", state="idle", message="", framework=None, python=None, seq=self.RESULTS)
+                self.say("stats", **dict(stats, tests=i + 1, failures=i // 100 + 1,
+                                         successes=i - i // 100, seq=i))
+            self.say("state", state="idle", message="", framework=None, python=None,
+                     seq=self.RESULTS)
             self.file.flush()
             self.leave.wait(PATIENCE)
+            self.file.close()
 
-    def test_a_flood_of_results_is_taken_and_few_bytes_are_drawn(self):
+    def pages(self):
+        """A snapshot of two results; the third is asked for, moved on from, and asked for again."""
+        peer, _ = self.socket.accept()
+        with peer:
+            self.greet(peer)
+            results = [dict(file="test_a.py", test=name, outcome="failure", current=True,
+                            duration_ms=1, exception="E", report="E: " + name)
+                       for name in ("first", "second", "third", "fourth")]
+            stats = dict(tests=3, successes=0, errors=0, failures=3, skipped=0, to_be_run=0)
+            file = dict(file="test_a.py", state="current", tests=4, duration_ms=1, last_run="2026")
+            self.snapshot("idle", stats, files=[file], results=results[:2], complete=False)
+            self.file.flush()
+            for _ in range(2):  # files and results from the snapshot's end on
+                request = self.asked()
+                at = request["params"]["offset"]
+                self.told.append((request["method"], at))
+                page = [] if request["method"] == "files" else results[3:]
+                self.reply(request, {request["method"]: page, "next": None, "seq": 2})
+            for _ in range(2):  # all of it: the state had moved on between the two
+                request = self.asked()
+                self.told.append((request["method"], request["params"]["offset"]))
+                page = [dict(file, tests=3)] if request["method"] == "files" else results[:3]
+                self.reply(request, {request["method"]: page, "next": None, "seq": 2})
+            self.leave.wait(PATIENCE)
+            self.file.close()
+
+    def play(self, serve):
+        """sniffer on a terminal of ours; its process and the terminal."""
         self.leave = threading.Event()
-        server = threading.Thread(target=self.serve)
+        server = threading.Thread(target=serve)
         server.start()
         self.addCleanup(server.join)
         self.addCleanup(self.leave.set)
         pid, terminal = pty.fork()
         if pid == 0:
-            os.environ.update(SNIFFER_SOCKET=self.path, TERM="xterm", LC_ALL="C.UTF-8", COLUMNS="80", LINES="24")
+            os.environ.update(SNIFFER_SOCKET=self.path, TERM="xterm", LC_ALL="C.UTF-8",
+                              COLUMNS="80", LINES="24")
             os.execv(SNIFFER, [SNIFFER, "-C", self.root])
-        seen, began = b"", time.monotonic()
-        frames = 0
-        while True:
-            ready, _, _ = select.select([terminal], [], [], PATIENCE)
-            self.assertTrue(ready, seen[-500:])
-            try:
-                piece = os.read(terminal, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
+        self.addCleanup(os.close, terminal)
+        return pid, terminal
+
+    def read(self, terminal):
+        ready, _, _ = select.select([terminal], [], [], PATIENCE)
+        self.assertTrue(ready, "nothing is drawn")
+        try:
+            return os.read(terminal, 65536)
+        except OSError:
+            return b""  # it has left
+
+    def test_a_snapshot_in_pages_is_made_whole(self):
+        self.told = []
+        pid, terminal = self.play(self.pages)
+        seen = b""
+        while b"E: third" not in seen:
+            seen += self.read(terminal)
+        os.write(terminal, b"q")
+        while self.read(terminal):
+            pass
+        self.assertEqual(0, os.waitpid(pid, 0)[1])
+        self.assertEqual([("files", 1), ("results", 2), ("files", 0), ("results", 0)], self.told)
+
+    def test_a_flood_of_results_is_taken_and_few_bytes_are_drawn(self):
+        pid, terminal = self.play(self.flood)
+        seen, began, frames = b"", time.monotonic(), 0
+        piece = self.read(terminal)
+        while piece:
             seen += piece
             if not frames and b"current since" in seen:
                 frames = (time.monotonic() - began) / 0.033 + 3
                 os.write(terminal, b"q")
-        os.close(terminal)
+            piece = self.read(terminal)
         self.assertEqual(0, os.waitpid(pid, 0)[1])
         self.assertTrue(frames, seen[-500:])
         # Each picture has another count of tests: how many were there? And their bytes are few.
