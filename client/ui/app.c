@@ -175,16 +175,13 @@ static void take_message(struct app *app, const struct incoming *incoming,
     app->next_frame = 0;
 }
 
-static void converse(struct app *app, bool readable, int64_t now)
+static void converse(struct app *app, int64_t now)
 {
-    bool there = talk_turn(&app->talk, readable);
     struct incoming incoming;
     enum asked about;
-    while (talk_next(&app->talk, &incoming, &about)) {
+    while (talk_next(&app->talk, &incoming, &about))
         take_message(app, &incoming, about, now);
-        incoming_finish(&incoming);
-    }
-    if (!there)
+    if (app->talk.gone)
         lost(app, NULL, now);
 }
 
@@ -237,13 +234,10 @@ static int until(const struct app *app, int64_t now)
 static void turn(struct app *app)
 {
     int64_t now = link_now();
-    bool talks = app->talk.up;
-    short wish =
-        (short)(POLLIN | (talks && line_pending(&app->talk.outbox) > 0 ? POLLOUT : 0));
     struct pollfd pollers[] = {
         {.fd = app->signals, .events = POLLIN},
         {.fd = app->pictures ? STDIN_FILENO : -1, .events = POLLIN},
-        {.fd = talks ? app->talk.link.fd : -1, .events = wish},
+        {.fd = talk_fd(&app->talk), .events = talk_events(&app->talk)},
     };
     if (poll(pollers, 3, until(app, now)) < 0 && errno != EINTR)
         app->quit = true;
@@ -254,8 +248,8 @@ static void turn(struct app *app)
         app->quit = true; /* the terminal is gone */
     else if (pollers[1].revents != 0)
         take_keys(app);
-    if (talks && (pollers[2].revents != 0 || line_pending(&app->talk.outbox) > 0))
-        converse(app, (pollers[2].revents & (POLLIN | POLLHUP | POLLERR)) != 0, now);
+    if (app->talk.up)
+        converse(app, now);
     if (!app->talk.up && !app->quit && now >= app->reconnect)
         reconnect(app, now);
     if (app->talk.up && app->page_again > 0 && now >= app->page_again)

@@ -1,7 +1,5 @@
 #include "client/ui/talk.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 enum { SLOTS = sizeof((struct talk *)0)->asked / sizeof(enum asked) };
@@ -18,8 +16,6 @@ int talk_open(struct talk *talk, const struct project *project, struct trouble *
 void talk_take(struct talk *talk, const struct link *link)
 {
     *talk = (struct talk){.up = true, .link = *link};
-    int flags = fcntl(talk->link.fd, F_GETFL);
-    fcntl(talk->link.fd, F_SETFL, flags | O_NONBLOCK);
     talk_ask(talk, ASKED_SUBSCRIBE, method_names[METHOD_SUBSCRIBE], NULL);
 }
 
@@ -28,41 +24,42 @@ void talk_close(struct talk *talk)
     if (!talk->up)
         return;
     link_close(&talk->link);
-    line_outbox_finish(&talk->outbox);
     talk->up = false;
+}
+
+int talk_fd(const struct talk *talk)
+{
+    return talk->up ? sniffer_client_fd(talk->link.client) : -1;
+}
+
+short talk_events(const struct talk *talk)
+{
+    return talk->up ? sniffer_client_events(talk->link.client) : 0;
 }
 
 void talk_ask(struct talk *talk, enum asked about, const char *method, json_t *params)
 {
-    int64_t id = ++talk->link.last_id;
-    autofree char *line = must(request_encode(method, id, params));
-    json_decref(params);
-    talk->asked[id % SLOTS] = about;
-    if (line_put(&talk->outbox, line, strlen(line)) < 0)
-        must(NULL);
-}
-
-bool talk_turn(struct talk *talk, bool readable)
-{
-    int r = line_flush(&talk->outbox, talk->link.fd, NULL);
-    if (r < 0 && r != -EAGAIN)
-        return false;
-    if (!readable)
-        return true;
-    ssize_t got = line_reader_fill(&talk->link.reader, talk->link.fd);
-    return got > 0 || got == -EAGAIN || got == -EINTR;
+    int64_t id = 0;
+    if (sniffer_client_send(talk->link.client, method, params, &id) == 0)
+        talk->asked[id % SLOTS] = about;
 }
 
 bool talk_next(struct talk *talk, struct incoming *ret, enum asked *ret_about)
 {
-    size_t length = 0;
-    char *line = NULL;
-    while ((line = line_next(&talk->link.reader, &length)) != NULL) {
-        if (incoming_decode(line, length, ret) != 0)
-            continue; /* of a later version: not ours to understand */
-        *ret_about =
-            ret->is_reply && ret->id > 0 ? talk->asked[ret->id % SLOTS] : ASKED_NOTHING;
-        return true;
-    }
-    return false;
+    struct sniffer_message message;
+    int r = sniffer_client_dispatch(talk->link.client, &message);
+    talk->gone = r < 0;
+    if (r <= 0)
+        return false;
+    *ret = (struct incoming){.is_reply = message.method == NULL,
+                             .id = message.id,
+                             .result = message.result,
+                             .is_fault = message.kind != NULL,
+                             .method = message.method,
+                             .params = message.params};
+    if (ret->is_fault)
+        fault_set(&ret->fault, FAULT_INTERNAL, "%s", message.text);
+    *ret_about =
+        ret->is_reply && ret->id > 0 ? talk->asked[ret->id % SLOTS] : ASKED_NOTHING;
+    return true;
 }

@@ -20,8 +20,8 @@ enum asked { /* what a reply is about */
 
 struct talk {
     bool up;
+    bool gone; /* the daemon */
     struct link link;
-    struct line_outbox outbox;
     enum asked asked[64]; /* by id; the daemon takes no more at a time */
 };
 
@@ -34,9 +34,11 @@ void talk_close(struct talk *talk);
 /* PARAMS is stolen (NULL: none). */
 void talk_ask(struct talk *talk, enum asked about, const char *method, json_t *params);
 
-/* Sends and receives what can be. False: the daemon is gone. */
-bool talk_turn(struct talk *talk, bool readable);
-/* The next message that has come, to be finished; *RET_ABOUT for a reply. */
+/* What poll(2) is to wait for. */
+int talk_fd(const struct talk *talk);
+short talk_events(const struct talk *talk);
+/* Sends and receives what can be: the next message, valid until the next call; *RET_ABOUT for a reply. False: there is
+ * none now, or the daemon is GONE. */
 bool talk_next(struct talk *talk, struct incoming *ret, enum asked *ret_about);
 
 #endif
