@@ -4,7 +4,7 @@
 
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
-#include "daemon/watch/inotify.h"
+#include "daemon/watch/inside.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <ftw.h>
@@ -115,21 +115,40 @@ static size_t name_of(struct input *input, char ret[32])
     return strlen(ret) < 16 ? 16 : 32;
 }
 
-static size_t make_event(struct input *input, char *ret)
+static struct backend_event make_event(struct input *input, char name[32])
 {
-    char name[32];
-    struct inotify_event event = {.wd = (int8_t)next(input),
-                                  .mask = mask_of(next(input))};
-    size_t length = name_of(input, name);
+    struct backend_event event = {
+        .number = (int8_t)next(input), .mask = mask_of(next(input)), .name = name};
     bool bare = (event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT |
                                IN_Q_OVERFLOW)) != 0;
-    if (bare)
-        length = 0;
-    event.len = (uint32_t)length;
-    event.cookie = (event.mask & (IN_MOVED_FROM | IN_MOVED_TO)) != 0 ? 1 : 0;
-    memcpy(ret, &event, sizeof event);
-    memcpy(ret + sizeof event, name, length);
-    return sizeof event + length;
+    if (name_of(input, name) == 0 || bare)
+        event.name = "";
+    return event;
+}
+
+/* A backend that watches as inotify does, and tells what the bytes say. */
+static struct input *told;
+static int events_left;
+
+static size_t told_queued(void *self)
+{
+    (void)self;
+    return (size_t)events_left;
+}
+
+static size_t told_read(void *self, backend_heard *heard, void *owner)
+{
+    (void)self;
+    size_t count = 0;
+    while (events_left > 0 && told != NULL && told->left > 0) {
+        char name[32];
+        struct backend_event event = make_event(told, name);
+        events_left--;
+        count++;
+        heard(owner, &event);
+    }
+    events_left = 0;
+    return count;
 }
 
 /* ---- who is told ---- */
@@ -139,10 +158,12 @@ static void on_path(const char *path)
     REQUIRE(path != NULL && strstr(path, "//") == NULL); /* empty: the root itself */
 }
 
-static void changed(void *owner, const char *path, enum watcher_change change)
+static void changed(void *owner, const char *path, enum watcher_change change,
+                    pid_t writer)
 {
     (void)owner;
     (void)change;
+    (void)writer;
     on_path(path);
 }
 
@@ -195,29 +216,25 @@ static void want(struct poller *poller, int fd, unsigned events, poller_ready *r
 
 /* ---- one round ---- */
 
-static void play(struct inotify *inotify, struct input *input)
+static void play(struct watcher *watcher, struct input *input)
 {
     enum { MOST = 64 };
-    _Alignas(
-        struct inotify_event) char events[MOST * (sizeof(struct inotify_event) + 32)];
     while (input->left > 0) {
         uint8_t what = next(input);
-        size_t length = 0;
         if (what >= 240) {
             change_folders(input);
             continue;
         }
         if (what >= 230) {
-            backend_inotify.crawl(inotify, found, NULL);
+            watcher_crawl(watcher, found, NULL);
             continue;
         }
         if (what >= 220) {
-            backend_inotify.follow(inotify, folders[next(input) % FOLDERS]);
+            watcher_follow(watcher, folders[next(input) % FOLDERS]);
             continue;
         }
-        for (int count = 1 + what % MOST; count > 0 && input->left > 0; count--)
-            length += make_event(input, events + length);
-        inotify_take(inotify, events, length);
+        events_left = 1 + what % MOST;
+        watcher_readable(watcher, watcher->fd, POLLER_READ);
     }
 }
 
@@ -239,21 +256,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 .opens_lost = worded,
                                 .ruled = ruled,
                                 .root = root};
-    struct place place = {.root = at,
-                          .state = state,
-                          .mounts = WATCHER_MOUNTS,
-                          .ignore = ignore_new(NULL),
-                          .poller = &poller,
-                          .sink = &sink};
-    void *inotify = NULL;
-    REQUIRE(backend_inotify.open(&inotify, &place) == 0);
-    backend_inotify.crawl(inotify, found, NULL);
-    backend_inotify.sync(inotify, 1);
+    struct watcher_place place = {.root = at,
+                                  .state = state,
+                                  .mounts = WATCHER_MOUNTS,
+                                  .backend = "inotify",
+                                  .ignore = ignore_new(NULL),
+                                  .poller = &poller,
+                                  .sink = &sink};
+    struct watcher *watcher = NULL;
+    REQUIRE(watcher_open(&watcher, &place) == 0);
+    struct backend fuzzed = *watcher->backend;
+    fuzzed.queued = told_queued;
+    fuzzed.read = told_read;
+    watcher->backend = &fuzzed;
     struct input input = {.data = data, .left = size};
-    play(inotify, &input);
-    backend_inotify.sync(inotify, 2);
-    backend_inotify.crawl(inotify, found, NULL);
-    backend_inotify.close(inotify);
+    told = &input;
+    watcher_crawl(watcher, found, NULL);
+    watcher_sync(watcher, 1);
+    play(watcher, &input);
+    watcher_sync(watcher, 2);
+    watcher_crawl(watcher, found, NULL);
+    told = NULL;
+    watcher_close(watcher);
     ignore_free(place.ignore);
     return 0;
 }
