@@ -119,6 +119,35 @@ int cmd_resume(struct ctl *ctl)
     return turn(ctl, METHOD_RESUME);
 }
 
+int cmd_focus(struct ctl *ctl)
+{
+    static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+                                          {"off", no_argument, NULL, 'o'},
+                                          {NULL, 0, NULL, 0}};
+    bool off = false;
+    int option, code;
+    char **operands;
+    while ((option = ctl_option(ctl, ":", longs, &code)) != -1) {
+        if (option == CTL_STOP)
+            return code;
+        off = true;
+    }
+    if (ctl_operands(ctl, &operands) != (off ? 0 : 1))
+        return ctl_usage(ctl, "name one test file, or --off");
+    json_t *file = off ? json_null() : NULL, *status = NULL;
+    if (!off) {
+        char *test =
+            strstr(operands[0], "::"); /* a verdict is one of a whole test file */
+        if (test != NULL)
+            *test = '\0';
+        autofree char *path = ctl_path(ctl, operands[0]);
+        file = must(wire_path(path));
+    }
+    code = ctl_ask(ctl, METHOD_FOCUS, must(json_pack("{s:o}", "file", file)), &status);
+    json_decref(status);
+    return code;
+}
+
 int cmd_socket(struct ctl *ctl)
 {
     int code;

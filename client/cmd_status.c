@@ -113,6 +113,17 @@ void status_print(const struct print *print, const json_t *status)
 
 /* ---- one line ---- */
 
+/* Red: tests fail, or cannot be run. Yellow: that all is well is not known yet. */
+static enum colour status_colour(const json_t *status)
+{
+    autofree char *state = print_field(status, "state");
+    if (status_red(status) > 0 || strcmp(state, "error") == 0)
+        return COLOUR_RED;
+    return status_count(status, "to_be_run") == 0 && strcmp(state, "idle") == 0
+               ? COLOUR_GREEN
+               : COLOUR_YELLOW;
+}
+
 static void print_short(const struct print *print, const json_t *status)
 {
     autofree char *state = print_field(status, "state");
@@ -122,13 +133,11 @@ static void print_short(const struct print *print, const json_t *status)
                *busy = print->utf8 ? "…" : "...";
     char failed[64] = "";
     autofree char *line = NULL;
-    enum colour colour = red > 0 ? COLOUR_RED : COLOUR_YELLOW;
     if (red > 0)
         snprintf(failed, sizeof failed, ", %lld of %lld failed", red, tests);
     if (strcmp(state, "error") == 0) {
         autofree char *message = print_field(status, "message");
         line = text_format("%s %s", bad, message[0] != '\0' ? message : state);
-        colour = COLOUR_RED;
     } else if (strcmp(state, "paused") == 0) {
         line = text_format("%s paused, %lld to run%s", busy, stale, failed);
     } else if (stale > 0 && strcmp(state, "halted") != 0) {
@@ -139,32 +148,91 @@ static void print_short(const struct print *print, const json_t *status)
         line = text_format("%s %lld of %lld", bad, red, tests);
     } else {
         line = text_format("%s %lld", good, tests);
-        colour = COLOUR_GREEN;
     }
-    print_text(print, colour, line);
+    print_text(print, status_colour(status), line);
     fputc('\n', print->out);
 }
 
 /* ---- --format ---- */
 
-static const char *const fields[] = {"tests",   "failures",  "errors", "successes",
-                                     "skipped", "to_be_run", "state",  NULL};
-
-/* What stands at FORMAT, which begins with '%': an index of fields, or -1 for "%%"; -2: neither.
- * *RET_LENGTH is how much of FORMAT it takes. */
-static int format_field(const char *format, size_t *ret_length)
+static char *count_field(const json_t *status, const char *name)
 {
-    *ret_length = 2;
-    if (format[1] == '%')
-        return -1;
-    for (int i = 0; format[1] == '{' && fields[i] != NULL; i++) {
-        size_t length = strlen(fields[i]);
-        if (strncmp(format + 2, fields[i], length) == 0 && format[2 + length] == '}') {
+    return text_format("%lld", (long long)status_count(status, name));
+}
+
+static char *failed_field(const json_t *status, const char *name)
+{
+    (void)name;
+    return text_format("%lld", (long long)status_red(status));
+}
+
+static char *running_field(const json_t *status, const char *name)
+{
+    return text_format("%zu", json_array_size(json_object_get(status, name)));
+}
+
+static char *colour_field(const json_t *status, const char *name)
+{
+    (void)name;
+    enum colour colour = status_colour(status);
+    return text_format("%s", colour == COLOUR_RED     ? "red"
+                             : colour == COLOUR_GREEN ? "green"
+                                                      : "yellow");
+}
+
+/* The root's last name: what a bar with several projects in it has room for. */
+static char *project_field(const json_t *status, const char *name)
+{
+    (void)name;
+    autofree char *root = print_field(status, "root");
+    const char *slash = strrchr(root, '/');
+    return text_format("%s", slash != NULL && slash[1] != '\0' ? slash + 1 : root);
+}
+
+static const struct field {
+    const char *name;
+    char *(*value)(const json_t *status, const char *name);
+} fields[] = {
+    {"tests", count_field},     {"successes", count_field}, {"failures", count_field},
+    {"errors", count_field},    {"failed", failed_field},   {"skipped", count_field},
+    {"to_be_run", count_field}, {"running", running_field}, {"state", print_field},
+    {"message", print_field},   {"colour", colour_field},   {"root", print_field},
+    {"project", project_field},
+};
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
+
+/* What stands at FORMAT, which begins with '%'; NULL for "%%" and, then *RET_LENGTH is 0, for what is neither.
+ * *RET_LENGTH is how much of FORMAT it takes. */
+static const struct field *format_field(const char *format, size_t *ret_length)
+{
+    *ret_length = format[1] == '%' ? 2 : 0;
+    for (size_t i = 0; format[1] == '{' && i < FIELD_COUNT; i++) {
+        size_t length = strlen(fields[i].name);
+        if (strncmp(format + 2, fields[i].name, length) == 0 &&
+            format[2 + length] == '}') {
             *ret_length = length + 3;
-            return i;
+            return &fields[i];
         }
     }
-    return -2;
+    return NULL;
+}
+
+static bool refuse_format(struct ctl *ctl, const char *format)
+{
+    if (format[1] != '{' || strchr(format, '}') == NULL) {
+        ctl_usage(ctl, "--format has a \"%%\" that begins no %%{field}; write %%%% for a "
+                       "percent sign");
+        return false;
+    }
+    autofree char *known = text_format("%s", fields[0].name);
+    for (size_t i = 1; i < FIELD_COUNT; i++) {
+        char *longer = text_format("%s, %s", known, fields[i].name);
+        free(known);
+        known = longer;
+    }
+    ctl_usage(ctl, "--format has no field \"%.*s\"; there are: %s",
+              (int)strcspn(format + 2, "}"), format + 2, known);
+    return false;
 }
 
 static bool check_format(struct ctl *ctl, const char *format)
@@ -172,10 +240,10 @@ static bool check_format(struct ctl *ctl, const char *format)
     size_t length = 1;
     for (; *format != '\0'; format += length) {
         length = 1;
-        if (*format == '%' && format_field(format, &length) == -2) {
-            ctl_usage(ctl, "--format has no \"%.20s\"", format);
-            return false;
-        }
+        if (*format == '%')
+            format_field(format, &length);
+        if (length == 0)
+            return refuse_format(ctl, format);
     }
     return true;
 }
@@ -186,19 +254,13 @@ static void print_format(const struct print *print, const char *format,
     size_t length = 1;
     for (; *format != '\0'; format += length) {
         length = 1;
-        if (*format != '%') {
+        const struct field *field = *format == '%' ? format_field(format, &length) : NULL;
+        if (field == NULL) {
             fputc(*format, print->out);
             continue;
         }
-        int field = format_field(format, &length);
-        if (field < 0) {
-            fputc('%', print->out);
-        } else if (strcmp(fields[field], "state") == 0) {
-            autofree char *state = print_field(status, "state");
-            fputs(state, print->out);
-        } else {
-            fprintf(print->out, "%lld", (long long)status_count(status, fields[field]));
-        }
+        autofree char *value = field->value(status, field->name);
+        print_text(print, COLOUR_PLAIN, value);
     }
     fputc('\n', print->out);
 }

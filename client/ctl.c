@@ -36,9 +36,10 @@ static const struct command commands[] = {
      "the counts, and what runs now",
      JSON_LINE
      "  --short            one line for a prompt or a bar\n"
-     "  --format F         F with %{tests} %{failures} %{errors} %{successes} "
-     "%{skipped}\n"
-     "                     %{to_be_run} %{state} filled in; %% is a percent sign\n"},
+     "  --format F         F with %{tests} %{successes} %{failures} %{errors} %{failed}\n"
+     "                     %{skipped} %{to_be_run} %{running} %{state} %{message}\n"
+     "                     %{colour} %{root} %{project} filled in; %% is a percent "
+     "sign\n"},
     {"wait", cmd_wait, "[--timeout S] [--json]",
      "wait until every change made before is seen and verified",
      "  --timeout S        give up after S seconds (exit code 4)\n" JSON_LINE},
@@ -67,11 +68,16 @@ static const struct command commands[] = {
     {"events", cmd_events, "[TOPIC...]", "the notifications as they come, one a line",
      NULL},
     {"socket", cmd_socket, "", "print the path of the socket", NULL},
+    {"service", cmd_service, "enable | disable | status",
+     "have systemd run the daemon while you are logged in", NULL},
     {"doctor", cmd_doctor, "[--json]", "what could hinder it, each with the mend",
      JSON_LINE},
     {"pause", cmd_pause, "[--json]", "start no more runs; changes are still seen",
      JSON_LINE},
     {"resume", cmd_resume, "[--json]", "go on after a pause", JSON_LINE},
+    {"focus", cmd_focus, "FILE[::TEST] | --off",
+     "run only this test file until switched off",
+     "  --off              run all again\n"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -89,8 +89,10 @@ int cmd_run(struct ctl *ctl);
 int cmd_touch(struct ctl *ctl);
 int cmd_events(struct ctl *ctl);
 int cmd_socket(struct ctl *ctl);
+int cmd_service(struct ctl *ctl);
 int cmd_doctor(struct ctl *ctl);
 int cmd_pause(struct ctl *ctl);
 int cmd_resume(struct ctl *ctl);
+int cmd_focus(struct ctl *ctl);
 
 #endif

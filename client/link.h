@@ -1,12 +1,12 @@
 #ifndef CLIENT_LINK_H
 #define CLIENT_LINK_H
 
-/* The client's end of the socket: find the project's daemon, check its hello, ask, and get the
- * whole answer however many pages it has. All of it blocks, with a limit, and prints nothing: a
- * function returns 0 or the exit code that *TROUBLE explains. */
+/* libsniffer-client as commands want it: methods by number, and of each failure the exit code that
+ * *TROUBLE explains. All of it blocks, with a limit, and prints nothing; what shall not block calls the
+ * library itself. */
 
 #include "client/trouble.h"
-#include "proto/line.h"
+#include "library/sniffer/client.h"
 #include "proto/message.h"
 
 #include <stdbool.h>
@@ -23,12 +23,9 @@ int project_find(struct project *ret, const char *directory, struct trouble *tro
 void project_finish(struct project *project);
 
 struct link {
-    int fd;
-    struct line_reader reader;
-    int64_t last_id;
+    struct sniffer_client *client;
     const struct project *project;
-    json_t *hello; /* its params */
-    pid_t pid;     /* the daemon's */
+    pid_t pid; /* the daemon's */
 };
 
 /* Connects and checks the hello. Where no daemon runs TROUBLE is CTL_NO_DAEMON and absent. */

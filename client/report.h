@@ -11,11 +11,11 @@
 bool report_is_red(const json_t *record); /* failure or error */
 
 /* "AssertionError: 1 != 2": the report's last line that begins with the exception's class, else
- * that class alone. Owned by the caller. */
+ * that class and what pytest says of it, else the class alone. Owned by the caller. */
 char *report_message(const json_t *record);
 
-/* The innermost frame of the report's tracebacks that lies in ROOT and is no installed package's:
- * its path relative to ROOT (the caller's) and its line. False: there is none. */
+/* The innermost frame of the report's tracebacks, in Python's style or one of pytest's, that lies in ROOT and is
+ * no installed package's: its path relative to ROOT (the caller's) and its line. False: there is none. */
 bool report_frame(const json_t *record, const char *root, char **ret_path,
                   long *ret_line);
 

@@ -3,7 +3,7 @@
 _snifferctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="start stop restart status wait check results files deps affected why run touch
-        events socket doctor pause resume"
+        events socket service doctor pause resume focus"
     local topics="stats result file.failures green red queue run.started run.output run.finished
         watch state file bye"
     local command= i
@@ -62,6 +62,7 @@ _snifferctl() {
         results) options="--json --failed --format" ;;
         run) options="--all --json" ;;
         touch) options="-0 --null" ;;
+        focus) options="--off" ;;
         files | deps | affected | why | doctor | pause | resume) options="--json" ;;
         esac
         COMPREPLY=($(compgen -W "$options --help" -- "$cur"))
@@ -69,7 +70,8 @@ _snifferctl() {
     fi
     case $command in
     events) COMPREPLY=($(compgen -W "$topics" -- "$cur")) ;;
-    results | deps | affected | why | run | touch)
+    service) COMPREPLY=($(compgen -W "enable disable status" -- "$cur")) ;;
+    results | deps | affected | why | run | touch | focus)
         COMPREPLY=($(compgen -f -- "$cur"))
         compopt -o filenames 2>/dev/null
         ;;

@@ -1,7 +1,7 @@
 # Completion of snifferctl for fish.
 
 set -l commands start stop restart status wait check results files deps affected why run touch \
-    events socket doctor pause resume
+    events socket service doctor pause resume focus
 set -l fresh "not __fish_seen_subcommand_from $commands"
 
 complete -c snifferctl -f
@@ -24,9 +24,12 @@ complete -c snifferctl -n $fresh -a run -d 'run again whatever the evidence says
 complete -c snifferctl -n $fresh -a touch -d 'tell the daemon that paths changed'
 complete -c snifferctl -n $fresh -a events -d 'the notifications as they come'
 complete -c snifferctl -n $fresh -a socket -d 'print the path of the socket'
+complete -c snifferctl -n $fresh -a service -d 'have systemd run the daemon'
 complete -c snifferctl -n $fresh -a doctor -d 'what could hinder it, each with the mend'
 complete -c snifferctl -n $fresh -a pause -d 'start no more runs'
 complete -c snifferctl -n $fresh -a resume -d 'go on after a pause'
+complete -c snifferctl -n $fresh -a focus -d 'run only this test file until switched off'
+complete -c snifferctl -n '__fish_seen_subcommand_from focus' -l off -d 'run all again'
 
 set -l daemon '__fish_seen_subcommand_from start restart'
 complete -c snifferctl -n $daemon -l jobs -x -d 'run this many test files at a time'
@@ -47,4 +50,5 @@ complete -c snifferctl -n '__fish_seen_subcommand_from check' -l once -d 'stop t
 complete -c snifferctl -n '__fish_seen_subcommand_from run' -l all -d 'all test files'
 complete -c snifferctl -n '__fish_seen_subcommand_from touch' -s 0 -l null -d 'ended by NUL'
 complete -c snifferctl -n '__fish_seen_subcommand_from events' -a 'stats result file.failures green red queue run.started run.output run.finished watch state file bye'
+complete -c snifferctl -n '__fish_seen_subcommand_from service' -a 'enable disable status'
 complete -c snifferctl -n '__fish_seen_subcommand_from results deps affected why run touch' -F

@@ -44,12 +44,15 @@ static void reload(struct house *house)
     }
     bool same = config_equal(&fresh, &house->config);
     bool same_ignore = config_list_equal(fresh.ignore, house->config.ignore);
+    bool same_notify = config_list_equal(fresh.notify, house->config.notify);
     bool same_triggers = config_same_triggers(&fresh, &house->config);
     config_finish(&house->config);
     house->config = fresh;
     if (!same)
         log_info("new settings");
     set_ignore(house);
+    if (!same_notify)
+        notifier_command(house->notifier, house->config.notify);
     if (!same_triggers)
         set_triggers(house);
     if (!same_ignore || !same_triggers)
@@ -69,22 +72,15 @@ static bool do_pending(struct house *house)
     bool any = false;
     if (house->reload) {
         house->reload = false;
+        notify_reloading(house->settings.notify, house->clock.now());
         reload(house);
+        notify_ready(house->settings.notify);
         any = true;
     }
     if (sinks_tell_unfit(house))
         any = true;
-    if (house->root_changed) {
-        house->root_changed = false;
-        engine_root(house->engine, house->root_there, house->clock.now());
+    if (sinks_tell_lost(house))
         any = true;
-    }
-    if (house->lost != NULL) {
-        autofree char *why = house->lost;
-        house->lost = NULL;
-        engine_lost(house->engine, why, house->clock.now());
-        any = true;
-    }
     if (house->room) {
         house->room = false;
         engine_room(house->engine, house->clock.now());
@@ -95,8 +91,14 @@ static bool do_pending(struct house *house)
 
 void house_catch_up(struct house *house)
 {
+    engine_asleep(house->engine, house->clock.asleep(), house->clock.now());
     while (do_pending(house))
         ;
+    if (!house->summary || !notify_is_heard(house->settings.notify))
+        return;
+    house->summary = false;
+    autofree char *summary = engine_summary(house->engine);
+    notify_status(house->settings.notify, summary);
 }
 
 void house_tick(struct house *house)
@@ -108,16 +110,23 @@ void house_tick(struct house *house)
         pool_tick(house->pool, now);
     if (server_deadline(house->server) <= now)
         server_tick(house->server, now);
+    if (notify_deadline(house->settings.notify) <= now)
+        notify_tick(house->settings.notify, now);
+    if (notifier_deadline(house->notifier) <= now)
+        notifier_tick(house->notifier, now);
 }
 
 int64_t house_deadline(const struct house *house)
 {
-    int64_t deadline = engine_deadline(house->engine);
-    int64_t other = pool_deadline(house->pool);
-    if (other < deadline)
-        deadline = other;
-    other = server_deadline(house->server);
-    return other < deadline ? other : deadline;
+    const int64_t deadlines[] = {
+        engine_deadline(house->engine), pool_deadline(house->pool),
+        server_deadline(house->server), notifier_deadline(house->notifier),
+        notify_deadline(house->settings.notify)};
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
+        if (deadlines[i] < first)
+            first = deadlines[i];
+    return first;
 }
 
 void house_reload(struct house *house)
@@ -185,10 +194,18 @@ int house_open(struct house **ret, const struct house_settings *settings,
     house->poller = poller;
     house->reserved = INT64_MIN;
     sinks_fill(house);
+    house->notifier = notifier_new(settings->root, poller, &house->notifier_sink);
+    notifier_command(house->notifier, house->config.notify);
     house->ignore = ignore_new(settings->root);
     set_ignore(house);
-    int error = watcher_open(&house->watcher, settings->root, settings->state,
-                             WATCHER_MOUNTS, house->ignore, poller, &house->watcher_sink);
+    int error = watcher_open(&house->watcher,
+                             &(struct watcher_place){.root = settings->root,
+                                                     .state = settings->state,
+                                                     .mounts = WATCHER_MOUNTS,
+                                                     .backend = settings->backend,
+                                                     .ignore = house->ignore,
+                                                     .poller = poller,
+                                                     .sink = &house->watcher_sink});
     if (error == 0 && settings->pipe)
         error = open_hints(house);
     if (error < 0)
@@ -196,8 +213,14 @@ int house_open(struct house **ret, const struct house_settings *settings,
     struct engine_ports ports = ports_of(house);
     house->engine = engine_new(settings->root, watcher_backend(house->watcher),
                                settings->index, &ports);
+    if (watcher_refused(house->watcher) != NULL) {
+        log_warning("%s: the project is watched by %s", watcher_refused(house->watcher),
+                    watcher_backend(house->watcher));
+        engine_refused(house->engine, watcher_refused(house->watcher));
+    }
     ignore_on_read(house->ignore, sinks_own_open, house);
     engine_fail_fast(house->engine, house->config.fail_fast || settings->fail_fast);
+    config_on_read(sinks_own_open, house);
     set_triggers(house);
     house->pool = pool_new(lodgings_jobs(house), house->poller, &house->pool_sink);
     return open_server(house);
@@ -212,9 +235,12 @@ void house_close(struct house *house)
 {
     if (house == NULL)
         return;
+    config_on_read(NULL, NULL);
+    notify_stopping(house->settings.notify);
     if (house->server != NULL)
         index_set_number(house->settings.index, "seq", server_seq(house->server));
     server_free(house->server, "stop");
+    notifier_free(house->notifier);
     pool_free(house->pool);
     lodgings_finish(house);
     hints_close(house->hints);

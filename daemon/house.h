@@ -7,6 +7,7 @@
  * A room is never entered twice: what one tells while another is being called is noted, and done by
  * house_catch_up before the next wait. */
 
+#include "daemon/base/notify.h"
 #include "daemon/base/poller.h"
 #include "daemon/config/config.h"
 
@@ -24,14 +25,17 @@ struct house_settings {
     int jobs;
     const char *python;
     bool fail_fast;
-    bool pipe; /* read hints from a FIFO in the state folder */
+    const char *backend;   /* "auto", "inotify" or "fanotify" */
+    bool pipe;             /* read hints from a FIFO in the state folder */
+    struct notify *notify; /* who is told that all is well; the caller's */
     /* What could not be opened, where it was not the root; the caller's. */
     char **ret_failed;
 };
 
 struct house_clock {
-    int64_t (*now)(void);  /* monotonic ms */
-    int64_t (*wall)(void); /* ms since the epoch */
+    int64_t (*now)(void);    /* monotonic ms */
+    int64_t (*wall)(void);   /* ms since the epoch */
+    int64_t (*asleep)(void); /* ms that the machine has slept in all */
 };
 
 struct house;

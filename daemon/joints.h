@@ -6,6 +6,7 @@
 #include "daemon/engine/engine.h"
 #include "daemon/house.h"
 #include "daemon/index/index.h"
+#include "daemon/notifier/notifier.h"
 #include "daemon/serve/server.h"
 #include "daemon/watch/hints.h"
 #include "daemon/watch/watcher.h"
@@ -23,12 +24,14 @@ struct house {
     struct hints *hints; /* NULL: nobody wants to give any */
     struct pool *pool;
     struct server *server;
+    struct notifier *notifier;
     struct engine *engine;
     int64_t reserved; /* sequence numbers up to here are marked as used in the index */
     struct watcher_sink watcher_sink;
     struct hints_sink hints_sink;
     struct pool_sink pool_sink;
     struct server_sink server_sink;
+    struct notifier_sink notifier_sink;
 
     /* What a room told while another one was being called. */
     struct unfit {
@@ -37,7 +40,9 @@ struct house {
     size_t unfit_count;
     char *lost;
     char *mistaken; /* settings of a package that cannot be taken */
+    pid_t stranger; /* who wrote last and is no worker; 0: nobody */
     bool room, root_changed, root_there, reload, stop;
+    bool summary; /* what can be said in a line may be something else now */
 };
 
 /* ports.c: what the engine asks of the other rooms */
@@ -58,8 +63,10 @@ void lodgings_finish(struct house *house);
 void sinks_fill(struct house *house);
 /* Passes on what was noted of workers that cannot be had; true where there was something. */
 bool sinks_tell_unfit(struct house *house);
-/* The daemon opened PATH itself, for the rules in it. */
-void sinks_own_open(void *owner, const char *path);
+/* The same for the root, and for changes that nobody knows. */
+bool sinks_tell_lost(struct house *house);
+/* The daemon opened the file GIVEN itself, for rules or settings in it. */
+void sinks_own_open(void *owner, const char *given);
 void sinks_note(char **text, const char *what);
 
 #endif

@@ -20,6 +20,7 @@ struct loop {
     struct poller poller; /* first: rooms see this */
     struct ev_loop *ev;
     ev_timer timer;
+    ev_periodic never;
     ev_prepare prepare;
     struct slot **slots; /* by descriptor */
     size_t slot_count;
@@ -42,6 +43,12 @@ static int64_t now_ms(void)
 static int64_t wall_ms(void)
 {
     return clock_ms(CLOCK_REALTIME);
+}
+
+/* The clock that goes on while the machine sleeps, without the one that does not. */
+static int64_t asleep_ms(void)
+{
+    return clock_ms(CLOCK_BOOTTIME) - clock_ms(CLOCK_MONOTONIC);
 }
 
 /* ---- the poller that rooms see ---- */
@@ -124,6 +131,21 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int revents)
     house_tick(loop->house);
 }
 
+/* With a periodic, due or not, libev has the kernel wake it when the wall clock jumps, as it does after a sleep of the
+ * machine. So it need not look for itself once a minute, and an idle daemon stays asleep. */
+static ev_tstamp in_a_year(ev_periodic *never, ev_tstamp now)
+{
+    (void)never;
+    return now + 365. * 24. * 3600.;
+}
+
+static void on_never(struct ev_loop *ev, ev_periodic *never, int revents)
+{
+    (void)ev;
+    (void)never;
+    (void)revents;
+}
+
 static void on_signal(void *owner, int fd, unsigned events)
 {
     (void)events;
@@ -171,7 +193,8 @@ static void close_loop(struct loop *loop)
 int loop_run(const struct house_settings *settings, void (*started)(void *owner),
              void *owner)
 {
-    static const struct house_clock clock = {.now = now_ms, .wall = wall_ms};
+    static const struct house_clock clock = {
+        .now = now_ms, .wall = wall_ms, .asleep = asleep_ms};
     struct loop loop = {.poller.want = want, .signals = -1};
     /* Not the default loop: that one reaps every child itself, and statuses would be lost. */
     loop.ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
@@ -179,6 +202,7 @@ int loop_run(const struct house_settings *settings, void (*started)(void *owner)
         return -ENOMEM;
     ev_timer_init(&loop.timer, on_timer, 0., 0.);
     loop.timer.data = &loop;
+    ev_periodic_init(&loop.never, on_never, 0., 0., in_a_year);
     ev_prepare_init(&loop.prepare, on_prepare);
     loop.prepare.data = &loop;
     int error = open_signals(&loop);
@@ -187,9 +211,11 @@ int loop_run(const struct house_settings *settings, void (*started)(void *owner)
     if (error == 0) {
         house_begin(loop.house);
         started(owner);
+        ev_periodic_start(loop.ev, &loop.never);
         ev_prepare_start(loop.ev, &loop.prepare);
         ev_run(loop.ev, 0);
         ev_prepare_stop(loop.ev, &loop.prepare);
+        ev_periodic_stop(loop.ev, &loop.never);
         ev_timer_stop(loop.ev, &loop.timer);
     }
     close_loop(&loop);

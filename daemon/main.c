@@ -1,6 +1,7 @@
 /* snifferd: argv, the state folder, the lock, then loop_run. */
 
 #include "daemon/base/log.h"
+#include "daemon/base/notify.h"
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/config/config.h"
@@ -24,7 +25,7 @@ enum { EXIT_USAGE = 2, EXIT_NO_START = 3 };
 enum { LOG_LIMIT = 4 << 20 };
 
 struct options {
-    const char *directory, *python;
+    const char *directory, *python, *backend;
     int jobs;
     bool foreground, pipe;
 };
@@ -67,12 +68,14 @@ static int parse_jobs(const char *text, int *ret)
     return 0;
 }
 
-static int parse_backend(const char *text)
+static int parse_backend(const char *text, const char **ret)
 {
-    if (strcmp(text, "auto") == 0 || strcmp(text, "inotify") == 0)
-        return 0;
-    if (strcmp(text, "fanotify") == 0)
-        return refuse("this build has no %s; use --backend auto", text);
+    static const char *const known[] = {"auto", "inotify", "fanotify"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i]) == 0) {
+            *ret = known[i];
+            return 0;
+        }
     return refuse("--backend must be auto, inotify or fanotify, not \"%s\"", text);
 }
 
@@ -109,7 +112,7 @@ static int parse(int argc, char **argv, struct options *ret)
             ret->python = optarg;
             break;
         case BACKEND:
-            error = parse_backend(optarg);
+            error = parse_backend(optarg, &ret->backend);
             break;
         case LEVEL:
             level = log_level_parse(optarg);
@@ -210,6 +213,7 @@ static char *find_plugin(void)
 struct birth {
     int pipe; /* to the waiting parent; -1: foreground */
     int log;  /* becomes stderr once all is well; -1: foreground */
+    struct notify notify;
 };
 
 static int wait_for_child(int fd, pid_t child)
@@ -262,6 +266,7 @@ static void started(void *owner)
         close(birth->pipe);
         birth->pipe = -1;
     }
+    notify_ready(&birth->notify);
 }
 
 /* ---- the house, opened and closed in order ---- */
@@ -310,7 +315,9 @@ static int with_index(const struct options *options, const char *root, const cha
                                               .config = config,
                                               .jobs = options->jobs,
                                               .python = options->python,
+                                              .backend = options->backend,
                                               .pipe = options->pipe,
+                                              .notify = &birth->notify,
                                               .ret_failed = &failed},
                      started, birth);
     index_close(index);
@@ -319,8 +326,67 @@ static int with_index(const struct options *options, const char *root, const cha
     return error < 0 ? fail("watch", root, error) : EXIT_SUCCESS;
 }
 
-static int with_socket(const struct options *options, const char *root,
-                       struct birth *birth)
+/* Where clients find the daemon. */
+struct seat {
+    char *path;
+    int socket, lock; /* -1: not yet */
+    bool passed;      /* systemd's: it goes on listening when we are gone */
+};
+
+static int fail_second(const char *root, const char *path)
+{
+    fprintf(stderr, "snifferd: a daemon already runs for %s (socket %s)\n", root, path);
+    return EXIT_NO_START;
+}
+
+/* The socket that systemd may have passed, to this very process: before it detaches. */
+static int find_seat(const char *root, struct seat *ret)
+{
+    *ret = (struct seat){.socket = -1, .lock = -1};
+    int error = place_socket(root, &ret->path);
+    if (error < 0)
+        return fail("place a socket for", root, error);
+    error = place_inherit(ret->path, &ret->socket, &ret->lock);
+    ret->passed = error == 0;
+    if (error == 0 || error == -ENOENT)
+        return 0;
+    if (error == -EADDRNOTAVAIL || error == -EINVAL)
+        fprintf(stderr,
+                "snifferd: what systemd passed is not the socket %s, where clients of %s "
+                "look; see snifferctl service --help\n",
+                ret->path, root);
+    else if (error == -EADDRINUSE)
+        return fail_second(root, ret->path);
+    else
+        return fail("take over the socket", ret->path, error);
+    return EXIT_NO_START;
+}
+
+static int take_seat(const char *root, struct seat *seat)
+{
+    if (seat->passed)
+        return 0;
+    int error = place_listen(seat->path, &seat->socket, &seat->lock);
+    if (error == 0)
+        return 0;
+    if (error != -EADDRINUSE)
+        return fail("listen on", seat->path, error);
+    return fail_second(root, seat->path);
+}
+
+static void leave_seat(struct seat *seat)
+{
+    if (seat->socket >= 0 && !seat->passed)
+        unlink(seat->path);
+    if (seat->socket >= 0)
+        close(seat->socket);
+    if (seat->lock >= 0)
+        close(seat->lock);
+    free(seat->path);
+}
+
+static int with_seat(const struct options *options, const char *root, struct seat *seat,
+                     struct birth *birth)
 {
     autofree char *plugin = find_plugin();
     if (plugin == NULL)
@@ -329,36 +395,21 @@ static int with_socket(const struct options *options, const char *root,
     int error = make_state(state);
     if (error < 0)
         return fail("make", state, error);
-    autofree char *path = NULL;
-    error = place_socket(root, &path);
-    if (error < 0)
-        return fail("place a socket for", root, error);
-    int socket = -1;
-    int lock = -1;
-    error = place_listen(path, &socket, &lock);
-    if (error == -EADDRINUSE) {
-        fprintf(stderr, "snifferd: a daemon already runs for %s (socket %s)\n", root,
-                path);
-        return EXIT_NO_START;
-    }
-    if (error < 0)
-        return fail("listen on", path, error);
+    int code = take_seat(root, seat);
+    if (code != 0)
+        return code;
     birth->log = options->foreground ? -1 : open_log(state);
     if (birth->log >= 0)
         log_set_fd(
             birth->log); /* what fails goes to stderr all the same, until it is started */
     log_info("snifferd %s for %s, pid %d", SNIFFER_VERSION, root, (int)getpid());
-    int code = with_index(options, root, state, plugin, socket, birth);
-    unlink(path);
-    close(socket);
-    close(lock);
-    return code;
+    return with_index(options, root, state, plugin, seat->socket, birth);
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.directory = "."};
-    struct birth birth = {.pipe = -1, .log = -1};
+    struct options options = {.directory = ".", .backend = "auto"};
+    struct birth birth = {.pipe = -1, .log = -1, .notify = {.fd = -1}};
     int parsed = parse(argc, argv, &options);
     if (parsed != 0)
         return parsed > 0 ? EXIT_SUCCESS : -parsed;
@@ -369,12 +420,18 @@ int main(int argc, char **argv)
     }
     if (chdir(root) < 0)
         return fail("enter", root, -errno);
-    if (!options.foreground) {
-        int error = detach(&birth);
-        if (error < 0)
-            return fail("detach from", "the terminal", error);
-    }
-    int code = with_socket(&options, root, &birth);
+    struct seat seat;
+    int code = find_seat(root, &seat);
+    int error = code == 0 ? notify_open(&birth.notify) : 0;
+    if (error < 0)
+        log_warning("cannot tell systemd anything: %s", strerror(-error));
+    error = code == 0 && !options.foreground ? detach(&birth) : 0;
+    if (error < 0)
+        code = fail("detach from", "the terminal", error);
+    if (code == 0)
+        code = with_seat(&options, root, &seat, &birth);
+    leave_seat(&seat);
+    notify_close(&birth.notify);
     if (birth.pipe >= 0) {
         unsigned char byte = (unsigned char)code;
         if (write(birth.pipe, &byte, 1) != 1)

@@ -147,11 +147,31 @@ static bool port_hidden(void *owner,
     return hidden_each(house->ignore, house->settings.root, visit, visitor);
 }
 
+static int64_t number_of(const json_t *params, const char *key)
+{
+    return json_integer_value(json_object_get(params, key));
+}
+
 static void port_publish(void *owner, enum topic topic, json_t *params)
 {
     struct house *house = owner;
+    if (topic == TOPIC_STATS)
+        notifier_stats(house->notifier,
+                       &(struct judge_stats){.tests = number_of(params, "tests"),
+                                             .failures = number_of(params, "failures"),
+                                             .errors = number_of(params, "errors"),
+                                             .to_be_run = number_of(params, "to_be_run")},
+                       house->clock.now());
     server_publish(house->server, topic, params);
     ports_reserve_seq(house);
+    if (topic == TOPIC_STATS || topic == TOPIC_STATE)
+        house->summary = true;
+}
+
+static const char *port_notifier(void *owner, bool *ret_ok)
+{
+    const struct house *house = owner;
+    return notifier_health(house->notifier, ret_ok);
 }
 
 static bool port_listened(void *owner, enum topic topic)
@@ -227,6 +247,7 @@ struct engine_ports ports_of(struct house *house)
                                  .hidden = port_hidden,
                                  .publish = port_publish,
                                  .listened = port_listened,
+                                 .notifier = port_notifier,
                                  .resnapshot = port_resnapshot,
                                  .reply = port_reply,
                                  .refuse = port_refuse,

@@ -4,6 +4,7 @@
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/joints.h"
+#include "daemon/worker/reap.h"
 
 void sinks_note(char **text, const char *what)
 {
@@ -11,16 +12,33 @@ void sinks_note(char **text, const char *what)
     *text = xstrdup(what);
 }
 
-static void on_changed(void *owner, const char *path, enum watcher_change change)
+/* One that is over by now may have been anybody. Who is a stranger is remembered, for they write much at
+ * once; should another process get its number, a run is repeated in vain. */
+static bool is_stranger(struct house *house, pid_t writer)
+{
+    if (writer == 0 || !engine_runs(house->engine))
+        return false;
+    if (writer != house->stranger && reap_is_stranger(writer))
+        house->stranger = writer;
+    return writer == house->stranger;
+}
+
+static void on_changed(void *owner, const char *path, enum watcher_change change,
+                       pid_t writer)
 {
     struct house *house = owner;
-    engine_changed(house->engine, path, change == WATCHER_ENTRY, house->clock.now());
+    bool entry = change == WATCHER_ENTRY;
+    if (is_stranger(house, writer))
+        engine_changed_by_others(house->engine, path, entry, house->clock.now());
+    else
+        engine_changed(house->engine, path, entry, house->clock.now());
 }
 
 static void on_synced(void *owner, uint64_t cookie)
 {
     struct house *house = owner;
     hints_take(house->hints); /* they were given before somebody asked, too */
+    sinks_tell_lost(house);   /* an answer must not come before what is missing in it */
     engine_synced(house->engine, cookie, house->clock.now());
 }
 
@@ -56,9 +74,12 @@ static void on_opened(void *owner, const char *path)
     engine_opened(house->engine, path);
 }
 
-void sinks_own_open(void *owner, const char *path)
+void sinks_own_open(void *owner, const char *given)
 {
     struct house *house = owner;
+    const char *root = house->settings.root;
+    autofree char *path =
+        given[0] == '/' ? path_in_root(root, root, given) : xstrdup(given);
     engine_opens_itself(house->engine, path);
 }
 
@@ -79,6 +100,23 @@ static void on_root(void *owner, bool there)
     struct house *house = owner;
     house->root_changed = true;
     house->root_there = there;
+}
+
+bool sinks_tell_lost(struct house *house)
+{
+    bool any = false;
+    if (house->root_changed) {
+        house->root_changed = false;
+        engine_root(house->engine, house->root_there, house->clock.now());
+        any = true;
+    }
+    if (house->lost != NULL) {
+        autofree char *why = house->lost;
+        house->lost = NULL;
+        engine_lost(house->engine, why, house->clock.now());
+        any = true;
+    }
+    return any;
 }
 
 static void on_ready(void *owner, const char *package, const struct report *report)
@@ -192,6 +230,12 @@ static void on_log(void *owner, const char *why)
     log_info("%s", why);
 }
 
+static void on_not_notified(void *owner, const char *message)
+{
+    (void)owner;
+    log_warning("the notify command: %s", message);
+}
+
 void sinks_fill(struct house *house)
 {
     house->watcher_sink = (struct watcher_sink){.owner = house,
@@ -216,4 +260,6 @@ void sinks_fill(struct house *house)
                                           .room = on_room};
     house->server_sink = (struct server_sink){
         .owner = house, .request = on_request, .snapshot = on_snapshot, .log = on_log};
+    house->notifier_sink =
+        (struct notifier_sink){.owner = house, .failed = on_not_notified};
 }

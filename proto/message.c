@@ -18,10 +18,12 @@ const char *const method_names[] = {
     [METHOD_DOCTOR] = "doctor",
     [METHOD_PAUSE] = "pause",
     [METHOD_RESUME] = "resume",
+    [METHOD_FOCUS] = "focus",
     [METHOD_SUBSCRIBE] = "subscribe",
     [METHOD_UNSUBSCRIBE] = "unsubscribe",
     [METHOD_RECORD_BEGIN] = "record.begin",
     [METHOD_RECORD_END] = "record.end",
+    [METHOD_SCHEMA] = "schema",
     [METHOD_STOP] = "stop",
     NULL,
 };

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MESSAGE_MAJOR = 1, MESSAGE_MINOR = 0, MESSAGE_LINE_LIMIT = 1 << 20 };
+enum { MESSAGE_MAJOR = 1, MESSAGE_MINOR = 1, MESSAGE_LINE_LIMIT = 1 << 20 };
 
 enum method {
     METHOD_STATUS,
@@ -29,10 +29,12 @@ enum method {
     METHOD_DOCTOR,
     METHOD_PAUSE,
     METHOD_RESUME,
+    METHOD_FOCUS,
     METHOD_SUBSCRIBE,
     METHOD_UNSUBSCRIBE,
     METHOD_RECORD_BEGIN,
     METHOD_RECORD_END,
+    METHOD_SCHEMA,
     METHOD_STOP,
 };
 extern const char
@@ -152,6 +154,7 @@ struct status {
     const char *backend;
     const char *framework, *python; /* NULL until known */
     const char *degraded;           /* NULL: all is watched */
+    const char *focus;              /* the one test file that is run; NULL: all are */
     struct warmth warm;
 };
 json_t *status_encode(const struct status *status);
@@ -164,6 +167,7 @@ struct result_record {
     const char *exception, *report; /* NULL where null */
     const char *package;            /* its folder; "." is the root */
 };
+/* With the spans of the report, where there is one. */
 json_t *result_encode(const struct result_record *record);
 /* The same as the topic "result" tells it: the key is "report_text" there. */
 json_t *result_news_encode(const struct result_record *record);

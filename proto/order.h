@@ -2,13 +2,14 @@
 #define PROTO_ORDER_H
 
 /* Daemon <-> worker host. A host is a warm Python process that forks a fresh child for
- * each test file; it runs one test file at a time. Orders go to it on one pipe; three
- * streams come back:
+ * each run, one at a time: of one test file, or of several that share the process. Orders
+ * go to it on one pipe; three streams come back:
  *
- *   reports  NDJSON, from the host and, while a run is on, from its child (test begun,
- * result) looks    NDJSON, each line shorter than PIPE_BUF and so written whole, from the
- * child and all processes forked below it: what the run looked at output   stdout and
- * stderr of the tests, as they are
+ * - reports: NDJSON, from the host and, while a run is on, from its child (test begun,
+ *   result)
+ * - looks: NDJSON, each line shorter than PIPE_BUF and so written whole, from the child
+ *   and all processes forked below it: what the run looked at
+ * - output: stdout and stderr of the tests, as they are
  *
  * When the host reports "exited", nobody of that run writes any more: what is still in
  * the other two pipes is the rest. Each conversation is described, with examples, in
@@ -117,7 +118,8 @@ struct report {
     /* classified; MESSAGE set where a framework's settings could not be read; UNUSED what people
      * should know of those that were: which are not used, which leave out tests */
     const char *unused;
-    char **paths; /* owned array of owned strings */
+    bool any_name; /* files of any name could be test files */
+    char **paths;  /* owned array of owned strings */
     size_t path_count;
     /* started, exited */
     int64_t pid; /* > 0 and within pid_t: fit to be signalled */

@@ -258,6 +258,79 @@ int place_listen(const char *path, int *ret_fd, int *ret_lock)
     return 0;
 }
 
+/* ---- a socket from systemd ---- */
+
+enum { FIRST_PASSED = 3, MOST_PASSED = 1024 };
+
+static long number_of(const char *name)
+{
+    const char *value = getenv(name);
+    char *end = NULL;
+    long number = value != NULL ? strtol(value, &end, 10) : 0;
+    return end == NULL || *end != '\0' ? 0 : number;
+}
+
+/* How many descriptors were passed to this process. */
+static int take_passed(void)
+{
+    long count = number_of("LISTEN_PID") == getpid() ? number_of("LISTEN_FDS") : 0;
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    return count < 0 || count > MOST_PASSED ? 0 : (int)count;
+}
+
+static bool has_option(int fd, int option, int wanted)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+}
+
+static bool is_same_place(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return strcmp(a, b) == 0 ||
+           (stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+            of_a.st_ino == of_b.st_ino);
+}
+
+static int check_passed(int fd, const char *path)
+{
+    struct sockaddr_un bound = {0};
+    socklen_t size = sizeof bound - 1; /* a NUL stays behind it */
+    if (!has_option(fd, SO_DOMAIN, AF_UNIX) || !has_option(fd, SO_TYPE, SOCK_STREAM) ||
+        !has_option(fd, SO_ACCEPTCONN, 1))
+        return -EINVAL;
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) < 0)
+        return -errno;
+    if (!is_same_place(bound.sun_path, path))
+        return -EADDRNOTAVAIL;
+    return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int place_inherit(const char *path, int *ret_fd, int *ret_lock)
+{
+    int count = take_passed();
+    if (count == 0)
+        return -ENOENT;
+    for (int i = 0; i < count; i++)
+        fcntl(FIRST_PASSED + i, F_SETFD, FD_CLOEXEC);
+    int r = count == 1 ? check_passed(FIRST_PASSED, path) : -EINVAL;
+    int folder = r < 0 ? r : open_folder(path);
+    int lock = folder < 0 ? folder : take_lock(folder, last_name(path));
+    if (folder >= 0)
+        close(folder);
+    if (lock < 0) {
+        for (int i = 0; i < count; i++)
+            close(FIRST_PASSED + i);
+        return lock;
+    }
+    *ret_fd = FIRST_PASSED;
+    *ret_lock = lock;
+    return 0;
+}
+
 int place_connect(const char *path, int *ret_fd)
 {
     struct sockaddr_un address;

@@ -28,6 +28,13 @@ int place_socket(const char *root, char **ret);
  * Mode 0600 from birth. Changes the process's umask for a moment. */
 int place_listen(const char *path, int *ret_fd, int *ret_lock);
 
+/* The listening socket that systemd passed to this process, as sd_listen_fds(3) has it, with the lock of
+ * place_listen. It must be the one at PATH: clients look nowhere else. Takes the variables out of the
+ * environment, whomever they were meant for. -ENOENT: none was passed; -EINVAL: something else was,
+ * or more than that; -EADDRNOTAVAIL: it listens at another path; -EADDRINUSE: another daemon runs;
+ * -EPERM: see place_listen. What was passed is closed where it is not returned. */
+int place_inherit(const char *path, int *ret_fd, int *ret_lock);
+
 /* A connected, blocking, close-on-exec socket. -ENOENT or -ECONNREFUSED where no daemon
  * answers. The peer must be us or root (-EPERM). */
 int place_connect(const char *path, int *ret_fd);

@@ -1,5 +1,6 @@
 #include "proto/message.h"
 
+#include "proto/spans.h"
 #include "proto/version.h"
 
 #include <math.h>
@@ -53,7 +54,8 @@ static json_t *queue_list(const struct status *status)
 json_t *status_encode(const struct status *status)
 {
     return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}}",
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}, "
+        "s:o}",
         "state", daemon_state_names[status->state], "message",
         wire_text(status->message != NULL ? status->message : ""), "stats",
         stats_encode(&status->stats), "running", running_list(status), "queue",
@@ -63,7 +65,8 @@ json_t *status_encode(const struct status *status)
         wire_text_or_null(status->framework), "python", wire_text_or_null(status->python),
         "degraded", wire_text_or_null(status->degraded), "warm", "hosts",
         (json_int_t)status->warm.hosts, "spares", (json_int_t)status->warm.spares,
-        "layers", (json_int_t)status->warm.layers);
+        "layers", (json_int_t)status->warm.layers, "focus",
+        wire_path_or_null(status->focus));
 }
 
 /* JSON has no word for what is not a number, and a negative duration is none. */
@@ -74,13 +77,21 @@ static json_t *duration(double ms)
 
 static json_t *test_encode(const struct result_record *record, const char *report_key)
 {
-    return json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:o}", "file",
-                     wire_path(record->file), "test", wire_text(record->test), "outcome",
-                     outcome_names[record->outcome], "current", record->current,
-                     "duration_ms", duration(record->duration_ms), "exception",
-                     wire_text_or_null(record->exception), report_key,
-                     wire_text_or_null(record->report), "package",
-                     wire_path(record->package));
+    json_t *report = wire_text_or_null(record->report);
+    json_t *test = json_pack(
+        "{s:o, s:o, s:s, s:b, s:o, s:o, s:O, s:o}", "file", wire_path(record->file),
+        "test", wire_text(record->test), "outcome", outcome_names[record->outcome],
+        "current", record->current, "duration_ms", duration(record->duration_ms),
+        "exception", wire_text_or_null(record->exception), report_key, report, "package",
+        wire_path(record->package));
+    /* Of the text as it is sent: odd bytes have become several characters. */
+    if (test != NULL && json_is_string(report) &&
+        json_object_set_new(test, "spans", spans_encode(json_string_value(report))) < 0) {
+        json_decref(test);
+        test = NULL;
+    }
+    json_decref(report);
+    return test;
 }
 
 json_t *result_encode(const struct result_record *record)

@@ -129,8 +129,34 @@ START_TEST(status_format_fills_in_what_is_named)
     fake_serve(&fake, "status => " BUSY "\n");
     expect(
         "status --format %{state}:%{tests}/%{failures}/%{errors}/%{successes}/%{skipped}/"
-        "%{to_be_run}%%",
-        0, "running:120/2/1/117/0/5%\n", "");
+        "%{to_be_run}%%,%{failed},%{running},%{root},%{project},%{message}",
+        0, "running:120/2/1/117/0/5%,3,1,/p,p,hold on\n", "");
+}
+END_TEST
+
+static const struct {
+    const char *status, *colour;
+} colours[] = {
+    {SHORT("idle", "0", "0"), "green\n"},      {SHORT("idle", "1", "0"), "red\n"},
+    {SHORT("running", "1", "5"), "red\n"},     {SHORT("running", "0", "5"), "yellow\n"},
+    {SHORT("checking", "0", "0"), "yellow\n"}, {SHORT("paused", "0", "0"), "yellow\n"},
+    {SHORT("idle", "0", "1"), "yellow\n"},     {SHORT("error", "0", "0"), "red\n"},
+};
+
+START_TEST(the_colour_is_green_only_when_all_is_verified)
+{
+    char script[512];
+    snprintf(script, sizeof script, "status => %s\n", colours[_i].status);
+    fake_serve(&fake, script);
+    expect("status --format %{colour}", 0, colours[_i].colour, "");
+}
+END_TEST
+
+START_TEST(what_a_format_fills_in_cannot_command_the_terminal)
+{
+    fake_serve(&fake,
+               "status => {\"state\":\"error\",\"message\":\"a\\u001b[2Jb\\nc\"}\n");
+    expect("status --format <%{message}>", 0, "<a\\x1b[2Jb\\x0ac>\n", "");
 }
 END_TEST
 
@@ -198,7 +224,7 @@ START_TEST(another_protocol_is_refused)
     fake_hello("{\"protocol\":{\"major\":2,\"minor\":0},\"root\":\"/\",\"pid\":1}");
     fake_serve(&fake, "");
     expect("status", 5, "",
-           "snifferctl: the daemon speaks protocol 2, this snifferctl 1; use programs of "
+           "snifferctl: the daemon speaks protocol 2, this program 1; use programs of "
            "one "
            "version and restart the daemon\n");
 }
@@ -594,6 +620,9 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, status_short_is_one_line, 0,
                         sizeof shorts / sizeof shorts[0]);
     tcase_add_test(tests, status_format_fills_in_what_is_named);
+    tcase_add_loop_test(tests, the_colour_is_green_only_when_all_is_verified, 0,
+                        sizeof colours / sizeof colours[0]);
+    tcase_add_test(tests, what_a_format_fills_in_cannot_command_the_terminal);
     tcase_add_test(tests, wait_is_0_when_all_is_green);
     tcase_add_test(tests, wait_is_1_when_something_is_red);
     tcase_add_test(tests, wait_is_4_when_the_daemon_says_that_time_is_up);

@@ -33,6 +33,17 @@ static const struct {
     {"AssertionError", "    raise AssertionError\nAssertionError", "AssertionError"},
     {"Error", "MyError: 1\nlib.Error: 2\nErrors: 3\n", "lib.Error: 2"},
     {"KeyError", "nothing of it", "KeyError"},
+    {"AssertionError",
+     ">       assert a == 2\nE       assert 1 == 2\nE        +  where 1 = "
+     "f()\n\nt/a.py:3: "
+     "AssertionError\n",
+     "AssertionError: assert 1 == 2"},
+    {"AssertionError",
+     "E   ValueError: x\n\nt/a.py:3: ValueError\nE   assert 1 == 2\nE   more\n",
+     "AssertionError: assert 1 == 2"},
+    {"AssertionError",
+     "E  assert 0\n-------- Captured stdout call --------\nAssertionError: printed\n",
+     "AssertionError: assert 0"},
     {"KeyError", NULL, "KeyError"},
     {NULL, "AssertionError: 1", "failed"},
 };
@@ -67,6 +78,26 @@ static const struct {
     {"  File \"/p/a \"b.py\", line 7\n", "a \"b.py", 7},
     {"  File \"/p/a.py\", line x\n", NULL, 0},
     {"  File \"/p/a.py\nFile \"/usr/b.py\", line 3\n", NULL, 0},
+    /* pytest, long: where one frame ends and the next one begins, and where it ended */
+    {">       f()\n\nt/a.py:3: \n_ _ _\nx = 'b.py:7: y'\n>   g()\n/p/pkg/b.py:12: "
+     "KeyError\n",
+     "pkg/b.py", 12},
+    /* short */
+    {"t/a.py:3: in test_a\n    f()\n/usr/lib/python3.11/json/__init__.py:9: in "
+     "loads\n    return x\nE   KeyError\n",
+     "t/a.py", 3},
+    {"file /p/t/a.py, line 7\nE   fixture 'x' not found\n\n/p/t/a.py:8", "t/a.py", 8},
+    {"/usr/lib/x.py:3: in x\nE     File \"/p/t/a.py\", line 2\nE       def\n", "t/a.py",
+     2},
+    {"README.rst:4: DocTestFailure\n", "README.rst", 4},
+    {"t/a.py:3: E\n----- Captured stdout call -----\nb.py:7: x\n", "t/a.py", 3},
+    {"  File \"/p/a.py\", line 3\n-------------------- >> begin captured stdout << "
+     "----\n  File \"/p/b.py\", line 7\n",
+     "a.py", 3},
+    {"  File \"/p/a.py\", line 3\n\nStdout:\n  File \"/p/b.py\", line 7\n", "a.py", 3},
+    {"  File \"/p/a.py\", line 3\n  File \"/p/env/lib/python3.11/json/x.py\", line 7\n",
+     "a.py", 3},
+    {"12:30:01: a note\nb.txt:3: x\n  c.py:3: x\nc.py:x: 3\n", NULL, 0},
     {"no frame", NULL, 0},
     {NULL, NULL, 0},
 };

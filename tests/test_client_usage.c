@@ -22,9 +22,9 @@ static void close_fake(void)
 }
 
 static const char *const names[] = {
-    "start",   "stop",   "restart", "status", "wait",     "check",
-    "results", "files",  "deps",    "why",    "affected", "run",
-    "touch",   "events", "socket",  "doctor", "pause",    "resume",
+    "start",  "stop",   "restart", "status",   "wait",    "check", "results",
+    "files",  "deps",   "why",     "affected", "run",     "touch", "events",
+    "socket", "doctor", "pause",   "resume",   "service", "focus",
 };
 
 START_TEST(every_command_explains_itself)
@@ -125,8 +125,18 @@ static const struct {
     {"status --json --short",
      "--json, --short and --format exclude each other; see snifferctl status --help"},
     {"status --format %{bogus}",
-     "--format has no \"%{bogus}\"; see snifferctl status --help"},
-    {"status --format 100%", "--format has no \"%\"; see snifferctl status --help"},
+     "--format has no field \"bogus\"; there are: tests, successes, failures, errors, "
+     "failed, skipped, to_be_run, running, state, message, colour, root, project; see "
+     "snifferctl status --help"},
+    {"status --format 100%",
+     "--format has a \"%\" that begins no %{field}; write %% for a percent sign; see "
+     "snifferctl status --help"},
+    {"status --format %{tests",
+     "--format has a \"%\" that begins no %{field}; write %% for a percent sign; see "
+     "snifferctl status --help"},
+    {"status --format %d%{tests}",
+     "--format has a \"%\" that begins no %{field}; write %% for a percent sign; see "
+     "snifferctl status --help"},
     {"status x", "status takes no \"x\"; see snifferctl status --help"},
     {"start x", "start takes no \"x\"; see snifferctl start --help"},
     {"start --jobs", "--jobs needs a value; see snifferctl start --help"},

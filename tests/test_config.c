@@ -122,6 +122,29 @@ START_TEST(setup_cfg_separates_lists_by_blanks_and_lines)
 }
 END_TEST
 
+START_TEST(a_command_for_news_is_a_list_or_a_text_for_the_shell)
+{
+    static const struct {
+        const char *name, *text, *command;
+    } forms[] = {
+        {"pyproject.toml", "[tool.sniffer]\nnotify = [\"beep\", \"a b\", \"\"]\n",
+         "<beep><a b><>"},
+        {"pyproject.toml", "[tool.sniffer]\nnotify = \"beep 'a b' &\"\n",
+         "</bin/sh><-c><beep 'a b' &>"},
+        {"pyproject.toml", "[tool.sniffer]\nnotify = []\n", ""},
+        {"pyproject.toml", "[tool.sniffer]\njobs = 1\n", ""},
+        {"setup.cfg", "[sniffer]\nnotify = beep 'a b'\n", "</bin/sh><-c><beep 'a b'>"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        put("pyproject.toml", "");
+        put(forms[i].name, forms[i].text);
+        struct config config = load();
+        expect_list(config.notify, forms[i].command);
+        config_finish(&config);
+    }
+}
+END_TEST
+
 START_TEST(triggers_stand_in_either_form)
 {
     put("pyproject.toml", "[tool.sniffer]\njobs = 1\n[tool.sniffer.triggers]\n"
@@ -232,7 +255,16 @@ static const struct {
      "pyproject.toml:2: work is no setting; there are: args, env, fail_fast, framework, "
      "ignore, "
      "isolation, jobs, "
-     "order, packages, precision, python, timeout, triggers"},
+     "notify, order, packages, precision, python, timeout, triggers"},
+    {"pyproject.toml", "[tool.sniffer]\nnotify = true\n",
+     "pyproject.toml:2: notify must be a command: a text for the shell, or a list of "
+     "program and arguments such as [\"notify-send\", \"tests\"], not true"},
+    {"pyproject.toml", "[tool.sniffer]\nnotify = [\"\", \"a\"]\n",
+     "pyproject.toml:2: notify must be a command; leave the setting out for none, not a "
+     "list"},
+    {"pyproject.toml", "[tool.sniffer]\nnotify = \" \"\n",
+     "pyproject.toml:2: notify must be a command; leave the setting out for none, not "
+     "\" \""},
     {"pyproject.toml", "[tool.sniffer]\ntriggers = [\"*.ini\"]\n",
      "pyproject.toml:2: triggers must be a table of patterns and test files, such as "
      "\"*.ini\" = \"tests/test_settings.py\", not a list"},
@@ -273,8 +305,8 @@ static const struct {
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
      "setup.cfg:3: work is no setting; there are: args, env, fail_fast, framework, "
-     "ignore, "
-     "isolation, jobs, order, packages, precision, python, timeout, triggers"},
+     "ignore, isolation, jobs, notify, order, packages, precision, python, timeout, "
+     "triggers"},
     {"tox.ini", "[sniffer]\n\nwhat is this\n",
      "tox.ini:3: this line is no setting; write \"key = value\""},
 };
@@ -340,6 +372,7 @@ int main(void)
     tcase_add_test(tests, without_a_file_the_defaults_hold);
     tcase_add_test(tests, pyproject_gives_every_setting);
     tcase_add_test(tests, setup_cfg_separates_lists_by_blanks_and_lines);
+    tcase_add_test(tests, a_command_for_news_is_a_list_or_a_text_for_the_shell);
     tcase_add_test(tests, triggers_stand_in_either_form);
     tcase_add_test(tests, the_first_file_with_the_table_is_used_whole);
     tcase_add_test(tests, what_is_odd_in_other_sections_does_no_harm);

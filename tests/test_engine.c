@@ -216,6 +216,19 @@ START_TEST(doctor_says_what_is_kept_warm_and_what_is_not)
 }
 END_TEST
 
+START_TEST(doctor_says_how_the_notify_command_does)
+{
+    bool ok = true;
+    begin_green();
+    scene.notifier = "beep ended with exit code 1";
+    ck_assert_str_eq(doctor_says("notify", &ok), scene.notifier);
+    ck_assert(!ok);
+    scene.notifier_ok = true;
+    ck_assert_str_eq(doctor_says("notify", &ok), scene.notifier);
+    ck_assert(ok);
+}
+END_TEST
+
 START_TEST(doctor_names_the_test_files_that_a_rule_hides)
 {
     static const struct scene_hidden meant[] = {
@@ -509,6 +522,7 @@ int main(void)
     tcase_add_test(story, an_ignored_file_that_came_is_not_asked_about_with_all_others);
     tcase_add_test(story, other_rules_take_test_files_away_and_bring_others);
     tcase_add_test(story, doctor_says_what_is_kept_warm_and_what_is_not);
+    tcase_add_test(story, doctor_says_how_the_notify_command_does);
     tcase_add_test(story, doctor_names_the_test_files_that_a_rule_hides);
     tcase_add_test(story, a_deleted_test_file_is_forgotten_and_its_run_cancelled);
     tcase_add_test(story, who_failed_to_import_runs_when_a_module_is_added);

@@ -124,7 +124,7 @@ START_TEST(what_nothing_rests_on_leaves_the_index_when_there_is_time)
         play(path);
     }
     ck_assert_uint_eq(facts_at("p0"), 1);
-    while (engine_deadline(scene.engine) != INT64_MAX)
+    for (int64_t over = scene.now + 3600000; scene.now < over;)
         scene_settle();
     ck_assert_uint_eq(facts_at("p0"), 0);
     ck_assert_uint_eq(facts_at("p499"), 1);

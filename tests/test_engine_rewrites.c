@@ -80,6 +80,44 @@ START_TEST(what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_e
 }
 END_TEST
 
+static void write_by_others(const char *path, const char *text)
+{
+    scene_write(path, text);
+    engine_changed_by_others(scene.engine, path, true, scene.now);
+}
+
+START_TEST(an_edit_where_a_run_writes_counts_when_somebody_else_is_known_to_make_it)
+{
+    scene_write("test_a.py", "");
+    scene_write("counter", "1\n");
+    scene_begin("3.11.2 python3");
+    int64_t run = scene_run_of("test_a.py");
+    scene_look(run, EVIDENCE_CONTENT, "counter");
+    scene_wrote(run, "counter"); /* how it leaves it nobody knows */
+    scene_save("counter", "2\n");
+    write_by_others("counter", "9\n");
+    scene_end(run);
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+}
+END_TEST
+
+START_TEST(an_edit_of_what_a_run_only_writes_starts_nothing)
+{
+    scene_write("test_a.py", "");
+    scene_begin("3.11.2 python3");
+    int64_t run = scene_run_of("test_a.py");
+    scene_wrote(run, "out.txt");
+    scene_save("out.txt", "1\n");
+    scene_look(run, EVIDENCE_CONTENT, "out.txt");
+    write_by_others("out.txt", "2\n");
+    scene_end(run);
+    scene_settle();
+    ck_assert(scene_file("test_a.py").current);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
+}
+END_TEST
+
 START_TEST(an_older_verdict_about_what_is_rewritten_does_not_come_back)
 {
     scene_write("n", "1");
@@ -259,6 +297,9 @@ int main(void)
     tcase_add_test(
         tests,
         what_a_run_reads_and_rewrites_settles_and_counts_when_somebody_else_edits_it);
+    tcase_add_test(
+        tests, an_edit_where_a_run_writes_counts_when_somebody_else_is_known_to_make_it);
+    tcase_add_test(tests, an_edit_of_what_a_run_only_writes_starts_nothing);
     tcase_add_test(tests, an_older_verdict_about_what_is_rewritten_does_not_come_back);
     tcase_add_test(tests, two_that_rewrite_one_file_do_not_chase_each_other);
     tcase_add_test(tests,

@@ -15,25 +15,31 @@ ROOMS = {
     "daemon/tree": {"daemon/base"},
     "daemon/index": {"daemon/base"},
     "daemon/config": {"daemon/base"},
+    "daemon/notifier": {"daemon/base"},
     "daemon/worker": {"daemon/base", "proto"},
     "daemon/serve": {"daemon/base", "proto"},
     "daemon/engine": {"daemon/base", "proto", "daemon/tree", "daemon/index", "daemon/sched"},
     "daemon": {"daemon/base", "proto", "daemon/watch", "daemon/sched", "daemon/tree", "daemon/index",
-               "daemon/config", "daemon/worker", "daemon/serve", "daemon/engine"},
-    "client": {"proto"},
+               "daemon/config", "daemon/notifier", "daemon/worker", "daemon/serve", "daemon/engine"},
+    "library": {"proto", "library/sniffer"},
+    "library/sniffer": set(),
+    "client": {"proto", "library/sniffer"},
+    "client/ui": {"client", "proto"},
     "python_plugin/tracer": set(),
 }
 VOCABULARY = "proto/words.h"
 
 # library header: where alone it may be seen (a room, or one file)
 LIBRARIES = {
-    "jansson.h": ("proto", "daemon/serve", "daemon/engine", "client", "daemon/worker"),
+    "jansson.h": ("proto", "daemon/serve", "daemon/engine", "client", "client/ui",
+                  "daemon/worker", "library",
+                  "library/sniffer"),
     "sqlite3.h": ("daemon/index",),
     "xxhash.h": ("daemon/tree",),
     "ev.h": ("daemon/loop.c",),
     "ini.h": ("daemon/config",),
     "toml++/toml.h": ("daemon/config",),
-    "curses.h": (),
+    "curses.h": ("client/ui/term.c",),
     "ncurses.h": (),
 }
 

@@ -1,9 +1,10 @@
-/* PROTOCOL.md is held against the program, and its examples are what the decoders are tried with,
- * whole and damaged. */
+/* PROTOCOL.md is held against the program; its examples are what the decoders are tried with, whole
+ * and damaged, and so are the recorded conversations of proto/examples. */
 
 #include "proto/line.h"
 #include "proto/message.h"
 #include "proto/order.h"
+#include "proto/spans.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
@@ -18,7 +19,7 @@ struct example {
     char fence[16]; /* what stands behind the three backticks */
     char *line;
 };
-static struct example examples[200];
+static struct example examples[600];
 static size_t example_count;
 
 static void read_examples(void)
@@ -45,6 +46,28 @@ static void read_examples(void)
     free(line);
     fclose(file);
     ck_assert_uint_gt(example_count, 50);
+}
+
+/* The lines of proto/examples/NAME.ndjson, as if they stood on the page in FENCE. */
+static void read_recorded(const char *name, const char *fence)
+{
+    char path[sizeof SOURCE_DIR + 64];
+    snprintf(path, sizeof path, SOURCE_DIR "/proto/examples/%s.ndjson", name);
+    FILE *file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    char *line = NULL;
+    size_t capacity = 0;
+    size_t before = example_count;
+    while (getline(&line, &capacity, file) >= 0) {
+        ck_assert_uint_lt(example_count, sizeof examples / sizeof *examples);
+        struct example *example = &examples[example_count++];
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(example->fence, sizeof example->fence, "%s", fence);
+        example->line = strdup(line);
+    }
+    free(line);
+    fclose(file);
+    ck_assert_uint_gt(example_count, before);
 }
 
 static void forget_examples(void)
@@ -217,6 +240,42 @@ START_TEST(every_example_is_what_it_says)
 }
 END_TEST
 
+/* Some of the recorded requests are wrong on purpose; the replies hold their faults. */
+static bool is_request(const char *line)
+{
+    json_t *json = json_loads(line, 0, NULL);
+    const char *method = json_string_value(json_object_get(json, "method"));
+    bool known = false;
+    for (size_t i = 0; method != NULL && method_names[i] != NULL; i++)
+        known = known || strcmp(method, method_names[i]) == 0;
+    json_decref(json);
+    return known;
+}
+
+START_TEST(every_recorded_line_is_what_it_says)
+{
+    static const struct {
+        const char *name, *fence;
+    } recorded[] = {
+        {"requests", "request"}, {"replies", "reply"}, {"notifications", "notification"},
+        {"reports", "report"},   {"looks", "report"},
+    };
+    forget_examples();
+    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++)
+        read_recorded(recorded[i].name, recorded[i].fence);
+    for (size_t i = 0; i < example_count; i++) {
+        const struct example *example = &examples[i];
+        for (size_t d = 0; d < DECODERS; d++) {
+            if (strcmp(decoders[d].fence, example->fence) != 0)
+                continue;
+            bool taken = decoders[d].try(example->line, strlen(example->line));
+            bool expected = decoders[d].try != try_request || is_request(example->line);
+            ck_assert_msg(taken == expected, "%s: %s", example->fence, example->line);
+        }
+    }
+}
+END_TEST
+
 START_TEST(every_message_has_an_example)
 {
     static const char *const others[] = {"hello", "snapshot", "bookmark", NULL};
@@ -245,8 +304,8 @@ END_TEST
 START_TEST(every_word_stands_on_the_page)
 {
     static const char *const *const lists[] = {
-        method_names,   topic_names,      fault_names,        outcome_names,
-        evidence_names, file_state_names, daemon_state_names, reason_names};
+        method_names,     topic_names,        fault_names,  outcome_names, evidence_names,
+        file_state_names, daemon_state_names, reason_names, span_names};
     FILE *file = fopen(SOURCE_DIR "/proto/PROTOCOL.md", "re");
     ck_assert_ptr_nonnull(file);
     char *page = NULL;
@@ -448,6 +507,7 @@ int main(void)
     tcase_add_checked_fixture(tests, read_examples, forget_examples);
     tcase_set_timeout(tests, 60); /* the damaged lines take seconds with the sanitizers */
     tcase_add_test(tests, every_example_is_what_it_says);
+    tcase_add_test(tests, every_recorded_line_is_what_it_says);
     tcase_add_test(tests, every_message_has_an_example);
     tcase_add_test(tests, every_word_stands_on_the_page);
     tcase_add_test(tests, damaged_lines_do_no_harm);

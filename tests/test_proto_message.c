@@ -273,7 +273,7 @@ START_TEST(hello_is_read_as_a_notification)
 {
     static const char line[] =
         "{\"jsonrpc\":\"2.0\",\"method\":\"hello\",\"params\":{\"protocol\":{\"major\":1,"
-        "\"minor\":0},\"version\":\"0.1.0\",\"root\":\"/home/me/project\",\"pid\":4711,"
+        "\"minor\":1},\"version\":\"0.1.0\",\"root\":\"/home/me/project\",\"pid\":4711,"
         "\"epoch\":81985529216486,\"seq\":1041,\"capabilities\":{\"methods\":[\"status\"]"
         ","
         "\"topics\":[\"stats\"]},\"limits\":{\"line\":1048576}}}";
@@ -402,7 +402,7 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "\"queue\":[\"c.py\",{\"b64\":\"ZP8ucHk=\"}],\"root\":{\"b64\":\"L3D/\"},"
         "\"pid\":4711,\"version\":\"" SNIFFER_VERSION "\",\"backend\":\"inotify\","
         "\"framework\":null,\"python\":\"3.11.2 /usr/bin/python3\",\"degraded\":null,"
-        "\"warm\":{\"hosts\":2,\"spares\":1,\"layers\":3}}");
+        "\"warm\":{\"hosts\":2,\"spares\":1,\"layers\":3},\"focus\":null}");
     struct status bare = {.root = "/p"};
     expect_json(
         status_encode(&bare),
@@ -411,7 +411,7 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "\"running\":[],\"queue\":[],\"root\":\"/p\",\"pid\":0,"
         "\"version\":\"" SNIFFER_VERSION "\",\"backend\":null,\"framework\":null,"
         "\"python\":null,\"degraded\":null,"
-        "\"warm\":{\"hosts\":0,\"spares\":0,\"layers\":0}}");
+        "\"warm\":{\"hosts\":0,\"spares\":0,\"layers\":0},\"focus\":null}");
 }
 END_TEST
 
@@ -419,14 +419,16 @@ START_TEST(a_result_survives_any_bytes)
 {
     struct result_record record = {"a.py", "t[\xff]",       OUTCOME_FAILURE,     true,
                                    1.1,    "Assertion\x80", "caf\xe9\x1b[31m\n", "one"};
-    expect_json(result_encode(&record),
-                "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
-                "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\"one\"}");
-    expect_json(result_news_encode(&record),
-                "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
-                "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
-                "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\"one\"}");
+    expect_json(
+        result_encode(&record),
+        "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
+        "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
+        "\"report\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\"one\",\"spans\":[]}");
+    expect_json(
+        result_news_encode(&record),
+        "{\"file\":\"a.py\",\"test\":\"t[\\\\xff]\",\"outcome\":\"failure\","
+        "\"current\":true,\"duration_ms\":1.1,\"exception\":\"Assertion\\\\x80\","
+        "\"report_text\":\"caf\\\\xe9\\u001B[31m\\n\",\"package\":\"one\",\"spans\":[]}");
     struct result_record plain = {
         .file = "a.py", .test = "t", .duration_ms = NAN, .package = "."};
     expect_json(

@@ -71,7 +71,8 @@ START_TEST(classified_names_the_test_files)
 {
     struct report report =
         decode("{\"report\":\"classified\",\"id\":9,\"tests\":[\"a.py\","
-               "{\"b64\":\"Y2Fm6S5weQ==\"}],\"message\":null,\"unused\":\"-x\"}");
+               "{\"b64\":\"Y2Fm6S5weQ==\"}],\"message\":null,\"unused\":\"-x\",\"any_"
+               "name\":true}");
     ck_assert_int_eq(report.type, REPORT_CLASSIFIED);
     ck_assert_int_eq(report.id, 9);
     ck_assert_uint_eq(report.path_count, 2);
@@ -79,6 +80,7 @@ START_TEST(classified_names_the_test_files)
     ck_assert_str_eq(report.paths[1], "caf\xe9.py");
     ck_assert_ptr_null(report.message);
     ck_assert_str_eq(report.unused, "-x");
+    ck_assert(report.any_name);
     report_finish(&report);
 
     report =
@@ -86,6 +88,7 @@ START_TEST(classified_names_the_test_files)
     ck_assert_uint_eq(report.path_count, 0);
     ck_assert_str_eq(report.message, "bad");
     ck_assert_ptr_null(report.unused);
+    ck_assert(!report.any_name);
     report_finish(&report);
 }
 END_TEST

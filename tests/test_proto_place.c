@@ -306,6 +306,51 @@ START_TEST(who_listens_without_the_lock_is_left_alone)
 }
 END_TEST
 
+/* In a child, as systemd passes descriptors: from 3 on. Returns what place_inherit did. */
+static int inherit(int fd, const char *count, bool to_us, const char *path)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        char number[24];
+        snprintf(number, sizeof number, "%d", to_us ? (int)getpid() : 1);
+        setenv("LISTEN_PID", number, 1);
+        setenv("LISTEN_FDS", count, 1);
+        setenv("LISTEN_FDNAMES", "x", 1);
+        int given, lock;
+        int r = dup2(fd, 3) < 0 ? -errno : place_inherit(path, &given, &lock);
+        bool cleared = getenv("LISTEN_PID") == NULL && getenv("LISTEN_FDS") == NULL &&
+                       getenv("LISTEN_FDNAMES") == NULL;
+        if (r == 0)
+            cleared = cleared && (fcntl(given, F_GETFD) & FD_CLOEXEC) != 0 &&
+                      (fcntl(given, F_GETFL) & O_NONBLOCK) != 0;
+        _exit(cleared ? -r : 255);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status));
+    return -WEXITSTATUS(status);
+}
+
+START_TEST(a_socket_from_systemd_is_taken_over_where_clients_look)
+{
+    int fd, lock, ends[2];
+    ck_assert_int_eq(place_listen(socket_path, &fd, &lock), 0);
+    ck_assert_int_eq(inherit(fd, "1", true, socket_path), -EADDRINUSE);
+    close(lock);
+    ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+    ck_assert_int_eq(inherit(fd, "1", true, socket_path), 0);
+    ck_assert_int_eq(inherit(fd, "1", false, socket_path), -ENOENT);
+    ck_assert_int_eq(inherit(fd, "2", true, socket_path), -EINVAL);
+    ck_assert_int_eq(inherit(fd, "0", true, socket_path), -ENOENT);
+    ck_assert_int_eq(inherit(fd, "x", true, socket_path), -ENOENT);
+    ck_assert_int_eq(inherit(fd, "1", true, in_folder("run/other.sock")), -EADDRNOTAVAIL);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ck_assert_int_eq(inherit(ends[0], "1", true, socket_path), -EINVAL);
+    close_pair(ends[0], ends[1]);
+    close(fd);
+}
+END_TEST
+
 START_TEST(what_is_no_socket_is_left_alone)
 {
     int fd, lock;
@@ -425,6 +470,7 @@ int main(void)
     tcase_add_test(tests, a_second_daemon_is_refused_and_does_no_harm);
     tcase_add_test(tests, the_lock_is_held_across_a_fork_until_the_last_is_gone);
     tcase_add_test(tests, who_listens_without_the_lock_is_left_alone);
+    tcase_add_test(tests, a_socket_from_systemd_is_taken_over_where_clients_look);
     tcase_add_test(tests, what_is_no_socket_is_left_alone);
     tcase_add_test(tests, a_folder_that_others_can_write_is_refused);
     tcase_add_test(tests, a_link_or_a_file_is_no_folder_for_it);

@@ -153,6 +153,8 @@ class Layers:
         "import secrets\nsecrets.token_hex()\n",
         "import sys\nlist(sys.argv)\n",
         "import sys\nsys.argv[-1]\n",
+        "import sys\nsys.argv + ['more']\n",
+        "import sys\nstr(sys.argv)\n",
         "import os\nos.getpid()\n",
         "FILE = open('data.txt')\n",
         "import socket\nPAIR = socket.socketpair()\n",
@@ -224,6 +226,66 @@ def test_words(request):
         self.assertEqual(host.run("test_c.py").outcomes,
                          {born(first): "success", "test_words": "success"})
 
+    BEGIN = "def pytest_report_header(config): config.began = time.perf_counter_ns()\n"
+    BEGAN = """
+import pytest
+@pytest.fixture
+def began(request): return request.config.began
+@pytest.mark.parametrize('name', ['began'])
+def test_began(name, began):
+    with open('began', 'a') as file: print(began, file=file)
+"""
+
+    def begins(self, conftest):
+        """When the sessions of three runs from a layer began."""
+        self.write(self.BEGIN + conftest, "test_a.py")
+        self.project.write("test_b.py", self.BEGAN)
+        host = self.host()
+        self.layered(host)
+        for _ in range(3):
+            self.assertEqual(host.run("test_b.py").outcomes, {"test_began[began]": "success"})
+        with open(self.project.path("began")) as file:
+            return file.read().split()
+
+    def test_a_session_is_begun_once(self):
+        self.assertEqual(len(set(self.begins(""))), 1)
+
+    TOO_FAR = (
+        "def pytest_configure(config): config.first = config.args[0]\n",
+        "def pytest_configure(config): config.first = repr(config.invocation_params)\n",
+        "def pytest_sessionstart(session): session.config.args.append(session.config.args.pop())\n",
+        "def pytest_sessionstart(session): session.config.option.file_or_dir.copy()\n",
+        "def pytest_sessionstart(session): open('written', 'w').close()\n",
+        "def pytest_configure(config): config.cache.set('kept/here', 1)\n",
+        "def pytest_sessionstart(session): session.config._tmp_path_factory.mktemp('own')\n",
+        "import random\ndef pytest_configure(config): random.seed(1)\n",
+    )
+
+    def test_a_session_that_runs_would_have_their_own_of_is_begun_by_each(self):
+        for conftest in self.TOO_FAR:
+            with self.subTest(conftest=conftest):
+                shutil.rmtree(self.project.root)
+                self.assertEqual(len(set(self.begins(conftest))), 3)
+
+    def test_folders_of_a_run_are_its_own(self):
+        self.write("", "test_a.py")
+        self.project.write("test_b.py", TEST + """
+import os
+def test_folders(request, tmp_path, cache):
+    assert not os.listdir(tmp_path)
+    assert tmp_path.name == 'test_folders0'
+    assert cache.get('kept/here', None) is None
+    cache.set('kept/here', 1)
+    (tmp_path / 'left').write_text('1')
+    if not os.path.exists('well'):
+        os._exit(1)
+""")
+        host = self.host()
+        self.layered(host)
+        host.run("test_b.py")
+        self.project.write("well", "")
+        self.assertEqual(set(host.run("test_b.py").outcomes.values()), {"success"})
+
     def test_what_is_printed_is_each_run_s_own(self):
         self.write("print('loaded')\n", "test_a.py")
         self.project.write("test_b.py", TEST + """
@@ -291,6 +353,9 @@ class _Ready:
 
     def holds(self):
         return True
+
+    def went_too_far(self):
+        return False
 
     def is_old(self):
         return self.old

@@ -277,11 +277,37 @@ class OutcomeTest(PytestCase):
         host = self.host()
         self.assertIn(".yaml", host.first["suffixes"])
         names = ("a.yaml", "b.yaml", "test_c.txt", "d.txt")
-        self.assertEqual(host.classify(*names)["tests"], ["a.yaml", "b.yaml", "test_c.txt"])
+        answer = host.classify(*names)
+        self.assertEqual((answer["tests"], answer["any_name"]),
+                         (["a.yaml", "b.yaml", "test_c.txt"], True))
         self.assertEqual(host.run("a.yaml").outcomes, {"all": "success"})
         run = host.run("b.yaml")
         self.assertEqual(run.results["all"]["report_text"], "it is no good")
         self.assertEqual(host.run("test_c.txt").outcomes, {"test_c.txt": "failure"})
+
+    def test_a_plugin_that_hands_on_what_only_pytest_mends(self):
+        """As pytest-subtests does for parts that are skipped."""
+        self.project.write("conftest.py", """
+            import copy
+            from _pytest.runner import CallInfo
+            from _pytest.unittest import TestCaseFunction
+            plain = TestCaseFunction.addSkip
+            def add_skip(self, case, reason):
+                plain(self, case, reason)
+                outer = copy.copy(self._excinfo[-1])
+                outer._excinfo = self._excinfo[-1]
+                call = CallInfo.from_call(lambda: None, "call")
+                call.excinfo = outer
+                report = self.ihook.pytest_runtest_makereport(item=self, call=call)
+                assert report.skipped
+            TestCaseFunction.addSkip = add_skip
+            """)
+        self.project.write("test_it.py", """
+            import unittest
+            class T(unittest.TestCase):
+                def test_skips(self): self.skipTest("a part")
+            """)
+        self.assertEqual(self.host().run("test_it.py").outcomes, {"T.test_skips": "success"})
 
 
 class SettingsTest(PytestCase):

@@ -268,5 +268,5 @@ int main(void)
     tcase_add_test(tests, a_path_that_is_not_plain_is_refused);
     Suite *suite = suite_create("watch_follow");
     suite_add_tcase(suite, tests);
-    return suite_run(suite);
+    return scene_suite_run(suite);
 }

@@ -293,5 +293,5 @@ int main(void)
     tcase_add_test(tests, random_rules_mean_what_they_mean_to_git);
     Suite *suite = suite_create("watch_gitignore");
     suite_add_tcase(suite, tests);
-    return suite_run(suite);
+    return scene_suite_run(suite);
 }

@@ -174,5 +174,5 @@ int main(void)
     tcase_add_test(tests, it_is_over_when_the_folder_is_gone);
     Suite *suite = suite_create("watch_mounts");
     suite_add_tcase(suite, tests);
-    return suite_run(suite);
+    return scene_suite_run(suite);
 }

@@ -44,13 +44,11 @@ static void run(const char *program, const char *path)
 static void add_mask(void *owner, const char *line)
 {
     char **text = owner;
-    int number = 0;
     unsigned mask = 0;
-    ck_assert_int_eq(
-        sscanf(line, "inotify wd:%d ino:%*x sdev:%*x mask:%x", &number, &mask), 2);
-    if (mask & IN_OPEN)
+    if (sscanf(line, "inotify wd:%*d ino:%*x sdev:%*x mask:%x", &mask) == 1 &&
+        (mask & IN_OPEN))
         return;
-    char *longer = xasprintf("%s%d:%x ", *text, number, mask);
+    char *longer = xasprintf("%s%s", *text, line);
     free(*text);
     *text = longer;
 }
@@ -581,5 +579,5 @@ int main(void)
     tcase_add_test(tests, without_an_instance_nothing_is_listened_to);
     Suite *suite = suite_create("watch_opens");
     suite_add_tcase(suite, tests);
-    return suite_run(suite);
+    return scene_suite_run(suite);
 }

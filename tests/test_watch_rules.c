@@ -242,5 +242,5 @@ int main(void)
     tcase_add_test(tests, an_environment_is_known_by_what_is_in_it);
     Suite *suite = suite_create("watch_rules");
     suite_add_tcase(suite, tests);
-    return suite_run(suite);
+    return scene_suite_run(suite);
 }

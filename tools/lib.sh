@@ -33,7 +33,7 @@ need() {
 
 need_to_build() {
     need g++ gcc libc6-dev cmake ninja-build pkg-config libev-dev libsqlite3-dev libjansson-dev \
-        libxxhash-dev libinih-dev libtomlplusplus-dev uthash-dev check python3 python3-nose "$@"
+        libxxhash-dev libinih-dev libtomlplusplus-dev libncurses-dev uthash-dev check python3 python3-nose python3-jsonschema "$@"
 }
 
 # build PRESET: configures and builds it in build/PRESET.

@@ -212,6 +212,27 @@ static bool take_fail_fast(struct judging *judging, const struct setting *settin
     return true;
 }
 
+/* A list is program and arguments; a text is for the shell. */
+static bool take_notify(struct judging *judging, const struct setting *setting)
+{
+    if (!is_text(setting) && setting->kind != SETTING_LIST)
+        return refuse(judging, setting,
+                      "a command: a text for the shell, or a list of program and "
+                      "arguments such as [\"notify-send\", \"tests\"]");
+    const char *const shell[] = {"/bin/sh", "-c", setting->text, NULL};
+    const char *const *given = is_text(setting) ? shell : setting->items;
+    if (given[0] != NULL &&
+        (given[0][0] == '\0' ||
+         (is_text(setting) && setting->text[strspn(setting->text, " \t\r\n")] == '\0')))
+        return refuse(judging, setting, "a command; leave the setting out for none");
+    size_t count = 0;
+    list_free(judging->config.notify);
+    judging->config.notify = xcalloc(1, sizeof *judging->config.notify);
+    for (; *given != NULL; given++)
+        list_add(&judging->config.notify, &count, xstrdup(*given));
+    return true;
+}
+
 static bool is_variable(const char *name)
 {
     return name[0] != '\0' && strpbrk(name, "= \t\n") == NULL &&
@@ -318,12 +339,19 @@ static const struct known {
     bool (*take)(struct judging *judging, const struct setting *setting);
     bool of_root; /* it is about all packages */
 } known[] = {
-    {"args", take_args, false},          {"env", take_env, false},
-    {"fail_fast", take_fail_fast, true}, {"framework", take_framework, false},
-    {"ignore", take_ignore, true},       {"isolation", take_isolation, false},
-    {"jobs", take_jobs, true},           {"order", take_order, false},
-    {"packages", take_packages, true},   {"precision", take_precision, false},
-    {"python", take_python, false},      {"timeout", take_timeout, false},
+    {"args", take_args, false},
+    {"env", take_env, false},
+    {"fail_fast", take_fail_fast, true},
+    {"framework", take_framework, false},
+    {"ignore", take_ignore, true},
+    {"isolation", take_isolation, false},
+    {"jobs", take_jobs, true},
+    {"notify", take_notify, true},
+    {"order", take_order, false},
+    {"packages", take_packages, true},
+    {"precision", take_precision, false},
+    {"python", take_python, false},
+    {"timeout", take_timeout, false},
     {"triggers", take_triggers, true},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
@@ -409,7 +437,7 @@ int config_load(const char *root, struct config *ret, char **ret_message)
         config->framework = xstrdup("auto");
     if (config->isolation == NULL)
         config->isolation = "file";
-    char ***lists[] = {&config->args, &config->ignore, &config->env};
+    char ***lists[] = {&config->args, &config->ignore, &config->env, &config->notify};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (*lists[i] == NULL)
             *lists[i] = xcalloc(1, sizeof **lists[i]);
@@ -485,6 +513,7 @@ void config_finish(struct config *config)
     list_free(config->ignore);
     list_free(config->env);
     list_free(config->packages);
+    list_free(config->notify);
     for (size_t i = 0; i < config->trigger_count; i++) {
         free(config->triggers[i].pattern);
         list_free(config->triggers[i].tests);

@@ -31,6 +31,7 @@ struct config {
     bool fail_fast; /* after a failure no other test file is started */
     bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
+    char **notify;      /* a command for news of red and green; empty: none */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */
     char *source; /* the file it came from, relative to the root; NULL: defaults alone */
@@ -41,11 +42,15 @@ struct config {
 int config_load(const char *root, struct config *ret, char **ret_message);
 void config_finish(struct config *config);
 
-/* Do they ask for the same, wherever they came from? But for the triggers. */
+/* Do they ask for the same of the workers, wherever they came from? But for the triggers. */
 bool config_equal(const struct config *a, const struct config *b);
 bool config_same_triggers(const struct config *a, const struct config *b);
 /* The same for one of their lists; NULL is an empty one. */
 bool config_list_equal(char *const *a, char *const *b);
+
+/* From now on TELL is called for each file that is opened, here and to find interpreter and framework, with its path:
+ * others may see that happen. NULL: no longer. */
+void config_on_read(void (*tell)(void *owner, const char *path), void *owner);
 
 /* Is PATH (relative to the root) a file that settings come from? */
 bool config_is_source(const char *path);

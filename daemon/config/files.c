@@ -2,6 +2,7 @@
 
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
+#include "daemon/config/config.h"
 #include "daemon/config/toml.h"
 
 #include <dirent.h>
@@ -12,6 +13,19 @@
 
 enum { FILE_MAX = 4 << 20 };
 
+/* The one thing here that lasts: a process has one project, and who looks for an interpreter far below need not
+ * know that somebody listens. */
+static struct {
+    void (*tell)(void *owner, const char *path);
+    void *owner;
+} listener;
+
+void config_on_read(void (*tell)(void *owner, const char *path), void *owner)
+{
+    listener.tell = tell;
+    listener.owner = owner;
+}
+
 /* An open regular file, or -errno. NONBLOCK: a FIFO of that name must not hold the daemon
  * up. */
 static int open_file(const char *folder, const char *name, struct stat *ret_stat)
@@ -20,6 +34,8 @@ static int open_file(const char *folder, const char *name, struct stat *ret_stat
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOTDIR ? -ENOENT : -errno;
+    if (listener.tell != NULL)
+        listener.tell(listener.owner, path);
     int r = 0;
     if (fstat(fd, ret_stat) < 0)
         r = -errno;

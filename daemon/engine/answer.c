@@ -116,6 +116,39 @@ bool asking_package(const struct asking *asking, const struct package **ret)
     return false;
 }
 
+/* What may be left out. */
+static const struct {
+    enum method method;
+    const char *key;
+    bool counts; /* else it is true or false */
+} optional[] = {
+    {METHOD_RESULTS, "offset", true}, {METHOD_FILES, "offset", true},
+    {METHOD_DEPS, "offset", true},    {METHOD_AFFECTED, "offset", true},
+    {METHOD_WHY, "offset", true},     {METHOD_RESULTS, "failed", false},
+    {METHOD_RUN, "all", false},
+};
+
+/* Where it is given all the same it must be of its kind: to ignore it would be to answer another
+ * question. */
+static bool asking_fits(const struct asking *asking, enum method method)
+{
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+        const char *key = optional[i].key;
+        const json_t *value = json_object_get(asking->params, key);
+        if (optional[i].method != method || value == NULL)
+            continue;
+        bool fits = optional[i].counts
+                        ? json_is_integer(value) && json_integer_value(value) >= 0
+                        : json_is_boolean(value);
+        if (fits)
+            continue;
+        asking_refuse(asking, FAULT_BAD_PARAMS, "%s must be %s", key,
+                      optional[i].counts ? "a whole number, 0 or more" : "true or false");
+        return false;
+    }
+    return true;
+}
+
 /* ---- orders ---- */
 
 static void force(void *owner, const char *path, int64_t value)
@@ -189,6 +222,36 @@ static void answer_pause(const struct asking *asking, bool paused)
     asking_reply(asking, news_status(asking->engine, NULL));
 }
 
+static void take_focus(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    run_focus(owner, path);
+}
+
+static void answer_focus(const struct asking *asking)
+{
+    json_t *file = json_object_get(asking->params, "file");
+    if (file == NULL) {
+        asking_refuse(asking, FAULT_BAD_PARAMS, "file must be a path, or null for all");
+        return;
+    }
+    if (json_is_null(file)) {
+        run_focus(asking->engine, NULL);
+    } else {
+        struct strset files = {0};
+        struct asking copy = *asking;
+        json_t *params = json_pack("{s:[O]}", "files", file);
+        copy.params = params;
+        bool known = asking_files(&copy, true, &files);
+        json_decref(params);
+        if (!known)
+            return;
+        strset_each(&files, take_focus, asking->engine);
+        strset_finish(&files);
+    }
+    asking_reply(asking, news_status(asking->engine, NULL));
+}
+
 static void add_check(json_t *checks, const char *name, bool ok, const char *message)
 {
     json_t *check = json_object();
@@ -248,12 +311,19 @@ static void answer_doctor(const struct asking *asking)
         add_package(checks, engine, engine->packages[i]);
     add_check(checks, "settings", engine->mistaken == NULL,
               engine->mistaken != NULL ? engine->mistaken : "in order");
+    autofree char *backend = engine->refused != NULL
+                                 ? xasprintf("%s; %s", engine->backend, engine->refused)
+                                 : xstrdup(engine->backend);
     add_check(checks, "watching", engine->degraded == NULL,
-              engine->degraded != NULL ? engine->degraded : engine->backend);
+              engine->degraded != NULL ? engine->degraded : backend);
     /* Never wrong: where a layer cannot be had, runs are only slower. */
     autofree char *warm = warm_words(engine);
     add_check(checks, "warm", true, warm);
     bool fine = true;
+    const char *notifier = engine->ports.notifier(engine->ports.owner, &fine);
+    if (notifier != NULL)
+        add_check(checks, "notify", fine, notifier);
+    fine = true;
     autofree char *hidden = hidden_tests(engine, &fine);
     add_check(checks, "ignored tests", fine, hidden);
     add_check(checks, "root", !engine->root_gone, engine->root);
@@ -287,6 +357,8 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
 {
     struct asking asking = {
         .engine = engine, .ticket = ticket, .params = request->params, .now = now};
+    if (!asking_fits(&asking, request->method))
+        return;
     switch (request->method) {
     case METHOD_STATUS:
         answer_status(&asking);
@@ -324,6 +396,9 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
     case METHOD_RESUME:
         answer_pause(&asking, false);
         break;
+    case METHOD_FOCUS:
+        answer_focus(&asking);
+        break;
     case METHOD_RECORD_BEGIN:
         manual_begin(engine, ticket, now);
         break;
@@ -335,6 +410,7 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         break;
     case METHOD_SUBSCRIBE:
     case METHOD_UNSUBSCRIBE:
+    case METHOD_SCHEMA:
         asking_refuse(&asking, FAULT_INTERNAL, "the server answers this itself");
         break;
     }

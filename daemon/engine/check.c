@@ -241,7 +241,8 @@ bool check_candidate(const struct engine *engine, const char *path)
     if (path[0] == '/')
         return false;
     const char *dot = strrchr(path_base(path), '.');
-    return dot != NULL && strset_has(&package_of(engine, path)->suffixes, dot);
+    const struct package *package = package_of(engine, path);
+    return package->any_name || (dot != NULL && strset_has(&package->suffixes, dot));
 }
 
 void check_sort(struct engine *engine, const char *path)
@@ -374,6 +375,12 @@ void engine_classified(struct engine *engine, const char *path,
     free(package->error);
     package->error = NULL;
     take_unused(package, report->unused);
+    if (report->any_name && !package->any_name) {
+        package->any_name = true;
+        strset_finish(&package->asked);
+        check_ask_all(engine, package);
+        return;
+    }
     for (size_t i = 0; i < report->path_count; i++)
         strset_put(&package->asked, report->paths[i], 1);
     strset_each(&package->asked, apply_answer, engine);

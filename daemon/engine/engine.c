@@ -21,7 +21,8 @@ struct engine *engine_new(const char *root, const char *backend, struct index *i
     engine->tree = tree_new(root);
     engine->sched = sched_new();
     engine->told_state = STATE_CHECKING;
-    engine->poll = INT64_MAX;
+    engine->poll = engine->recheck = INT64_MAX;
+    engine->asleep = -1;
     packages_begin(engine);
     opened_open(engine);
     tree_on_open(engine->tree, opened_own, engine);
@@ -73,8 +74,11 @@ void engine_free(struct engine *engine)
     free(engine->computed);
     free(engine->mistaken);
     free(engine->degraded);
+    free(engine->focus);
+    free(engine->focus_message);
     free(engine->told_message);
     free(engine->backend);
+    free(engine->refused);
     free(engine->root);
     free(engine);
 }
@@ -100,10 +104,12 @@ static void replace(char **text, const char *with)
 
 void engine_begin(struct engine *engine, int64_t now)
 {
+    news_begin(engine);
     check_everything(engine);
     packages_find(engine);
     engine->ports.follow(engine->ports.owner, GIT);
     packages_warm(engine);
+    recheck_begin(engine, now);
     turn(engine, now);
 }
 
@@ -135,12 +141,11 @@ static bool is_git_business(struct engine *engine, const char *path)
     return !evidence;
 }
 
-void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now)
+static void change(struct engine *engine, const char *path, bool entry, bool others,
+                   int64_t now)
 {
-    run_disturb(engine, path, entry);
-    /* While git holds its lock, what it writes is one change, however long it trickles. */
-    if (strcmp(path, GIT "/index.lock") == 0)
-        settle_hold(&engine->settle, tree_identity(engine->tree, path).mode != 0);
+    run_disturb(engine, path, entry, others);
+    git_changed(engine, path);
     if (is_git_business(engine, path))
         return;
     triggers_changed(engine, path);
@@ -151,6 +156,22 @@ void engine_changed(struct engine *engine, const char *path, bool entry, int64_t
     settle_add(&engine->settle, path, entry ? 1 : 0, now);
     if (path[0] != '/') /* outside the root most is nobody's business */
         engine->unsettled = true;
+}
+
+void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now)
+{
+    change(engine, path, entry, false, now);
+}
+
+bool engine_runs(const struct engine *engine)
+{
+    return engine->runs != NULL;
+}
+
+void engine_changed_by_others(struct engine *engine, const char *path, bool entry,
+                              int64_t now)
+{
+    change(engine, path, entry, true, now);
 }
 
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now)
@@ -363,6 +384,11 @@ void engine_repackage(struct engine *engine, int64_t now)
     turn(engine, now);
 }
 
+void engine_refused(struct engine *engine, const char *why)
+{
+    replace(&engine->refused, why);
+}
+
 void engine_fail_fast(struct engine *engine, bool fail_fast)
 {
     engine->fail_fast = fail_fast;
@@ -383,6 +409,8 @@ int64_t engine_deadline(const struct engine *engine)
     int64_t deadline = settle_deadline(&engine->settle);
     if (engine->poll < deadline)
         deadline = engine->poll;
+    if (engine->recheck < deadline)
+        deadline = engine->recheck;
     if (opened_deadline(engine) < deadline)
         deadline = opened_deadline(engine);
     if (restless_deadline(engine) < deadline)
@@ -402,13 +430,13 @@ void engine_tick(struct engine *engine, int64_t now)
         bool silent = engine->degraded != NULL || strset_count(&engine->shared) > 0;
         engine->poll = silent ? now + POLL_MS : INT64_MAX;
     }
+    recheck_tick(engine, now);
     opened_tick(engine, now);
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
         engine->unsettled = false;
-        settle_hold(&engine->settle,
-                    false);  /* a lock left behind holds up one burst, not all */
-        if (engine->renew) { /* once the installer is through */
+        git_waited_for(engine); /* a lock left behind holds up one burst, not all */
+        if (engine->renew) {    /* once the installer is through */
             engine->renew = false;
             packages_renew(engine);
         }

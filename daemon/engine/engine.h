@@ -73,6 +73,8 @@ struct engine_ports {
     /* Clients. PARAMS and RESULT are stolen. */
     void (*publish)(void *owner, enum topic topic, json_t *params);
     bool (*listened)(void *owner, enum topic topic);
+    /* How the user's own command for news does, a line; NULL where there is none. */
+    const char *(*notifier)(void *owner, bool *ret_ok);
     void (*resnapshot)(void *owner, const char *why);
     void (*reply)(void *owner, uint64_t ticket, json_t *result);
     void (*refuse)(void *owner, uint64_t ticket, const struct fault *fault);
@@ -118,6 +120,11 @@ void engine_begin(struct engine *engine, int64_t now);
 /* ---- from the watcher ---- */
 /* ENTRY: the name came or went; else contents or attributes. */
 void engine_changed(struct engine *engine, const char *path, bool entry, int64_t now);
+/* The same, and no worker's process did it: also where a run says that it wrote there, too. */
+void engine_changed_by_others(struct engine *engine, const char *path, bool entry,
+                              int64_t now);
+/* Is a run on, so that it matters who writes? */
+bool engine_runs(const struct engine *engine);
 /* Somebody opened PATH; or, of some opens nobody knows. */
 void engine_opened(struct engine *engine, const char *path);
 /* It will be told that somebody did, and it was the daemon itself. */
@@ -129,6 +136,8 @@ void engine_lost(struct engine *engine, const char *why, int64_t now);
 void engine_ruled(struct engine *engine, int64_t now);
 void engine_degraded(struct engine *engine, const char *message);
 void engine_root(struct engine *engine, bool there, int64_t now);
+/* The machine has slept ASLEEP ms in all so far; to be told in each turn. */
+void engine_asleep(struct engine *engine, int64_t asleep, int64_t now);
 
 /* ---- from the workers ---- */
 void engine_ready(struct engine *engine, const char *package, const struct report *report,
@@ -170,6 +179,12 @@ void engine_triggers(struct engine *engine, const struct engine_trigger *trigger
 void engine_repackage(struct engine *engine, int64_t now);
 /* Is no other test file started after one has failed, until something changes or somebody says so? */
 void engine_fail_fast(struct engine *engine, bool fail_fast);
+
+/* Why the watcher's backend is not the one that was asked for, in words. */
+void engine_refused(struct engine *engine, const char *why);
+
+/* How it stands, in one line for people; the caller's. */
+char *engine_summary(struct engine *engine);
 
 int64_t engine_deadline(const struct engine *engine);
 void engine_tick(struct engine *engine, int64_t now);

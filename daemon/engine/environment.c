@@ -230,8 +230,10 @@ static void take_ready(struct engine *engine, struct package *package,
     bool was_broken = package->error != NULL;
     replace(&package->error, NULL);
     engine->news_state = true;
-    if (other)
+    if (other) {
+        package->any_name = false;
         tell_python(engine, package);
+    }
     if (new_environment) {
         engine->reader = NULL;
         choose_maker(engine, package);

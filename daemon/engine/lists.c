@@ -65,24 +65,31 @@ static struct page page_begin(const struct asking *asking)
 
 /* ---- results and files ---- */
 
+/* About what the text of a result takes: its report, and the places in it. */
+static size_t weight(const json_t *result, const char *report)
+{
+    enum { SPAN_BYTES = 40 };
+    size_t spans = json_array_size(json_object_get(result, "spans"));
+    return (report != NULL ? strlen(report) : 0) + SPAN_BYTES * spans;
+}
+
 static void add_result(void *owner, const struct index_result *result)
 {
     struct page *page = owner;
     bool bad = result->outcome == OUTCOME_FAILURE || result->outcome == OUTCOME_ERROR;
     if ((page->failed_only && !bad) || !page_takes(page))
         return;
-    page_add(page,
-             result_encode(&(struct result_record){
-                 .file = page->file->path,
-                 .test = result->test,
-                 .outcome = result->outcome,
-                 .current = page->file->current && page->package->sorted,
-                 .duration_ms = result->duration_ms,
-                 .exception = result->exception,
-                 .report = result->report,
-                 .package = package_shown(page->package),
-             }),
-             result->report != NULL ? strlen(result->report) : 0);
+    json_t *item = result_encode(&(struct result_record){
+        .file = page->file->path,
+        .test = result->test,
+        .outcome = result->outcome,
+        .current = page->file->current && page->package->sorted,
+        .duration_ms = result->duration_ms,
+        .exception = result->exception,
+        .report = result->report,
+        .package = package_shown(page->package),
+    });
+    page_add(page, item, weight(item, result->report));
 }
 
 struct file_list {

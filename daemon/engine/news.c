@@ -108,7 +108,7 @@ enum daemon_state news_state(const struct engine *engine)
     bool rests = engine_at_rest(engine, NULL);
     if (engine->root_gone || (broken && rests))
         return STATE_ERROR;
-    if (engine->paused)
+    if (engine->paused || run_waits_for_focus(engine))
         return STATE_PAUSED;
     if (engine->halted && !run_some_on(engine, NULL) &&
         sched_count_waiting(engine->sched) > 0)
@@ -123,11 +123,24 @@ const char *news_message(struct engine *engine)
     if (engine->root_gone)
         return "the project's folder is gone; the daemon goes on when it is back";
     const char *const messages[] = {packages_error(engine), engine->mistaken,
-                                    engine->degraded};
+                                    engine->focus_message, engine->degraded};
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
         if (messages[i] != NULL)
             return messages[i];
     return "";
+}
+
+char *engine_summary(struct engine *engine)
+{
+    struct stats stats = news_stats(engine, NULL);
+    const char *message = news_message(engine);
+    autofree char *rest = stats.to_be_run > 0 ? xasprintf(", %lld test files to be run",
+                                                          (long long)stats.to_be_run)
+                                              : xstrdup("");
+    return xasprintf("%s: %lld tests, %lld failures, %lld errors%s%s%s",
+                     daemon_state_names[news_state(engine)], (long long)stats.tests,
+                     (long long)stats.failures, (long long)stats.errors, rest,
+                     message[0] != '\0' ? "; " : "", message);
 }
 
 /* Of all packages: one framework and one interpreter are told as they are, several as a list of words. */
@@ -183,6 +196,7 @@ json_t *news_status(struct engine *engine, const struct package *only)
         .framework = framework,
         .python = python,
         .degraded = engine->degraded,
+        .focus = engine->focus,
         .warm = engine->ports.warmth(engine->ports.owner),
     });
     free(queue);
@@ -275,9 +289,20 @@ void news_of_change(struct engine *engine, size_t seen)
     engine->ports.publish(engine->ports.owner, TOPIC_WATCH, params);
 }
 
+static bool is_red(const struct stats *stats)
+{
+    return stats->errors + stats->failures > 0;
+}
+
+void news_begin(struct engine *engine)
+{
+    struct stats stats = news_stats(engine, NULL);
+    engine->red = is_red(&stats);
+}
+
 static void tell_colour(struct engine *engine, const struct stats *stats)
 {
-    bool red = stats->errors + stats->failures > 0;
+    bool red = is_red(stats);
     if (red == engine->red)
         return;
     engine->red = red;
@@ -327,6 +352,7 @@ static void tell_state(struct engine *engine)
     json_object_set_new(params, "framework",
                         framework != NULL ? wire_text(framework) : json_null());
     json_object_set_new(params, "python", path_or_null(python));
+    json_object_set_new(params, "focus", path_or_null(engine->focus));
     engine->ports.publish(engine->ports.owner, TOPIC_STATE, params);
 }
 

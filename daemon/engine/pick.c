@@ -373,6 +373,8 @@ void pick_remove_file(struct engine *engine, const char *path)
         run->discard = true;
         engine->ports.cancel(engine->ports.owner, run->process);
     }
+    if (engine->focus != NULL && strcmp(engine->focus, path) == 0)
+        run_focus(engine, NULL);
     sched_drop(engine->sched, path, true);
     strset_remove(&engine->deferred, path);
     int error = index_remove_file(engine->index, path);

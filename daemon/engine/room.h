@@ -24,6 +24,7 @@ struct disturbance {
     int64_t number;
     char *path;
     bool entry;
+    bool others; /* no worker's process did it */
 };
 
 /* What a run that is over wrote, while others are still on. */
@@ -66,6 +67,7 @@ struct package {
 
     /* Which files are test files. */
     struct strset suffixes; /* of files that could be */
+    bool any_name;          /* a plugin says which are: any file could be */
     struct strset unsorted; /* could be test files, not asked yet */
     struct strset asked;    /* asked just now */
     int64_t question;       /* its id */
@@ -115,15 +117,15 @@ struct run {
     char *company;   /* the evidence that says who that is; NULL: none */
     char *companions; /* what it said */
     char *inside,
-        *inside_value; /* the evidence of which packages lie in its own; what it said */
-    bool shares;       /* others are in it */
-    bool through;      /* its tests are over, whatever the others do */
-    int64_t began;     /* number of the last change told before it began */
-    int64_t clock_ns;     /* tree_clock_ns when it began */
-    int64_t environment;  /* which it ran in; see engine.environments */
-    bool blind;           /* changes were lost meanwhile: nothing it saw is sure */
-    int64_t span;         /* in which it began; see opened.c */
-    bool manual;          /* run by hand, outside the workers */
+        *inside_value;   /* the evidence of which packages lie in its own; what it said */
+    bool shares;         /* others are in it */
+    bool through;        /* its tests are over, whatever the others do */
+    int64_t began;       /* number of the last change told before it began */
+    int64_t clock_ns;    /* tree_clock_ns when it began */
+    int64_t environment; /* which it ran in; see engine.environments */
+    bool blind;          /* changes were lost meanwhile: nothing it saw is sure */
+    int64_t span;        /* in which it began; see opened.c */
+    bool manual;         /* run by hand, outside the workers */
     struct strset opened; /* by hand: what anybody opened meanwhile */
     int64_t started;      /* monotonic ms */
     int64_t started_wall;
@@ -161,6 +163,7 @@ struct waiter {
 
 struct engine {
     char *root, *backend;
+    char *refused; /* why the backend is not the one that was asked for; or NULL */
     struct index *index;
     struct tree *tree;
     struct sched *sched;
@@ -176,9 +179,12 @@ struct engine {
     struct strset deciders; /* settings as they were then, by what changes with them */
     bool deciders_known;
     struct strset
-        shared;   /* evidence that has another name, through which it may be written */
-    int64_t poll; /* when to compare next; INT64_MAX: all is watched */
-    struct package **packages; /* by path: the root's is the first */
+        shared;      /* evidence that has another name, through which it may be written */
+    int64_t poll;    /* when to compare next; INT64_MAX: all is watched */
+    int64_t recheck; /* when to compare though all is; INT64_MAX: before the beginning */
+    int64_t asleep;  /* ms that the machine has slept; -1: nobody said yet */
+    unsigned git_works, git_stuck; /* see git.c; stuck: waited for in vain */
+    struct package **packages;     /* by path: the root's is the first */
     size_t package_count;
     char *maker;                  /* the version of Python whose blocks the index has */
     const struct package *reader; /* who was asked last what sources are made of */
@@ -187,6 +193,8 @@ struct engine {
     bool halted;   /* by a failure */
     char *stumble; /* the test file that failed then */
     bool paused;
+    char *focus; /* the one test file that is started; NULL: all are */
+    char *focus_message;
     bool root_gone;
 
     struct strset classified; /* asked before, and there when the tree was crawled last */
@@ -371,7 +379,7 @@ bool run_some_on(const struct engine *engine, const struct package *only);
 struct run *run_find(struct engine *engine, int64_t id);
 struct run *run_begin(struct engine *engine, const char *file, int64_t now);
 void run_forget(struct engine *engine, struct run *run);
-void run_disturb(struct engine *engine, const char *path, bool entry);
+void run_disturb(struct engine *engine, const char *path, bool entry, bool others);
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
               const struct report_identity *seen, const char *detail);
 /* LEFT: how it left what it wrote; NULL: not known. */
@@ -495,6 +503,15 @@ bool restless_pauses(const struct engine *engine, const struct sched_job *job,
 /* When the next pause is over. */
 int64_t restless_deadline(const struct engine *engine);
 
+/* recheck.c: what no event tells */
+void recheck_begin(struct engine *engine, int64_t now);
+void recheck_tick(struct engine *engine, int64_t now);
+
+/* git.c: when what git does is one change */
+void git_changed(struct engine *engine, const char *path);
+/* The burst that it held up is judged, whether git is through or not. */
+void git_waited_for(struct engine *engine);
+
 /* tidy.c: the index, when there is time */
 void tidy_note_run(struct engine *engine, int64_t now);
 int64_t tidy_deadline(const struct engine *engine);
@@ -524,10 +541,15 @@ struct stats news_stats(struct engine *engine, const struct package *package);
 enum daemon_state news_state(const struct engine *engine);
 const char *news_message(struct engine *engine);
 json_t *news_status(struct engine *engine, const struct package *package);
+/* From now on FILE alone is started; NULL: all are. */
+void run_focus(struct engine *engine, const char *file);
+bool run_waits_for_focus(const struct engine *engine);
 json_t *news_file(struct engine *engine, const struct index_file *file);
 void news_of_file(struct engine *engine, const struct index_file *file);
 void news_of_results(struct engine *engine, const char *file);
 void news_of_change(struct engine *engine, size_t seen);
+/* What was red when the last daemon left is no news. */
+void news_begin(struct engine *engine);
 /* Tells what changed since it was told last. */
 void news_flush(struct engine *engine);
 /* Nothing runs, waits or is being asked; of PACKAGE, or NULL: of all. */

@@ -91,7 +91,7 @@ void run_forget(struct engine *engine, struct run *run)
     strset_finish(&engine->mended);
 }
 
-void run_disturb(struct engine *engine, const char *path, bool entry)
+void run_disturb(struct engine *engine, const char *path, bool entry, bool others)
 {
     engine->number++;
     if (engine->runs == NULL)
@@ -105,8 +105,11 @@ void run_disturb(struct engine *engine, const char *path, bool entry)
     engine->disturbances =
         xgrow(engine->disturbances, engine->disturbance_count,
               &engine->disturbance_capacity, sizeof *engine->disturbances);
-    engine->disturbances[engine->disturbance_count++] = (struct disturbance){
-        .number = engine->number, .path = xstrdup(path), .entry = entry};
+    engine->disturbances[engine->disturbance_count++] =
+        (struct disturbance){.number = engine->number,
+                             .path = xstrdup(path),
+                             .entry = entry,
+                             .others = others};
 }
 
 static struct identity identity_of(const struct report_identity *seen)
@@ -274,13 +277,39 @@ static bool start_one(struct engine *engine, const struct sched_job *job, int64_
     return started;
 }
 
+static bool in_focus(const struct engine *engine, const char *file)
+{
+    return engine->focus == NULL || strcmp(engine->focus, file) == 0;
+}
+
+void run_focus(struct engine *engine, const char *file)
+{
+    free(engine->focus);
+    free(engine->focus_message);
+    engine->focus = engine->focus_message = NULL;
+    if (file != NULL) {
+        engine->focus = xstrdup(file);
+        engine->focus_message = xasprintf(
+            "only %s is run; snifferctl focus --off has the others run again", file);
+    }
+    engine->news_state = true;
+}
+
+/* What is to be run is not what is run. */
+bool run_waits_for_focus(const struct engine *engine)
+{
+    return engine->focus != NULL && packages_sorted(engine) &&
+           !run_some_on(engine, NULL) && sched_count_waiting(engine->sched) > 0 &&
+           sched_waiting(engine->sched, engine->focus) == NULL;
+}
+
 static bool may_start(const struct engine *engine, const struct sched_job *job,
                       int64_t now)
 {
     const struct package *package = package_of(engine, job->file);
     return package->sorted && package->error == NULL && !package->renewing &&
-           (!engine->halted || job->forced) && company_may_start(engine, job->file) &&
-           !restless_pauses(engine, job, now);
+           (!engine->halted || job->forced) && in_focus(engine, job->file) &&
+           company_may_start(engine, job->file) && !restless_pauses(engine, job, now);
 }
 
 /* The first that may start, where nothing that runs stands against it. */

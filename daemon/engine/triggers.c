@@ -139,7 +139,7 @@ static void vanish_below(void *owner, const char *path, int64_t value)
         return;
     vanishing->engine->triggers_turned = true;
     if (strcmp(path, vanishing->folder) != 0)
-        run_disturb(vanishing->engine, path, true);    /* nobody names it */
+        run_disturb(vanishing->engine, path, true, false); /* nobody names it */
     strset_remove(&vanishing->trigger->matches, path); /* last: PATH is the set's own */
 }
 

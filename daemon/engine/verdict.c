@@ -106,12 +106,19 @@ static void disturbed_finish(struct disturbed *disturbed)
     strset_finish(&disturbed->stems);
 }
 
+/* Did RUN itself make CHANGE? It says that it wrote there; but others may have, too. One by hand is no
+ * worker's. */
+static bool is_own(const struct run *run, const struct disturbance *change)
+{
+    return strset_has(&run->wrote, change->path) && (run->manual || !change->others);
+}
+
 static void collect(const struct engine *engine, const struct run *run,
                     struct disturbed *disturbed)
 {
     for (size_t i = 0; i < engine->disturbance_count; i++) {
         const struct disturbance *change = &engine->disturbances[i];
-        if (change->number <= run->began || strset_has(&run->wrote, change->path))
+        if (change->number <= run->began || is_own(run, change))
             continue;
         strset_add(&disturbed->paths, change->path);
         if (!change->entry)
@@ -191,8 +198,9 @@ static void blame_others(struct engine *engine, const struct run *run,
         return;
     for (size_t i = 0; i < engine->disturbance_count; i++) {
         const struct disturbance *change = &engine->disturbances[i];
-        if (change->number > run->began && (!strset_has(&run->wrote, change->path) ||
-                                            strset_has(&run->doubtful, change->path)))
+        if (change->number > run->began && !change->others &&
+            (!strset_has(&run->wrote, change->path) ||
+             strset_has(&run->doubtful, change->path)))
             conflict_learn(engine, run, change);
     }
 }
@@ -370,14 +378,15 @@ static void rebase(void *owner, const char *path, int64_t value)
     const struct disturbed *disturbed = &rebasing->disturbed;
     autofree char *folder = path_parent(path);
     autofree char *stem = path_stem(path);
+    bool others = strset_has(&disturbed->paths, path);
     const struct {
         enum evidence_kind kind;
         const char *path;
         bool others;
-    } touched[] = {{EVIDENCE_CONTENT, path, false},
-                   {EVIDENCE_CODE, path, false},
-                   {EVIDENCE_PRESENCE, path, false},
-                   {EVIDENCE_EXISTENCE, path, false},
+    } touched[] = {{EVIDENCE_CONTENT, path, others},
+                   {EVIDENCE_CODE, path, others},
+                   {EVIDENCE_PRESENCE, path, others},
+                   {EVIDENCE_EXISTENCE, path, others},
                    {EVIDENCE_LISTING, folder, strset_has(&disturbed->folders, folder)},
                    {EVIDENCE_SEARCH, stem, strset_has(&disturbed->stems, stem)}};
     for (size_t i = 0; i < sizeof touched / sizeof *touched; i++)

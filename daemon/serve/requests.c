@@ -1,6 +1,7 @@
 #include "daemon/serve/inside.h"
 
 #include "daemon/base/xalloc.h"
+#include "proto/schema.h"
 
 void requests_answer(struct peer *peer, const json_t *id, json_t *result)
 {
@@ -12,6 +13,14 @@ void requests_refuse(struct peer *peer, const json_t *id, const struct fault *fa
 {
     autofree char *line = outgoing_line(fault_encode(id, fault));
     peer_reply(peer, line);
+}
+
+/* RESULT is stolen. */
+static void answer(struct peer *peer, const struct request *request, json_t *result)
+{
+    if (request->id != NULL)
+        requests_answer(peer, request->id, result);
+    json_decref(result);
 }
 
 static void replay(struct server *server, struct peer *peer, int64_t seq)
@@ -32,12 +41,9 @@ static void subscribe(struct server *server, struct peer *peer,
             requests_refuse(peer, request->id, &fault);
         return;
     }
-    if (request->id != NULL) {
-        json_t *result = notice_position(server);
-        json_object_set_new(result, "topics", subscription_names(asked.topics));
-        requests_answer(peer, request->id, result);
-        json_decref(result);
-    }
+    json_t *result = notice_position(server);
+    json_object_set_new(result, "topics", subscription_names(asked.topics));
+    answer(peer, request, result);
     if (!asked.has_since) {
         peer_subscribe(peer, asked.topics, "new");
     } else if (asked.epoch != server->epoch || !ring_reaches(&server->ring, asked.seq)) {
@@ -51,11 +57,7 @@ static void subscribe(struct server *server, struct peer *peer,
 static void unsubscribe(struct peer *peer, const struct request *request)
 {
     peer_unsubscribe(peer);
-    if (request->id == NULL)
-        return;
-    json_t *nothing = json_object();
-    requests_answer(peer, request->id, nothing);
-    json_decref(nothing);
+    answer(peer, request, json_object());
 }
 
 static void hand_on(struct server *server, struct peer *peer,
@@ -93,6 +95,8 @@ void requests_obey(struct server *server, struct peer *peer, const char *line,
         subscribe(server, peer, &request);
     else if (request.method == METHOD_UNSUBSCRIBE)
         unsubscribe(peer, &request);
+    else if (request.method == METHOD_SCHEMA)
+        answer(peer, &request, schema_all());
     else
         hand_on(server, peer, &request);
     request_finish(&request);

@@ -5,7 +5,7 @@
  * told.
  *
  * A connection begins with hello, unasked. A request gets exactly one reply: the server
- * decodes it, answers what is its own (subscribe, unsubscribe, parse errors), and hands
+ * decodes it, answers what is its own (subscribe, unsubscribe, schema, parse errors), and hands
  * everything else to sink.request with a ticket; whoever got the ticket answers it once
  * with server_reply or server_refuse, at once or later. A ticket outlives its client
  * harmlessly.

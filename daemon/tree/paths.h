@@ -9,7 +9,8 @@
 
 #include "daemon/tree/contents.h"
 
-#include <uthash.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* What callers know of a path, because they were told. */
 struct told {
@@ -27,7 +28,6 @@ struct seen {
 };
 
 struct entry {
-    UT_hash_handle hh;
     struct entry *parent, *children, *next, *previous;
     struct seen *seen; /* NULL: nobody asked, as for most files of a project */
     bool known;        /* it was found, and nothing said yet that it went */
@@ -35,8 +35,15 @@ struct entry {
     char path[];
 };
 
+struct path_slot {
+    struct entry *entry; /* NULL: free */
+    uint32_t hash;       /* of its path */
+};
+
 struct paths {
-    struct entry *table;
+    struct path_slot *slots;
+    size_t slot_count, count; /* a power of two, or 0; those that are taken */
+    struct entry *recent;     /* the folder of the last that was made; NULL: it went */
 };
 
 void paths_finish(struct paths *paths);

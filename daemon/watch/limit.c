@@ -27,9 +27,9 @@ void limit_read(struct limit_report *report)
 char *limit_message(const struct limit_report *report)
 {
     size_t needed = report->watched + report->blind;
-    char *head = xasprintf("%zu of %zu directories cannot be watched, the first is %s: ",
-                           report->blind, needed, report->first);
-    autofree char *owned = head;
+    autofree char *head = xasprintf(
+        "%zu of %zu directories cannot be watched, the first is %s: ", report->blind,
+        needed, report->first);
     if (report->error != ENOSPC)
         return xasprintf("%s%s; changes there are seen only by a full check", head,
                          strerror(report->error));

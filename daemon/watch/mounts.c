@@ -40,8 +40,12 @@ static void unescape(char *text)
     *to = '\0';
 }
 
+struct line {
+    const char *id, *path, *kind; /* in the line */
+};
+
 /* "36 35 98:0 /root /where options optional... - kind source options" */
-static bool parse(char *line, struct mount *ret)
+static bool parse(char *line, struct line *ret)
 {
     char *kind = strstr(line, " - ");
     if (kind == NULL)
@@ -50,14 +54,50 @@ static bool parse(char *line, struct mount *ret)
     kind += strlen(" - ");
     kind[strcspn(kind, " \n")] = '\0';
     char *rest = NULL;
-    char *path = strtok_r(line, " ", &rest);
+    const char *id = strtok_r(line, " ", &rest);
+    char *path = line;
     for (int field = 1; field < 5 && path != NULL; field++)
         path = strtok_r(NULL, " ", &rest);
     if (path == NULL)
         return false;
     unescape(path);
-    *ret = (struct mount){.path = xstrdup(path), .kind = xstrdup(kind)};
+    *ret = (struct line){.id = id, .path = path, .kind = kind};
     return true;
+}
+
+static void each_line(const char *path,
+                      void (*visit)(void *owner, const struct line *line), void *owner)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return;
+    char *text = NULL;
+    size_t size = 0;
+    struct line line;
+    while (getline(&text, &size, file) > 0)
+        if (parse(text, &line))
+            visit(owner, &line);
+    free(text);
+    fclose(file);
+}
+
+struct visiting {
+    void (*visit)(void *owner, const char *id, const char *path, bool silent);
+    void *owner;
+};
+
+static void visit_line(void *owner, const struct line *line)
+{
+    const struct visiting *visiting = owner;
+    visiting->visit(visiting->owner, line->id, line->path, is_silent(line->kind));
+}
+
+void mounts_each(const char *file,
+                 void (*visit)(void *owner, const char *id, const char *path,
+                               bool silent),
+                 void *owner)
+{
+    each_line(file, visit_line, &(struct visiting){.visit = visit, .owner = owner});
 }
 
 void mounts_finish(struct mounts *mounts)
@@ -70,28 +110,29 @@ void mounts_finish(struct mounts *mounts)
     *mounts = (struct mounts){0};
 }
 
+struct reading {
+    struct mounts *mounts;
+    size_t capacity;
+    bool any; /* silent one */
+};
+
+static void add_line(void *owner, const struct line *line)
+{
+    struct reading *reading = owner;
+    struct mounts *mounts = reading->mounts;
+    reading->any |= is_silent(line->kind);
+    mounts->items =
+        xgrow(mounts->items, mounts->count, &reading->capacity, sizeof *mounts->items);
+    mounts->items[mounts->count++] =
+        (struct mount){.path = xstrdup(line->path), .kind = xstrdup(line->kind)};
+}
+
 void mounts_read(struct mounts *mounts, const char *path)
 {
+    struct reading reading = {.mounts = mounts};
     mounts_finish(mounts);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return;
-    char *line = NULL;
-    size_t size = 0;
-    size_t capacity = 0;
-    bool any = false;
-    while (getline(&line, &size, file) > 0) {
-        struct mount mount;
-        if (!parse(line, &mount))
-            continue;
-        any |= is_silent(mount.kind);
-        mounts->items =
-            xgrow(mounts->items, mounts->count, &capacity, sizeof *mounts->items);
-        mounts->items[mounts->count++] = mount;
-    }
-    free(line);
-    fclose(file);
-    if (!any)
+    each_line(path, add_line, &reading);
+    if (!reading.any)
         mounts_finish(mounts);
 }
 

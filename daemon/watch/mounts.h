@@ -6,6 +6,7 @@
  * show what passes through them). Known by the kernel's list of mounts, so that no question goes to a
  * server that may not answer. Private to the room. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct mount {
@@ -16,6 +17,12 @@ struct mounts {
     struct mount *items; /* empty where none of them is silent */
     size_t count;
 };
+
+/* Each mount in FILE, with the number that no other has while it lasts; and does it change in silence? */
+void mounts_each(const char *file,
+                 void (*visit)(void *owner, const char *id, const char *path,
+                               bool silent),
+                 void *owner);
 
 /* From FILE, which is /proc/self/mountinfo or reads like it. One that cannot be read lists nothing. */
 void mounts_read(struct mounts *mounts, const char *file);

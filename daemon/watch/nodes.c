@@ -91,6 +91,17 @@ struct node *node_plant_path(struct nodes *nodes, const char *path)
     return node;
 }
 
+struct node *node_find_path(const struct nodes *nodes, const char *path)
+{
+    struct node *node = nodes->top;
+    autofree char *copy = xstrdup(path);
+    char *rest = NULL;
+    for (const char *name = strtok_r(copy, "/", &rest); name != NULL && node != NULL;
+         name = strtok_r(NULL, "/", &rest))
+        node = node_child(nodes, node, name);
+    return node;
+}
+
 void node_remove(struct nodes *nodes, struct node *node)
 {
     assert(node->children == NULL && node->watch == NULL && node->parent != NULL);

@@ -65,6 +65,8 @@ struct node *node_child(const struct nodes *nodes, struct node *parent, const ch
 struct node *node_plant(struct nodes *nodes, struct node *parent, const char *name);
 /* All nodes on the way to PATH (absolute, plain). */
 struct node *node_plant_path(struct nodes *nodes, const char *path);
+/* NULL where one of them is missing. */
+struct node *node_find_path(const struct nodes *nodes, const char *path);
 /* Only without children. Its watch must have been released. */
 void node_remove(struct nodes *nodes, struct node *node);
 

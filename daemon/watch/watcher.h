@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum watcher_change {
     WATCHER_MODIFIED, /* contents or attributes of an existing path may have changed */
@@ -38,8 +39,10 @@ enum watcher_change {
 
 struct watcher_sink {
     void *owner;
-    /* PATH relative to the root, or absolute where it lies in a followed directory outside. */
-    void (*changed)(void *owner, const char *path, enum watcher_change change);
+    /* PATH relative to the root, or absolute where it lies in a followed directory outside. WRITER: the
+     * process that did it, which may be over by now; 0: not known. Inotify never knows. */
+    void (*changed)(void *owner, const char *path, enum watcher_change change,
+                    pid_t writer);
     /* Every change and open made before watcher_sync(COOKIE) was called has now been told. */
     void (*synced)(void *owner, uint64_t cookie);
     /* Something may have been missed: compare the whole tree. */
@@ -61,18 +64,28 @@ typedef void watcher_found(void *owner, const char *path, bool is_directory);
 
 struct watcher;
 
-/* ROOT is absolute and real; it, IGNORE, POLLER and SINK are borrowed and outlive the watcher.
- * -ENOENT where ROOT is not there, -EMFILE where no inotify instance is left for this user.
- * STATE (copied) is the folder for cookie files (ROOT/.sniffer), itself watched but never told.
- * MOUNTS (borrowed) is where the mounted file systems are listed: WATCHER_MOUNTS. */
 #define WATCHER_MOUNTS "/proc/self/mountinfo"
-int watcher_open(struct watcher **ret, const char *root, const char *state,
-                 const char *mounts, struct ignore *ignore, struct poller *poller,
-                 const struct watcher_sink *sink);
+
+/* All borrowed until watcher_close. */
+struct watcher_place {
+    const char *root; /* absolute and real */
+    const char
+        *state; /* the folder for cookie files (ROOT/.sniffer): watched, but never told */
+    const char *mounts;  /* where the mounted file systems are listed: WATCHER_MOUNTS */
+    const char *backend; /* "inotify", "fanotify", or "auto" for the best there is */
+    struct ignore *ignore;
+    struct poller *poller;
+    const struct watcher_sink *sink;
+};
+
+/* -ENOENT where the root is not there, -EMFILE where no inotify instance is left for this user. */
+int watcher_open(struct watcher **ret, const struct watcher_place *place);
 void watcher_close(struct watcher *watcher);
 
 /* "inotify" or "fanotify": which of them does the work. */
 const char *watcher_backend(const struct watcher *watcher);
+/* Why it is not the one that was asked for, in words; NULL: it is. */
+const char *watcher_refused(const struct watcher *watcher);
 
 /* Walks the tree and (re)builds the watches to match it; every file and directory that is not ignored goes to FOUND.
  * Used at start and after sink.lost. 0 or -errno where not even the root could be read. */
@@ -109,8 +122,8 @@ int watcher_follow(struct watcher *watcher, const char *folder);
 int watcher_listen(struct watcher *watcher, bool on);
 
 /* Directories watched now, those on the way from "/" to the root and to followed folders
- * included; always the kernel's own number (grep -c 'inotify wd' /proc/PID/fdinfo/N). What listening
- * has is not in it. */
+ * included; always the kernel's own number (grep -c -e 'inotify wd' -e 'fanotify ino' /proc/PID/fdinfo/N).
+ * What listening has is not in it. */
 size_t watcher_count(const struct watcher *watcher);
 
 #endif

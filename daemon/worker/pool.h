@@ -3,7 +3,7 @@
 
 /* N worker hosts, and the truth about what became of each run.
  *
- * A host (see proto/order.h) is a warm Python process that runs one test file at a time
+ * A host (see proto/order.h) is a warm Python process that carries out one run at a time
  * in a forked child. Each package of the project has hosts of its own, started as its settings
  * say. The pool starts hosts as they are needed (the first by pool_warm,
  * others when a run finds all busy), gives them runs, tells the sink what they report,

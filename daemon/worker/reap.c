@@ -54,6 +54,15 @@ static int look(pid_t pid, struct process *ret)
     return 0;
 }
 
+bool reap_is_stranger(pid_t pid)
+{
+    struct process process;
+    for (; pid > 1 && pid != getpid(); pid = process.parent)
+        if (look(pid, &process) < 0)
+            return false;
+    return pid != getpid();
+}
+
 static int by_pid(const void *a, const void *b)
 {
     const struct process *left = a;

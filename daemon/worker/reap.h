@@ -9,8 +9,12 @@
  * the chain by starting with other rights; such a one cannot be killed and is left alone.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+/* Does PID live, and is it neither this process nor below it, and so no run's and no host's? */
+bool reap_is_stranger(pid_t pid);
 
 /* SIGTERM to CHILD and its process group, provided that it is still a child of PARENT. */
 void reap_term(pid_t child, pid_t parent);

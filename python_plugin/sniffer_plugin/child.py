@@ -245,9 +245,10 @@ class _Nobody:
 
 
 def layer(host, folder: str, file: str, log: trace.Log,  # type: ignore[no-untyped-def]
-          pid: int, control: int, status: int) -> None:
+          pid: int, control: int, status: int, early: bool) -> None:
     """In a child that was just forked by the process PID: what runs of FOLDER begin with, of which
-    FILE is one. In those that are forked then: one run. Never returns."""
+    FILE is one, and where they can part at two places up to the first one if EARLY. In those that
+    are forked then: one run. Never returns."""
     end = 70
     part: list[_Part] = []
 
@@ -288,7 +289,7 @@ def layer(host, folder: str, file: str, log: trace.Log,  # type: ignore[no-untyp
         host.guard.sink.links(host.scope.real(folder)[1])
         sys.argv = parked.argv
         good = host.runner.run(host.args, file, _Nobody(), lambda: _hear_packages(host.guard),
-                               First(()), park)
+                               First(()), park, **({"early": True} if early else {}))
         if not part:
             posix._exit(end)  # the settings are broken, or a conftest file
         end = part[0].ends(good)

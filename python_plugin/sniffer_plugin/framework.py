@@ -10,8 +10,10 @@ For each there is a module NAME_runner, which the host asks, always in a process
     prepare(guard)  load it, and what every run of it loads; its version. Raises Unfit
     classify(args, paths)
                     those of PATHS that it would run as test files, what is wrong with its settings,
-                    and what people should know of them (unused)
-    PARKS           does `run` take PARK, and call it where runs begin to differ?
+                    what people should know of them (unused), and whether a file of any name could
+                    be one (an Answer)
+    PARKS           at how many places can `run` call PARK, as runs begin to differ there? Of two,
+                    it takes EARLY for the first one, where less is done
     layer_folder(root, file)
                     where PARKS: runs of all files below which folder come there as one of FILE does
     run(args, file, sink, begins, first, park)
@@ -30,6 +32,10 @@ from __future__ import annotations
 
 import importlib
 import types
+
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    Answer = tuple[list[str], str | None, str | None, bool]
 
 NAMES = ("pytest", "nose", "unittest")
 

@@ -1,7 +1,7 @@
 """The host: a warm interpreter that forks a fresh child for each test file.
 
 It is one thread and one loop over two descriptors: orders from the daemon, and a pipe that says
-that a child died. It runs one file at a time; the child for the next is forked ahead, so that a
+that a child died. It carries out one run at a time; the child for the next is forked ahead, so that a
 save need not wait for a fork. When a run's process is gone, everything it left behind is killed
 before the run is called over. The host executes no project code, except where a project module
 stands in the way of one that the framework imports; then it is loaded as a cold start would load
@@ -38,7 +38,7 @@ TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
     from typing import Any
 
-_LULL = 0.03  # seconds without an order, after which nobody is kept waiting by a preparation
+_LULL = 0.2  # seconds without an order, after which nobody is kept waiting by a preparation
 
 
 def _plain(value: object) -> object:
@@ -127,6 +127,8 @@ class Host:
         try:
             self.runner = framework.load(self.settings.framework)
             version = self.runner.prepare(self.guard)
+            # What it remembers of its arguments no run has to find out.
+            self.runner.searched_folders(self.args, self.scope.root, self.scope.root)
         except framework.Unfit as unfit:
             self._say({"report": "unfit", "kind": unfit.kind, "message": str(unfit)})
             return False
@@ -291,17 +293,18 @@ class Host:
         key = folder, child.shadowed(self, file)
         layer = self._layers.of(key)
         if layer is None and self._layers.have_room(folder):
+            early = self._layers.parts_early(key)
             log = trace.Log(trace.filters(self.scope), 1)
 
             def fork(control: int, status: int) -> int:
-                return self._fork_layer(folder, file, log, control, status)
+                return self._fork_layer(folder, file, log, control, status, early)
 
-            layer = layers.Layer(key, file, fork, log)
+            layer = layers.Layer(key, file, fork, log, self.runner.PARKS > 1 and not early)
             self._layers.add(layer)
         return layer
 
     def _fork_layer(self, folder: str, file: str, log: trace.Log, control: int,
-                    status: int) -> int:
+                    status: int, early: bool) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         host = posix.getpid()
@@ -312,7 +315,7 @@ class Host:
                 self._layers.close()
             except BaseException:
                 posix._exit(70)
-            child.layer(self, folder, file, log, host, control, status)
+            child.layer(self, folder, file, log, host, control, status, early)
         return pid
 
     def _tell_warm(self) -> None:

@@ -10,7 +10,8 @@ What a layer has looked at is evidence of each run from it. The daemon knows no 
 happened before the run began: so before each run all of it is looked at again, and a layer for
 which something is not as it was is replaced. What a second run could tell from a first one (a file
 was written, a thread was started, random numbers were drawn) makes a folder one without a layer,
-until that changes.
+until that changes. Where the framework can part its runs at two places, that holds for the earlier
+one: a layer that went too far is followed by one that stops there.
 """
 
 from __future__ import annotations
@@ -160,8 +161,9 @@ class Layer:
     That FILE is there is known of each file that is run, and is no evidence of the others."""
 
     def __init__(self, key: Key, file: str, fork: Callable[[int, int], int],
-                 log: trace.Log) -> None:
+                 log: trace.Log, late: bool = False) -> None:
         self.key = key
+        self._late = late  # there is an earlier place where the runs could part
         self._file = file
         self.ready = False
         self.why: str | None = None  # there is none for this folder
@@ -181,6 +183,10 @@ class Layer:
         if self.ready or self.why is not None:
             return None
         return max(0.0, self._born + _BUILD - time.monotonic())
+
+    def went_too_far(self) -> bool:
+        """There may be one that parts earlier."""
+        return self._late and self.why is not None and self.why != _RACE
 
     def is_old(self) -> bool:
         return self._born + _OLD <= time.monotonic()
@@ -248,6 +254,7 @@ class Layers:
 
     def __init__(self) -> None:
         self._all: dict[Key, Layer] = {}
+        self._early: set[Key] = set()
         self._used = time.monotonic()
         self._short: str | None = None  # the last folder for which there was no memory
 
@@ -275,11 +282,18 @@ class Layers:
         layer = self._all.pop(key, None)
         if layer is None:
             return None
+        if layer.went_too_far():
+            self._early.add(key)
+            return None
         if layer.left() is None and (layer.is_old() or not layer.holds()):
             layer.close()
             return None
         self._all[key] = layer
         return layer
+
+    def parts_early(self, key: Key) -> bool:
+        """Known from a layer that went too far, until nobody has used any for long."""
+        return key in self._early
 
     def add(self, layer: Layer) -> None:
         self._all[layer.key] = layer
@@ -323,6 +337,7 @@ class Layers:
     def close(self) -> None:
         for layer in self:
             self.drop(layer)
+        self._early.clear()
 
 
 def _available() -> float:

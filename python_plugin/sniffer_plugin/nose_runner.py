@@ -15,12 +15,16 @@ import traceback
 from .framework import Unfit, unused
 from .parked import Argv
 
+TYPE_CHECKING = False  # typing is not for other people's processes
+if TYPE_CHECKING:
+    from .framework import Answer
+
 NAME = "nose"
 MAIN = "nose.__main__"
 VARIABLES = ()
 SUFFIXES = [".py"]
 ENTRY_POINTS = ("nose.plugins.0.10", "nose.plugins")  # groups of installed plugins
-PARKS = True
+PARKS = 1
 _SWITCHED_OFF = (
     # option of nose, what people know it by, its value for off
     ("stopOnError", "--stop", False),
@@ -226,15 +230,15 @@ def _whole_message(error: BaseException) -> str:
     return "nose cannot read its settings: %s: %s" % (type(error).__name__, error)
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+def classify(args: list[str], paths: list[str]) -> Answer:
     """See framework.py."""
     try:
         picker = _Picker(args)
         # `where` may have moved nose's working directory, not ours.
         return ([path for path in paths if picker.picks(path)], None,
-                unused(picker.off, picker.choosing))
+                unused(picker.off, picker.choosing), False)
     except (Exception, SystemExit) as error:
-        return [], _whole_message(error), None
+        return [], _whole_message(error), None, False
 
 
 # -- one file ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ and in each run that call returns, as if nobody had waited.
 
 from __future__ import annotations
 
+import gc
 import os
 import posix
 import random
@@ -17,36 +18,63 @@ import tempfile
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any, SupportsIndex
 
 _fork = os.fork
 _urandom = os.urandom
 _HARMLESS = ("multiprocessing.process",)  # its key, which children share with their parent anyway
 
 
-class Argv(list):  # type: ignore[type-arg]
-    """sys.argv of a layer, whose last word is another one in each run. Was it looked at?"""
+class _Noting:
+    """Words in a layer, the last of which is another one in each run. Was it looked at?"""
 
+    KIND: Any  # what this is besides
     noted = False
 
     def __getitem__(self, at):  # type: ignore[no-untyped-def]
-        found = list.__getitem__(self, at)
-        self._note(bool(found and found[-1] is list.__getitem__(self, -1))
-                   if isinstance(at, slice) else found is list.__getitem__(self, -1))
+        found = self.KIND.__getitem__(self, at)
+        last = self.KIND.__getitem__(self, -1)
+        self._note(bool(found and found[-1] is last) if isinstance(at, slice) else found is last)
         return found
 
     def __iter__(self) -> Iterator[str]:
         self._note(True)
-        return list.__iter__(self)
+        return self.KIND.__iter__(self)  # type: ignore[no-any-return]
 
     def __contains__(self, word: object) -> bool:
-        self._note(word == list.__getitem__(self, -1))
-        return list.__contains__(self, word)
+        self._note(word == self.KIND.__getitem__(self, -1))
+        return self.KIND.__contains__(self, word)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        self._note(True)
+        return self.KIND.__repr__(self)  # type: ignore[no-any-return]
+
+    def __add__(self, words):  # type: ignore[no-untyped-def]
+        self._note(True)
+        return self.KIND.__add__(self, words)
 
     def __reduce__(self):  # type: ignore[no-untyped-def]
-        return list, (list(list.__iter__(self)),)
+        return self.KIND, (self.KIND(self.KIND.__iter__(self)),)
 
     def _note(self, is_file: bool) -> None:
         self.noted = self.noted or is_file
+
+
+class Argv(_Noting, list):  # type: ignore[type-arg]
+    """Such as sys.argv."""
+
+    KIND = list
+
+    def copy(self) -> list[str]:
+        return list(self)
+
+    def pop(self, at: SupportsIndex = -1) -> str:
+        self._note(True)
+        return list.pop(self, at)  # type: ignore[no-any-return]
+
+
+class Given(_Noting, tuple):  # type: ignore[type-arg]
+    KIND = tuple
 
 
 class Drawn:
@@ -99,6 +127,8 @@ class Parked:
         if why is not None:
             self._say(why)
             posix._exit(0)
+        gc.collect()  # as may happen in any run; what is left the runs are not to go through,
+        gc.freeze()  # for each would copy all of it
         self._say("\0".join(["ready", *strangers]))
         line = self._wait()
         _own_files(self._fds)

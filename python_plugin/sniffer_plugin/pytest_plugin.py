@@ -21,6 +21,7 @@ from .records import Record, Sink, prune, short_traceback, tidy
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 SWITCHED_OFF = (
@@ -60,6 +61,10 @@ _OWN_FRAMES = re.compile(r"^%s/.*: in .*\n(?:    .*\n)*" % re.escape(os.path.dir
                          re.MULTILINE)
 _OF_ONE_TEST = ("function", 4)  # the second up to pytest 6
 _OUTCOMES = {"setup": "error", "call": "failure", "teardown": "error"}
+
+
+def _nothing() -> None:
+    pass
 
 
 def path_of(node: Any) -> str:
@@ -138,7 +143,7 @@ class Records:
         # unittest's cases keep theirs until the report is made.
         for info in [call.excinfo, *(getattr(item, "_excinfo", None) or ())]:
             if info is not None:
-                prune(info.value, info.tb)
+                prune(*_error(info))
         yield
         if call.excinfo is not None:
             self._kinds[item.nodeid, call.when] = call.excinfo.typename
@@ -272,6 +277,8 @@ class Results(Settled, Records):
         self.interrupted = ""
         self.keyword = ""
         self.left_out = 0
+        self.settled: Callable[[], None] = _nothing  # to be called when it knows its settings,
+        self.begun: Callable[[], None] = _nothing  # and when it has made its session of them
         self._begins = begins
 
     def file_of(self, nodeid: str) -> str | None:
@@ -280,6 +287,7 @@ class Results(Settled, Records):
     def settle(self, config) -> None:  # type: ignore[no-untyped-def]
         self._config = config
         config.args = list(self.files)  # settings may name others
+        self.settled()
         self.keyword = config.option.keyword
         if self.off:
             sys.stderr.write("sniffer: not used for a single file: %s\n" % "; ".join(self.off))
@@ -307,6 +315,7 @@ class Results(Settled, Records):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
+        self.begun()
         self.stage = "(import)"
 
     @pytest.hookimpl(hookwrapper=True)
@@ -399,6 +408,14 @@ class Several(Results):
             self.sink.through(file)
 
 
+def _error(info):  # type: ignore[no-untyped-def]
+    """pytest-subtests puts one ExceptionInfo into another, and pytest replaces it before it looks."""
+    try:
+        return info.value, info.tb
+    except TypeError:
+        return None, None
+
+
 def _kind_of(report) -> str | None:  # type: ignore[no-untyped-def]
     """Of a report that came from another process."""
     crash = getattr(report.longrepr, "reprcrash", None)
@@ -429,6 +446,7 @@ class Finder(Settled):
         super().__init__()
         self.found: set[str] = set()
         self.failed = False  # was a folder not collected, or skipped?
+        self.others = False  # does somebody else than pytest say what a test file is?
         self._ways = set(wanted)
         for path in wanted:
             while path not in ("", "/"):
@@ -450,6 +468,11 @@ class Finder(Settled):
 
     def pytest_collectreport(self, report) -> None:  # type: ignore[no-untyped-def]
         self.failed = self.failed or not report.passed
+
+    def pytest_sessionfinish(self, session) -> None:  # type: ignore[no-untyped-def]
+        hook = session.config.pluginmanager.hook.pytest_collect_file
+        self.others = any(not impl.function.__module__.startswith("_pytest.")
+                          for impl in hook.get_hookimpls())
 
     def _ignores(self, path: str) -> bool | None:
         """Nobody asked for what is there. Packages are known by their __init__.py, and left to

@@ -15,18 +15,21 @@ import sys
 import tempfile
 
 from .framework import Unfit, unused
+from .parked import Argv, Given
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
+    from .framework import Answer
     from .pytest_plugin import Finder, Results, Settled
 
 NAME = "pytest"
 MAIN = "pytest.__main__"
 # Of doctests and of what plugins collect, besides Python: only pytest knows which files these are.
+# Where a plugin collects, it is asked for files of any name in the end.
 SUFFIXES = [".py", ".cfg", ".csv", ".feature", ".html", ".ini", ".ipynb", ".json", ".md", ".robot",
             ".rst", ".sh", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml"]
 ENTRY_POINTS = ("pytest11",)
-PARKS = True
+PARKS = 2
 VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS")
 _OLDEST = (6, 2)
 _OWN_SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
@@ -112,6 +115,9 @@ class _Folders:
         for folder in (self.cache, self.temporary):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def exist(self) -> bool:
+        return any(os.path.lexists(folder) for folder in (self.cache, self.temporary))
+
     def sweep(self) -> None:
         """Those of runs that were killed."""
         for base in self._bases:
@@ -151,7 +157,7 @@ def _is_conftest(error: BaseException | None) -> bool:
 # -- which are test files ------------------------------------------------------------------
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+def classify(args: list[str], paths: list[str]) -> Answer:
     """See framework.py."""
     from .pytest_plugin import Finder
 
@@ -168,9 +174,9 @@ def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, 
             found |= other.found
             finder.problem = None
     if finder.problem is not None:
-        return [], "pytest does not begin: " + _message(finder.problem), None
+        return [], "pytest does not begin: " + _message(finder.problem), None, False
     return ([path for path in paths if full.get(path) in found], None,
-            unused(finder.off, finder.choosing))
+            unused(finder.off, finder.choosing), finder.others)
 
 
 def _find(finder: Finder, args: list[str]) -> Finder:
@@ -191,9 +197,50 @@ def _be_quiet() -> None:
 # -- one file ------------------------------------------------------------------------------
 
 
-def _parks(plugin: Results, args: list[str], park) -> None:  # type: ignore[no-untyped-def]
-    """pytest stops when it has its settings, its plugins and the conftest files above the file,
-    and goes on with the file that PARK returns."""
+class _Words:
+    """Those that CONFIG has of its command line: ARGS, and the file, which is another one in each
+    run."""
+
+    def __init__(self, config, args: list[str]) -> None:  # type: ignore[no-untyped-def]
+        self._config = config
+        self._args = args
+
+    def are(self, file: str) -> None:
+        config = self._config
+        config.invocation_params = self._params([*self._args, file])
+        config.args = [file]
+        self._options([file])
+
+    def watch(self, file: str) -> None:
+        """From here on it is noted who looks at FILE."""
+        config = self._config
+        args, options, given = Argv([file]), Argv([file]), Given([*self._args, file])
+        self._watched = args, options, given
+        config.args = args
+        self._options(options)
+        config.invocation_params = self._params([*self._args, file])
+        object.__setattr__(config.invocation_params, "args", given)  # would make a plain one of it
+
+    def were_seen(self) -> bool:
+        config = self._config
+        now = (config.args, config.option.file_or_dir, config.invocation_params.args)
+        return any(word is not was or was.noted for word, was in zip(now, self._watched)) or any(
+            len(words) != 1 for words in now[:2])
+
+    def _params(self, given):  # type: ignore[no-untyped-def]
+        params = self._config.invocation_params
+        return type(params)(args=given, plugins=params.plugins, dir=params.dir)
+
+    def _options(self, files: list[str]) -> None:
+        for options in (self._config.option, self._config.known_args_namespace):
+            options.file_or_dir = files
+
+
+def _parks(plugin: Results, args: list[str], park,  # type: ignore[no-untyped-def]
+           early: bool) -> None:
+    """pytest stops when it has made its session, before it collects; EARLY: when it has its
+    settings, its plugins and the conftest files above the file. It goes on with the file that PARK
+    returns."""
     from _pytest import config as module
 
     prepare = module._prepareconfig
@@ -201,21 +248,32 @@ def _parks(plugin: Results, args: list[str], park) -> None:  # type: ignore[no-u
     def prepared(*given, **named):  # type: ignore[no-untyped-def]
         module._prepareconfig = prepare
         config = prepare(*given, **named)
-        plugin.file, plugin.sink, plugin.first = park()
-        plugin.files = [plugin.file]
-        plugin.folders.own()
-        params = config.invocation_params
-        config.invocation_params = type(params)(args=[*args, plugin.file], plugins=params.plugins,
-                                                dir=params.dir)
-        for options in (config.option, config.known_args_namespace):
-            options.file_or_dir = [plugin.file]
+        words = _Words(config, args)
+        if early:
+            goes_on(words)
+            plugin.folders.own()
+        else:
+            plugin.settled = lambda: words.watch(file)
+            plugin.begun = lambda: begun(words)
+        file = plugin.files[0]
         return config
+
+    def begun(words: _Words) -> None:
+        goes_on(words, "a plugin looks at the name of the test file" if words.were_seen() else
+                "temporary files are made" if plugin.folders.exist() else None)
+        # The runs of a layer use the same, one after the other; one that was killed left them.
+        plugin.folders.remove()
+
+    def goes_on(words: _Words, why: str | None = None) -> None:
+        plugin.file, plugin.sink, plugin.first = park(why)
+        plugin.files = [plugin.file]
+        words.are(plugin.file)
 
     module._prepareconfig = prepared
 
 
 def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-untyped-def]
-        park=None, company=()) -> bool:
+        park=None, company=(), early=False) -> bool:
     """Run FILE (absolute) as `python -m pytest FILE` would, with COMPANY behind it; SINK gets the
     records, and BEGINS is called when pytest has its settings and plugins. Was all well?"""
     from .pytest_plugin import Results, Several
@@ -224,7 +282,7 @@ def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-unty
         sink, file, begins, first)
     sys.argv[:] = [sys.modules["__main__"].__file__ or NAME, *args, file, *company]
     if park is not None:
-        _parks(plugin, args, park)
+        _parks(plugin, args, park, early)
     try:
         status = _main(plugin, [*args, file, *company])
     except BaseException as error:

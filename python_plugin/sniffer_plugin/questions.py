@@ -50,12 +50,13 @@ def classified(host, order: dict[str, Any]) -> dict[str, Any]:  # type: ignore[n
     except ChildProcessError:
         pass
     try:
-        indexes, message, unused = json.loads(b"".join(parts))
+        indexes, message, unused, any_name = json.loads(b"".join(parts))
     except ValueError:
-        indexes, unused = [], None
+        indexes, unused, any_name = [], None, False
         message = host.runner.NAME + " died while it was asked for its test files"
     return {"report": "classified", "id": order["id"],
-            "tests": [order["paths"][i] for i in indexes], "message": message, "unused": unused}
+            "tests": [order["paths"][i] for i in indexes], "message": message, "unused": unused,
+            "any_name": any_name}
 
 
 def _answer(host, pipe: int, order: dict[str, Any]) -> None:  # type: ignore[no-untyped-def]
@@ -65,9 +66,10 @@ def _answer(host, pipe: int, order: dict[str, Any]) -> None:  # type: ignore[no-
     child.forget_finders(host.scope.root)
     home = host.scope.shown(host.scope.home)
     paths = [os.path.relpath(path_of(value), home or ".") for value in order["paths"]]
-    tests, message, unused = host.runner.classify(host.args, paths)
+    tests, message, unused, any_name = host.runner.classify(host.args, paths)
     wanted = set(tests)
-    answer = json.dumps([[i for i, path in enumerate(paths) if path in wanted], message, unused])
+    answer = json.dumps([[i for i, path in enumerate(paths) if path in wanted], message, unused,
+                         any_name])
     data = answer.encode("ascii")
     while data:
         data = data[posix.write(pipe, data):]

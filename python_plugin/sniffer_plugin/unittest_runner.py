@@ -8,6 +8,7 @@ but without a look at what lies beside it.
 from __future__ import annotations
 
 import argparse
+import functools
 import ast
 import fnmatch
 import importlib
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from .framework import Answer
+
     from .company import Company
 
 NAME = "unittest"
 MAIN = "unittest.__main__"
 SUFFIXES = [".py"]
 ENTRY_POINTS = ()
-PARKS = False
+PARKS = 0
 VARIABLES = ()
 _MODULE = re.compile(r"[_a-z]\w*\.py$", re.IGNORECASE)
 _INIT = "/__init__.py"
@@ -68,7 +71,8 @@ class _Parser(argparse.ArgumentParser):
         raise SettingsError(message)  # it would print, and leave
 
 
-def _parser() -> _Parser:
+@functools.lru_cache(maxsize=1)
+def _options(words: tuple[str, ...]) -> argparse.Namespace:
     parser = _Parser(add_help=False, allow_abbrev=False)
     for short, name in (("-v", "--verbose"), ("-q", "--quiet"), ("-f", "--failfast"),
                         ("-c", "--catch"), ("-b", "--buffer")):
@@ -81,7 +85,7 @@ def _parser() -> _Parser:
     parser.add_argument("-t", "--top-level-directory", dest="top")
     for name in ("start", "pattern", "top"):  # the same by their places
         parser.add_argument(name, nargs="?", default=argparse.SUPPRESS)
-    return parser
+    return parser.parse_args(words)
 
 
 class _Settings:
@@ -92,7 +96,7 @@ class _Settings:
         if words is args and args and not args[0].startswith("-"):
             raise SettingsError("%r: \"args\" are those of `python -m unittest discover`; names of "
                                 "tests are not among them" % args[0])
-        self.options = _parser().parse_args(words)
+        self.options = _options(tuple(words))
         self.pattern: str = self.options.pattern
         start: str = self.options.start
         if not os.path.isdir(start) and re.fullmatch(r"[\w.]+", start):  # a package's name
@@ -108,15 +112,15 @@ class _Settings:
 # -- which are test files ------------------------------------------------------------------
 
 
-def classify(args: list[str], paths: list[str]) -> tuple[list[str], str | None, str | None]:
+def classify(args: list[str], paths: list[str]) -> Answer:
     """See framework.py."""
     try:
         settings = _Settings(args)
     except SettingsError as error:
-        return [], "unittest does not take its arguments: %s" % error, None
+        return [], "unittest does not take its arguments: %s" % error, None, False
     return ([path for path in paths if _is_found(settings, os.path.abspath(path))], None,
             unused(["--failfast"] * settings.options.failfast,
-                   ["-k"] * bool(settings.options.patterns)))
+                   ["-k"] * bool(settings.options.patterns)), False)
 
 
 def _is_found(settings: _Settings, path: str) -> bool:

@@ -84,9 +84,7 @@ class Bench:
         self.root = os.path.realpath(options.project)
         self.python = os.path.join(self.root, options.python)
         self.module = options.module
-        self.house = House(settings=None)
-        os.rmdir(self.house.root)
-        self.house.root = self.root
+        self.house = House(settings=None, root=self.root)
         self.testmon = self.module == "pytest" and subprocess.run(
             [self.python, "-c", "import testmon"], stderr=subprocess.DEVNULL).returncode == 0
 
@@ -96,11 +94,7 @@ class Bench:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace").stdout)
 
     def known(self, act):
-        return timed(lambda: (act(), self.wait()))[0]
-
-    def wait(self):
-        while self.house.ctl("wait", "--timeout", "100").returncode not in (0, 1):
-            pass
+        return timed(lambda: (act(), self.house.long_wait()))[0]
 
     def start(self):
         self.house.ctl("start", "--python", self.python, code=0)
@@ -155,8 +149,7 @@ class Bench:
                               row[name] / row["everything"] for row in with_it))
 
     def close(self):
-        self.house.ctl("stop")
-        shutil.rmtree(self.house.base, ignore_errors=True)
+        self.house.close()
 
 
 def main():

@@ -16,7 +16,8 @@ import fresh
 _REPORTER = """\
 import os, pytest
 
-outcomes, kinds, files = {}, {}, []
+outcomes, kinds, files = [], {}, []
+last = {}  # of outcomes, by node
 RANK = ["success", "skipped", "failure", "error"]
 BAD = {"call": "failure"}
 
@@ -51,22 +52,30 @@ def pytest_runtest_makereport(item, call):
         kinds[item.nodeid, call.when] = call.excinfo.typename
 
 def pytest_runtest_logreport(report):
+    if report.when == "setup":
+        last.pop(report.nodeid, None)  # two tests can have one name
+    if report.skipped and getattr(report, "context", None):
+        return  # a part of a test
     outcome = {"passed": "success", "skipped": "skipped"}.get(report.outcome)
     add(report.nodeid, outcome or BAD.get(report.when, "error"),
         kinds.get((report.nodeid, report.when), ""), report.longreprtext)
 
 def add(nodeid, outcome, kind, text):
-    old = outcomes.get(nodeid)
-    if old is None or RANK.index(outcome) > RANK.index(old[0]):
-        bad = outcome in ("failure", "error")
-        outcomes[nodeid] = outcome, kind if bad else "", text if bad else ""
+    if nodeid not in last:
+        last[nodeid] = ["success", "", ""]
+        outcomes.append((nodeid, last[nodeid]))
+    one, bad = last[nodeid], outcome in ("failure", "error")
+    if RANK.index(outcome) > RANK.index(one[0]):
+        one[:2] = outcome, kind if bad else ""
+    if bad:
+        one[2] += text + "\\n"
 
 def pytest_unconfigure():
     write()
 
 def write():
     with open(os.environ["FRESH_REPORT"], "w") as file:
-        file.write(ascii((files, list(outcomes.items()))))
+        file.write(ascii((files, outcomes)))
 """
 
 _SERVER = r"""
@@ -148,6 +157,15 @@ class Fresh(fresh.Fresh):
         for nodeid, (outcome, kind, text) in outcomes:
             fresh.add(found, _name(nodeid), (outcome, kind, last_error(text, copy)))
         return {(file, test): value for test, value in found.items()}
+
+    def everything(self, copy):
+        """The same of one plain run of all, which began where sniffer begins."""
+        by_file = {}
+        for nodeid, (outcome, kind, text) in self._pytest("everything", copy, True, "")[1]:
+            fresh.add(by_file.setdefault(nodeid.partition("::")[0], {}), _name(nodeid),
+                      (outcome, kind, last_error(text, copy)))
+        return {(file, test): value for file, found in by_file.items()
+                for test, value in found.items()}
 
     def _pytest(self, name, copy, plain, files, *words):
         report = os.path.join(self.base, name + ".report")

@@ -1,5 +1,6 @@
 """Tests that run under every interpreter that is here, each in a process of its own."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -18,6 +19,18 @@ def _version(python):
     except (OSError, subprocess.CalledProcessError):
         return None
     return tuple(map(int, told.stdout.split()))
+
+
+@functools.lru_cache(maxsize=None)
+def _found():
+    """Path -> version."""
+    pythons = ["/usr/bin/python3", sys.executable] + other_pythons()
+    return {python: _version(python)
+            for python in {os.path.realpath(path): path for path in pythons}.values()}
+
+
+def pythons_of(version):
+    return [python for python, found in _found().items() if found == version]
 
 
 def _running(python, file):
@@ -41,15 +54,13 @@ def load_tests_of(file):
     def load_tests(loader, standard, pattern):
         if os.environ.get(INSIDE):
             return standard
-        pythons = ["/usr/bin/python3", sys.executable] + other_pythons()
-        missing, tests = set(VERSIONS), {}
-        for python in {os.path.realpath(path): path for path in pythons}.values():
-            version = _version(python)
-            if version and version >= VERSIONS[0]:
-                missing.discard(version)
+        tests = {}
+        for version in VERSIONS:
+            pythons = pythons_of(version)
+            for python in pythons:
                 name = "test_with_" + "".join(c if c.isalnum() else "_" for c in python)
                 tests[name] = _running(python, os.path.abspath(file))
-        for version in missing:
-            tests["test_with_%d_%d" % version] = _missing(version)
+            if not pythons:
+                tests["test_with_%d_%d" % version] = _missing(version)
         return loader.loadTestsFromTestCase(type("EachPython", (unittest.TestCase,), tests))
     return load_tests

@@ -37,6 +37,8 @@ struct scene {
         *hidden; /* as the watcher would find it; ends with a NULL path */
     bool hidden_partly;
     struct warmth warm;
+    const char *notifier; /* what its health is, NULL: there is none */
+    bool notifier_ok;
     const struct scene_cold *cold; /* ends with a NULL folder */
     int64_t cold_more;
     struct index *index;
@@ -202,6 +204,13 @@ scene_cold(void *owner, void (*visit)(void *visitor, const char *folder, const c
     return scene.cold_more;
 }
 
+static const char *scene_notifier(void *owner, bool *ret_ok)
+{
+    (void)owner;
+    *ret_ok = scene.notifier_ok;
+    return scene.notifier;
+}
+
 static void scene_sync(void *owner, uint64_t cookie)
 {
     (void)owner;
@@ -362,16 +371,8 @@ static inline void scene_settle(void)
 
 /* ---- life ---- */
 
-static inline void scene_open(void)
+static inline void scene_wake(void)
 {
-    scene = (struct scene){.root = "/tmp/sniffer-engine-XXXXXX",
-                           .ignored = "ignored",
-                           .now = 1000,
-                           .places = 1};
-    ck_assert_ptr_nonnull(mkdtemp(scene.root));
-    log_set_level(LOG_LEVEL_ERROR);
-    scene.told = json_array();
-    ck_assert_int_eq(index_open(&scene.index, NULL, &(char *){NULL}), 0);
     const struct engine_ports ports = {.start = scene_start,
                                        .cancel = scene_cancel,
                                        .classify = scene_classify,
@@ -383,6 +384,7 @@ static inline void scene_open(void)
                                        .refresh = scene_refresh,
                                        .warmth = scene_warmth,
                                        .cold = scene_cold,
+                                       .notifier = scene_notifier,
                                        .sync = scene_sync,
                                        .crawl = scene_crawl,
                                        .follow = scene_follow,
@@ -399,6 +401,27 @@ static inline void scene_open(void)
                                        .stop = scene_nothing,
                                        .wall = scene_wall};
     scene.engine = engine_new(scene.root, "fake", scene.index, &ports);
+}
+
+static inline void scene_open(void)
+{
+    scene = (struct scene){.root = "/tmp/sniffer-engine-XXXXXX",
+                           .ignored = "ignored",
+                           .now = 1000,
+                           .places = 1};
+    ck_assert_ptr_nonnull(mkdtemp(scene.root));
+    log_set_level(LOG_LEVEL_ERROR);
+    scene.told = json_array();
+    ck_assert_int_eq(index_open(&scene.index, NULL, &(char *){NULL}), 0);
+    scene_wake();
+}
+
+/* Another daemon with the same index; what was told so far is forgotten. */
+static inline void scene_restart(void)
+{
+    engine_free(scene.engine);
+    json_array_clear(scene.told);
+    scene_wake();
 }
 
 static inline int scene_unlink(const char *path, const struct stat *status, int kind,

@@ -7,6 +7,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import textwrap
 
@@ -29,11 +30,17 @@ def python_with_nose():
 
 
 def other_pythons():
-    """Interpreters from 3.8 on, whatever they have."""
-    base = os.path.expanduser("~/.pyenv/versions")
+    """Interpreters from 3.8 on, whatever they have: pyenv's, and what $PATH offers by version."""
+    root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    base = os.path.join(root, "versions")
     names = sorted(os.listdir(base)) if os.path.isdir(base) else []
     found = [os.path.join(base, name, "bin", "python") for name in names
              if name.startswith("3.") and int(name.split(".")[1]) >= 8]
+    offered = [shutil.which("python3.%d" % minor) for minor in range(8, 15)]
+    known = {os.path.realpath(path) for path in ["/usr/bin/python3", sys.executable, *found]}
+    # pyenv's shims are programs that choose one of its versions.
+    found += [path for path in filter(None, offered) if os.path.realpath(path) not in known
+              and not path.startswith(os.path.join(root, "shims"))]
     return [path for path in found if os.path.exists(path)]
 
 

@@ -8,6 +8,7 @@
 #include "daemon/base/xalloc.h"
 #include "daemon/watch/watcher.h"
 #include "tests/support/poll_poller.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -38,6 +39,7 @@ struct scene {
     struct watcher_sink sink;
     struct watcher *watcher;
 
+    pid_t writer; /* of the last change told */
     struct telling *told;
     size_t told_count, told_capacity;
     struct strset entries, modified; /* every path told so */
@@ -71,9 +73,11 @@ static void scene_found(void *owner, const char *path, bool is_directory)
     }
 }
 
-static void scene_changed(void *owner, const char *path, enum watcher_change change)
+static void scene_changed(void *owner, const char *path, enum watcher_change change,
+                          pid_t writer)
 {
     struct scene *scene = owner;
+    scene->writer = writer;
     scene->told =
         xgrow(scene->told, scene->told_count, &scene->told_capacity, sizeof *scene->told);
     scene->told[scene->told_count++] =
@@ -144,15 +148,20 @@ static void scene_root(void *owner, bool there)
         scene->gone++;
 }
 
-/* A folder "root" with a state folder, nothing watched yet. */
-static UNUSED_OK void scene_prepare(struct scene *scene)
+/* In memory where that can be had: ext4 is slow to make many files right after it removed
+ * many, and these tests do little else. */
+static UNUSED_OK const char *scene_folder(void)
 {
-    /* In memory where that can be had: ext4 is slow to make many files right after it removed
-     * many, and these tests do little else. */
     const char *folder = getenv("TMPDIR");
     if (folder == NULL)
         folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    *scene = (struct scene){.base = xasprintf("%s/test_watch.XXXXXX", folder)};
+    return folder;
+}
+
+/* A folder "root" with a state folder, nothing watched yet. */
+static UNUSED_OK void scene_prepare(struct scene *scene)
+{
+    *scene = (struct scene){.base = xasprintf("%s/test_watch.XXXXXX", scene_folder())};
     ck_assert_ptr_nonnull(mkdtemp(scene->base));
     ck_assert_int_eq(chdir(scene->base), 0);
     scene->root = xasprintf("%s/root", scene->base);
@@ -175,12 +184,28 @@ static UNUSED_OK void scene_prepare(struct scene *scene)
                                         .root = scene_root};
 }
 
+/* Which kernel interface these tests are to use. */
+static UNUSED_OK const char *scene_backend(void)
+{
+    const char *name = getenv("WATCH_BACKEND");
+    return name != NULL ? name : "inotify";
+}
+
+static UNUSED_OK struct watcher_place scene_place(struct scene *scene)
+{
+    return (struct watcher_place){.root = scene->root,
+                                  .state = scene->state,
+                                  .mounts = scene->mounts,
+                                  .backend = scene_backend(),
+                                  .ignore = scene->ignore,
+                                  .poller = &scene->poller.poller,
+                                  .sink = &scene->sink};
+}
+
 static UNUSED_OK void scene_watch(struct scene *scene)
 {
-    ck_assert_int_eq(watcher_open(&scene->watcher, scene->root, scene->state,
-                                  scene->mounts, scene->ignore, &scene->poller.poller,
-                                  &scene->sink),
-                     0);
+    struct watcher_place place = scene_place(scene);
+    ck_assert_int_eq(watcher_open(&scene->watcher, &place), 0);
     ck_assert_int_eq(watcher_crawl(scene->watcher, scene_found, scene), 0);
 }
 
@@ -266,14 +291,16 @@ static UNUSED_OK void each_kernel_watch(void (*visit)(void *owner, const char *l
     for (const struct dirent *entry = NULL; (entry = readdir(dir)) != NULL;) {
         char target[64] = "";
         if (readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) < 0 ||
-            strcmp(target, "anon_inode:inotify") != 0)
+            (strcmp(target, "anon_inode:inotify") != 0 &&
+             strcmp(target, "anon_inode:[fanotify]") != 0))
             continue;
         autofree char *path = xasprintf("/proc/self/fdinfo/%s", entry->d_name);
         FILE *file = fopen(path, "re");
         ck_assert_ptr_nonnull(file);
         char line[512];
         while (fgets(line, sizeof line, file) != NULL)
-            if (strncmp(line, "inotify wd", 10) == 0)
+            if (strncmp(line, "inotify wd", 10) == 0 ||
+                strncmp(line, "fanotify ino", 12) == 0)
                 visit(owner, line);
         fclose(file);
     }
@@ -366,6 +393,34 @@ static UNUSED_OK void wait_for_child(pid_t child)
     int status = 0;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* suite_run; 77, which means skipped, where the backend cannot be had. */
+static UNUSED_OK int scene_suite_run(Suite *suite)
+{
+    struct poll_poller poller;
+    struct watcher_sink sink = {0};
+    struct watcher *watcher = NULL;
+    struct ignore *ignore = ignore_new(scene_folder());
+    poll_poller_init(&poller);
+    watcher_open(&watcher, &(struct watcher_place){.root = scene_folder(),
+                                                   .state = "",
+                                                   .mounts = WATCHER_MOUNTS,
+                                                   .backend = scene_backend(),
+                                                   .ignore = ignore,
+                                                   .poller = &poller.poller,
+                                                   .sink = &sink});
+    const char *refused = watcher != NULL ? watcher_refused(watcher) : NULL;
+    bool skip = refused != NULL;
+    if (skip)
+        fprintf(stderr, "skipped: %s\n", refused);
+    watcher_close(watcher);
+    poll_poller_finish(&poller);
+    ignore_free(ignore);
+    if (!skip)
+        return suite_run(suite);
+    srunner_free(srunner_create(suite));
+    return 77;
 }
 
 #endif

@@ -15,6 +15,7 @@ SOURCE = os.environ.get("SNIFFER_SOURCE",
                         os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("SNIFFER_BUILD", os.path.join(SOURCE, "build", "debug"))
 FRAMEWORK = os.environ.get("SNIFFER_FRAMEWORK", "nose")  # of what is played
+BACKEND = os.environ.get("SNIFFER_BACKEND")  # that daemons are started with; None: they choose
 TIMEOUT = 120
 
 
@@ -33,10 +34,11 @@ PYTHON = interpreter_with(FRAMEWORK)
 class House:
     """A project, its daemon's environment, and the commands."""
 
-    def __init__(self, files=(), settings=""):
+    def __init__(self, files=(), settings="", root=None):
+        """ROOT is a project that is there already, and stays."""
         self.base = tempfile.mkdtemp(prefix="sniffer-test-")
-        self.root = os.path.join(self.base, "project")
-        os.mkdir(self.root)
+        self.root = root or os.path.join(self.base, "project")
+        os.makedirs(self.root, exist_ok=True)
         runtime = os.path.join(self.base, "run")
         os.mkdir(runtime, 0o700)
         self.environment = dict(os.environ)
@@ -85,6 +87,8 @@ class House:
 
     def ctl(self, *arguments, code=None, text=None, cwd=None):
         """Runs snifferctl; CODE is the exit code it must have."""
+        if BACKEND is not None and arguments[0] in ("start", "restart") and "--backend" not in arguments:
+            arguments += ("--backend", BACKEND)
         done = subprocess.run([os.path.join(BUILD, "snifferctl"), "-C", self.root, *arguments],
                               env=self.environment, input=text, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, universal_newlines=True, timeout=TIMEOUT,
@@ -106,6 +110,12 @@ class House:
         if code is None and done.returncode not in (0, 1):
             raise AssertionError("wait: exit %d\n%s%s" % (done.returncode, done.stderr, self.log()))
         return json.loads(done.stdout)
+
+    def long_wait(self):
+        """The same of a real project, whose tests take as long as they take."""
+        while self.ctl("wait", "--timeout", "100").returncode == 4:
+            pass
+        return self.wait()
 
     def runs(self):
         """File -> number of runs."""

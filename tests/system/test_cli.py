@@ -65,9 +65,11 @@ REASONS = {"changed", "deleted", "added", "forced", "new", "failed-import", "env
 # Each needs a daemon and starts none.
 ASKING = (["status"], ["status", "--json"], ["status", "--short"], ["results"], ["files"],
           ["deps", "test_good.py"], ["affected", "test_good.py"], ["why", "test_good.py"],
-          ["run", "--all"], ["touch", "test_good.py"], ["events"], ["pause"], ["resume"], ["stop"])
+          ["run", "--all"], ["touch", "test_good.py"], ["events"], ["pause"], ["resume"], ["focus", "--off"],
+          ["stop"])
 COMMANDS = ("start", "stop", "restart", "status", "wait", "check", "results", "files", "deps", "affected",
-            "why", "run", "touch", "events", "socket", "doctor", "pause", "resume")
+            "why", "run", "touch", "events", "socket", "doctor", "pause", "resume",
+            "focus")
 
 
 def is_gone(pid):
@@ -403,7 +405,8 @@ class Questions(SharedTest):
         self.assertEqual(status["stats"], COUNTS)
         self.assertEqual((status["state"], status["message"], status["running"], status["queue"]),
                          ("idle", "", [], []))
-        self.assertEqual((status["root"], status["backend"]), (self.house.root, "inotify"))
+        self.assertEqual(status["root"], self.house.root)
+        self.assertIn(status["backend"], ("inotify", "fanotify"))
         self.assertIn("snifferctl " + status["version"], self.bare("--version").stdout)
 
     def test_stats_equal_the_counts_of_the_results(self):
@@ -698,6 +701,37 @@ class Orders(CliTest):
         self.assert_one_line(self.house.ctl("check", "--timeout", "0.1", code=4))
         self.house.ctl("resume", code=0)
         self.house.wait(code=1)
+
+    def test_under_focus_one_test_file_runs_and_the_others_wait(self):
+        self.house.write("test_other.py", "import value\n\ndef test_other():\n    pass\n")
+        self.house.wait()
+        before = self.house.runs()
+        self.assert_one_line(self.house.ctl("focus", code=2))
+        self.assert_one_line(self.house.ctl("focus", "value.py", code=5))
+        self.house.ctl("focus", "test_other.py::test_other", code=0)
+        self.assertEqual("test_other.py", self.house.status()["focus"])
+        self.house.ctl("run", "--all", code=0)
+        self.house.ctl("wait", "--timeout", "2", code=4)
+        status = self.house.status()
+        self.assertEqual("paused", status["state"])
+        self.assertEqual({"test_good.py", "test_value.py"}, set(status["queue"]))
+        self.assertIn("test_other.py", status["message"])
+        runs = self.house.runs()
+        self.assertEqual(before["test_value.py"], runs["test_value.py"])
+        self.assertEqual(before["test_other.py"] + 1, runs["test_other.py"])
+        self.house.ctl("focus", "--off", code=0)
+        self.house.wait()
+        self.assertIsNone(self.house.status()["focus"])
+        self.assertEqual(before["test_value.py"] + 1, self.house.runs()["test_value.py"])
+
+    def test_a_focus_ends_with_its_test_file(self):
+        self.house.write("test_other.py", "def test_other():\n    pass\n")
+        self.house.wait()
+        self.house.ctl("focus", "test_other.py", code=0)
+        self.house.remove("test_other.py")
+        self.house.write("value.py", "VALUE = 3\n")
+        self.house.wait()
+        self.assertIsNone(self.house.status()["focus"])
 
     def test_a_time_that_is_over_at_once_is_4(self):
         self.house.ctl("pause", code=0)

@@ -1,9 +1,15 @@
 """isolation = "directory" and "package": test files that share a process, and so what is dear to set up."""
 
+import functools
 import os
+import subprocess
+import sys
 import unittest
 
-from house import House, interpreter_with, main
+from house import House, SOURCE, interpreter_with, main
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "support"))
+from host_process import other_pythons  # noqa: E402
 
 # What is set up says so where no evidence lies.
 NOTE = """\
@@ -78,8 +84,10 @@ FRAMEWORKS = {
 
 
 class IsolationTest(unittest.TestCase):
+    interpreter_with = staticmethod(interpreter_with)
+
     def open(self, framework, isolation, more=()):
-        python = interpreter_with(framework)
+        python = self.interpreter_with(framework)
         if python is None:
             self.skipTest("no interpreter here has " + framework)
         files, text, self.once = FRAMEWORKS[framework]
@@ -279,6 +287,34 @@ class Ends(IsolationTest):
 
 for framework in FRAMEWORKS:
     setattr(Together, "test_%s_sets_up_once" % framework, story(framework))
+
+
+@functools.lru_cache(maxsize=None)
+def _with_folders(_framework):
+    """An interpreter whose pytest collects folder by folder, as it does from 8 on."""
+    for python in other_pythons():
+        if subprocess.call([python, "-c", "import pytest; pytest.Dir"],
+                           stderr=subprocess.DEVNULL) == 0:
+            return python
+    return None
+
+
+class FolderByFolder(IsolationTest):
+    """What pytest is asked for, once more from 8 on."""
+
+    play = Ends.play
+
+    interpreter_with = staticmethod(_with_folders)
+
+    def setUp(self):
+        if _with_folders("pytest") is None:
+            self.skipTest("no interpreter here has pytest 8 or newer")
+
+
+for case in (Together, Ends):
+    for name, test in list(vars(case).items()):
+        if "pytest" in name or name.startswith("test_") and "pytest" in test.__code__.co_consts:
+            setattr(FolderByFolder, name, test)
 
 
 if __name__ == "__main__":

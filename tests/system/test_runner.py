@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from house import BUILD, HouseTest, main
+from house import BUILD, HouseTest, interpreter_with, main
 
 PROJECT = {
     "shop/__init__.py": "",
@@ -328,6 +328,37 @@ class Packages(HouseTest):
         self.install(22)
         self.house.wait(code=1)
         self.install(1)
+        self.house.wait(code=0)
+
+
+@unittest.skipIf(interpreter_with("pytest") is None, "no interpreter here has pytest")
+class Collected(HouseTest):
+    """Test files that a plugin of the project collects, whatever they are called."""
+
+    FILES = {"Cases": "good", "tests/more.spec": "bad", "conftest.py": """\
+        import pytest
+
+        def pytest_collect_file(parent, file_path):
+            if file_path.name == "Cases" or file_path.suffix == ".spec":
+                return Spec.from_parent(parent, path=file_path)
+
+        class Spec(pytest.File):
+            def collect(self):
+                yield Check.from_parent(self, name="it")
+
+        class Check(pytest.Item):
+            def runtest(self):
+                assert self.path.read_text() == "good"
+        """}
+    SETTINGS = 'framework = "pytest"\npython = "%s"\n' % interpreter_with("pytest")
+
+    def test_a_file_of_any_name(self):
+        self.house.wait(code=1)
+        self.assertEqual(self.house.outcomes(), {("Cases", "it"): "success",
+                                                 ("tests/more.spec", "it"): "failure"})
+        self.assertEqual(self.house.ran(lambda: self.house.write("tests/more.spec", "good")),
+                         {"tests/more.spec"})
+        self.assertEqual(self.house.ran(lambda: self.house.write("new.spec", "good")), {"new.spec"})
         self.house.wait(code=0)
 
 

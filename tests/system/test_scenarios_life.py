@@ -259,6 +259,23 @@ def test_value():
                     "value += 100 * len(os.listdir(d + '/y'))", "hold()", "shutil.rmtree(d)",
                     "yield check, value"], lambda: None, 10, runs=1)
 
+    def test_settings_that_the_daemon_reads_are_nobodys_evidence(self):
+        settings = self.house.read("pyproject.toml")
+
+        def told(message):
+            while message not in self.house.status()["message"]:
+                pass
+
+        def act():
+            self.house.write("pyproject.toml", settings + "jobs = false\n")
+            told("jobs")
+            self.house.write("pyproject.toml", settings + "# the same\n")
+            while self.house.status()["message"] != "":
+                pass
+        self.plays(["hold()", "yield check, 1"], act, 1, runs=1)
+        self.assertNotIn("pyproject.toml", {record["path"] for record in
+                                            self.house.records("deps", "--json", "test_slow.py")})
+
     def test_what_will_be_read_changes(self):
         self.plays(["hold()", "yield check, open('x').read()"], lambda: self.house.write("x", "2"),
                    "2")
