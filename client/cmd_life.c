@@ -13,22 +13,25 @@ struct handed {
 static bool read_daemon_options(struct ctl *ctl, struct handed *ret, int *ret_code)
 {
     static char jobs[] = "--jobs", python[] = "--python", backend[] = "--backend",
-                level[] = "--log-level", pipe[] = "--pipe";
+                level[] = "--log-level", pipe[] = "--pipe", fail_fast[] = "--fail-fast";
     static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
                                           {"jobs", required_argument, NULL, 'J'},
                                           {"python", required_argument, NULL, 'P'},
                                           {"backend", required_argument, NULL, 'B'},
                                           {"log-level", required_argument, NULL, 'L'},
                                           {"pipe", no_argument, NULL, 'I'},
+                                          {"fail-fast", no_argument, NULL, 'F'},
                                           {NULL, 0, NULL, 0}};
     *ret = (struct handed){0};
     bool piped = false;
+    bool fails_fast = false;
     int option;
     while ((option = ctl_option(ctl, ":", longs, ret_code)) != -1) {
         if (option == CTL_STOP)
             return false;
-        if (option == 'I') {
-            piped = true;
+        if (option == 'I' || option == 'F') {
+            piped |= option == 'I';
+            fails_fast |= option == 'F';
             continue;
         }
         char *name = option == 'J'   ? jobs
@@ -46,6 +49,8 @@ static bool read_daemon_options(struct ctl *ctl, struct handed *ret, int *ret_co
     }
     if (piped)
         ret->argv[ret->count++] = pipe;
+    if (fails_fast)
+        ret->argv[ret->count++] = fail_fast;
     return ctl_no_operands(ctl, ret_code);
 }
 

@@ -142,6 +142,7 @@ int cmd_run(struct ctl *ctl)
     }
     char **names;
     int count = ctl_operands(ctl, &names);
+    all |= ctl->package != NULL && count == 0;
     if (all == (count > 0))
         return ctl_usage(ctl, "name the test files to run, or give --all alone");
     json_t *params =

@@ -254,7 +254,7 @@ static int check(struct ctl *ctl, struct link *link, const struct check_options 
     if (code != 0)
         return code;
     json_t *params = junit->file != NULL ? NULL : must(json_pack("{s:b}", "failed", 1));
-    code = link_list(link, METHOD_RESULTS, params, &records, &ctl->trouble);
+    code = ctl_list(ctl, link, METHOD_RESULTS, params, &records);
     if (code == 0)
         code = junit_close(ctl, junit, records);
     size_t red = 0;

@@ -18,12 +18,16 @@ struct command {
     const char *options; /* a line each, or NULL */
 };
 
+#define PACKAGE_LINE "  --package P        of the package in the folder P alone\n"
+enum { PACKAGE_OPTION = 0x20000, OPTIONS_MOST = 16 };
+
 #define JSON_LINE "  --json             one JSON object a line\n"
 #define DAEMON_LINES                                                                     \
     "  --jobs N           run N test files at a time\n"                                  \
     "  --python P         the project's interpreter\n"                                   \
     "  --backend B        how to watch: auto, inotify or fanotify\n"                     \
     "  --log-level L      error, warning, info or debug\n"                               \
+    "  --fail-fast        start no other test file after one has failed\n"               \
     "  --pipe             read which paths changed from the FIFO .sniffer/changed\n"
 
 static const struct command commands[] = {
@@ -39,29 +43,31 @@ static const struct command commands[] = {
      "  --format F         F with %{tests} %{successes} %{failures} %{errors} %{failed}\n"
      "                     %{skipped} %{to_be_run} %{running} %{state} %{message}\n"
      "                     %{colour} %{root} %{project} filled in; %% is a percent "
-     "sign\n"},
+     "sign\n" PACKAGE_LINE},
     {"wait", cmd_wait, "[--timeout S] [--json]",
      "wait until every change made before is seen and verified",
-     "  --timeout S        give up after S seconds (exit code 4)\n" JSON_LINE},
+     "  --timeout S        give up after S seconds (exit code 4)\n" JSON_LINE
+         PACKAGE_LINE},
     {"check", cmd_check, "[OPTION...]", "wait, then show the failures with their reports",
-     JSON_LINE
-     "  --junit-xml FILE   write all results to FILE as JUnit XML\n"
-     "  --timeout S        give up after S seconds (exit code 4)\n"
-     "  --once             stop the daemon afterwards if this call started it\n"},
+     JSON_LINE "  --junit-xml FILE   write all results to FILE as JUnit XML\n"
+               "  --timeout S        give up after S seconds (exit code 4)\n"
+               "  --once             stop the daemon afterwards if this call started "
+               "it\n" PACKAGE_LINE},
     {"results", cmd_results, "[--json | --format quickfix] [--failed] [FILE...]",
      "one record a test",
-     JSON_LINE
-     "  --failed           failures and errors only\n"
-     "  --format quickfix  file:line: message, for editors; failures and errors only\n"},
-    {"files", cmd_files, "[--json]", "one record a test file", JSON_LINE},
+     JSON_LINE "  --failed           failures and errors only\n"
+               "  --format quickfix  file:line: message, for editors; failures and "
+               "errors only\n" PACKAGE_LINE},
+    {"files", cmd_files, "[--json]", "one record a test file", JSON_LINE PACKAGE_LINE},
     {"deps", cmd_deps, "[--json] FILE...", "what the verdict of a test file rests on",
      JSON_LINE},
     {"affected", cmd_affected, "[--json] PATH...",
      "the test files whose verdict rests on these paths", JSON_LINE},
     {"why", cmd_why, "[--json] FILE...", "why a test file ran last, or is stale",
      JSON_LINE},
-    {"run", cmd_run, "--all | FILE...", "run again whatever the evidence says",
-     "  --all              all test files\n" JSON_LINE},
+    {"run", cmd_run, "--all | --package P | FILE...",
+     "run again whatever the evidence says",
+     "  --all              all test files\n" JSON_LINE PACKAGE_LINE},
     {"touch", cmd_touch, "[-0] PATH... | -", "tell the daemon that paths changed",
      "  -                  read the paths from stdin, one a line\n"
      "  -0, --null         they end with a NUL byte instead\n"},
@@ -171,9 +177,18 @@ int ctl_usage(struct ctl *ctl, const char *format, ...)
 int ctl_option(struct ctl *ctl, const char *shorts, const struct option *longs,
                int *ret_code)
 {
-    static const struct option none[] = {{NULL, 0, NULL, 0}};
-    int option =
-        getopt_long(ctl->argc, ctl->argv, shorts, longs != NULL ? longs : none, NULL);
+    struct option all[OPTIONS_MOST] = {{NULL, 0, NULL, 0}};
+    size_t count = 0;
+    for (; longs != NULL && longs[count].name != NULL; count++)
+        all[count] = longs[count];
+    const char *lines = ctl->command->options;
+    if (lines != NULL && strstr(lines, PACKAGE_LINE) != NULL)
+        all[count] = (struct option){"package", required_argument, NULL, PACKAGE_OPTION};
+    int option = getopt_long(ctl->argc, ctl->argv, shorts, all, NULL);
+    while (option == PACKAGE_OPTION) {
+        ctl->package = optarg;
+        option = getopt_long(ctl->argc, ctl->argv, shorts, all, NULL);
+    }
     if (option == 'h') {
         print_command_help(stdout, ctl->command);
         *ret_code = CTL_DONE;
@@ -254,8 +269,21 @@ bool ctl_seconds(struct ctl *ctl, const char *text, int64_t *ret_ms)
 
 /* ---- asking ---- */
 
+/* PARAMS (stolen) with what --package says. */
+static json_t *of_package(const struct ctl *ctl, json_t *params)
+{
+    if (ctl->package == NULL)
+        return params;
+    if (params == NULL)
+        params = must(json_object());
+    autofree char *path = ctl_path(ctl, ctl->package);
+    json_object_set_new(params, "package", must(wire_path(path)));
+    return params;
+}
+
 int ctl_ask(struct ctl *ctl, enum method method, json_t *params, json_t **ret_result)
 {
+    params = of_package(ctl, params);
     struct link link;
     int code = link_open(&link, &ctl->project, &ctl->trouble);
     if (code != 0) {
@@ -267,6 +295,12 @@ int ctl_ask(struct ctl *ctl, enum method method, json_t *params, json_t **ret_re
     return code;
 }
 
+int ctl_list(struct ctl *ctl, struct link *link, enum method method, json_t *params,
+             json_t **ret_records)
+{
+    return link_list(link, method, of_package(ctl, params), ret_records, &ctl->trouble);
+}
+
 int ctl_ask_list(struct ctl *ctl, enum method method, json_t *params,
                  json_t **ret_records)
 {
@@ -276,7 +310,7 @@ int ctl_ask_list(struct ctl *ctl, enum method method, json_t *params,
         json_decref(params);
         return code;
     }
-    code = link_list(&link, method, params, ret_records, &ctl->trouble);
+    code = ctl_list(ctl, &link, method, params, ret_records);
     link_close(&link);
     return code;
 }
@@ -309,7 +343,7 @@ json_t *ctl_paths(const struct ctl *ctl, const char *key, char **names, int coun
 int ctl_settle(struct ctl *ctl, struct link *link, int64_t started, int64_t timeout_ms,
                json_t **ret_status)
 {
-    json_t *params = must(json_object());
+    json_t *params = of_package(ctl, must(json_object()));
     int64_t rest = -1;
     if (timeout_ms >= 0) {
         rest = timeout_ms - (link_now() - started);

@@ -17,6 +17,7 @@ struct command;
 
 struct ctl {
     const char *directory; /* of -C, or NULL */
+    const char *package;   /* of --package, or NULL */
     struct project project;
     struct print print;
     struct trouble trouble;
@@ -57,6 +58,10 @@ int ctl_ask(struct ctl *ctl, enum method method, json_t *params, json_t **ret_re
 /* The same for a listing; all pages. */
 int ctl_ask_list(struct ctl *ctl, enum method method, json_t *params,
                  json_t **ret_records);
+
+/* The same over LINK. */
+int ctl_list(struct ctl *ctl, struct link *link, enum method method, json_t *params,
+             json_t **ret_records);
 
 /* The operand NAME as the daemon names it. After -C DIR it is meant as seen from DIR, as git has it;
  * what is only in the working directory is found there. Owned by the caller. */

@@ -42,6 +42,10 @@ _snifferctl() {
         [[ $command == results ]] && COMPREPLY=($(compgen -W "quickfix json" -- "$cur"))
         return
         ;;
+    --package)
+        COMPREPLY=($(compgen -d -- "$cur"))
+        return
+        ;;
     --jobs | --timeout) return ;;
     esac
     if [[ -z $command ]]; then
@@ -55,15 +59,16 @@ _snifferctl() {
     if [[ $cur == -* ]]; then
         local options=
         case $command in
-        start | restart) options="--jobs --python --backend --log-level --pipe" ;;
-        status) options="--json --short --format" ;;
-        wait) options="--timeout --json" ;;
-        check) options="--json --junit-xml --timeout --once" ;;
-        results) options="--json --failed --format" ;;
-        run) options="--all --json" ;;
+        start | restart) options="--jobs --python --backend --log-level --fail-fast --pipe" ;;
+        status) options="--json --short --format --package" ;;
+        wait) options="--timeout --json --package" ;;
+        check) options="--json --junit-xml --timeout --once --package" ;;
+        results) options="--json --failed --format --package" ;;
+        run) options="--all --json --package" ;;
         touch) options="-0 --null" ;;
         focus) options="--off" ;;
-        files | deps | affected | why | doctor | pause | resume) options="--json" ;;
+        files) options="--json --package" ;;
+        deps | affected | why | doctor | pause | resume) options="--json" ;;
         esac
         COMPREPLY=($(compgen -W "$options --help" -- "$cur"))
         return

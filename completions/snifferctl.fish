@@ -36,10 +36,12 @@ complete -c snifferctl -n $daemon -l jobs -x -d 'run this many test files at a t
 complete -c snifferctl -n $daemon -l python -r -F -d 'the interpreter of the project'
 complete -c snifferctl -n $daemon -l backend -x -a 'auto inotify fanotify' -d 'how to watch'
 complete -c snifferctl -n $daemon -l log-level -x -a 'error warning info debug' -d 'how much to log'
+complete -c snifferctl -n $daemon -l fail-fast -d 'start no other test file after one has failed'
 complete -c snifferctl -n $daemon -l pipe -d 'read which paths changed from the FIFO .sniffer/changed'
 
 set -l json '__fish_seen_subcommand_from status wait check results files deps affected why run doctor pause resume'
 complete -c snifferctl -n $json -l json -d JSON
+complete -c snifferctl -n '__fish_seen_subcommand_from status wait check results files run' -l package -x -a '(__fish_complete_directories)' -d 'of this package alone'
 complete -c snifferctl -n '__fish_seen_subcommand_from status' -l short -d 'one line'
 complete -c snifferctl -n '__fish_seen_subcommand_from status' -l format -x -d 'a format'
 complete -c snifferctl -n '__fish_seen_subcommand_from results' -l format -x -a 'quickfix json' -d 'a format'

@@ -28,6 +28,7 @@ struct options {
     const char *directory, *python, *backend;
     int jobs;
     bool foreground, pipe;
+    bool fail_fast;
 };
 
 static const char usage[] =
@@ -82,7 +83,7 @@ static int parse_backend(const char *text, const char **ret)
 /* 0: go on; positive: leave with 0; negative: leave with its absolute value. */
 static int parse(int argc, char **argv, struct options *ret)
 {
-    enum { FOREGROUND = 256, JOBS, PYTHON, BACKEND, LEVEL, PIPE, HELP, VERSION };
+    enum { FOREGROUND = 256, JOBS, PYTHON, BACKEND, LEVEL, PIPE, FAIL_FAST, HELP, VERSION };
     static const struct option longs[] = {
         {"foreground", no_argument, NULL, FOREGROUND},
         {"jobs", required_argument, NULL, JOBS},
@@ -90,6 +91,7 @@ static int parse(int argc, char **argv, struct options *ret)
         {"backend", required_argument, NULL, BACKEND},
         {"log-level", required_argument, NULL, LEVEL},
         {"pipe", no_argument, NULL, PIPE},
+        {"fail-fast", no_argument, NULL, FAIL_FAST},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
         {NULL, 0, NULL, 0},
@@ -125,6 +127,9 @@ static int parse(int argc, char **argv, struct options *ret)
             break;
         case PIPE:
             ret->pipe = true;
+            break;
+        case FAIL_FAST:
+            ret->fail_fast = true;
             break;
         case HELP:
             fputs(usage, stdout);
@@ -316,6 +321,7 @@ static int with_index(const struct options *options, const char *root, const cha
                                               .jobs = options->jobs,
                                               .python = options->python,
                                               .backend = options->backend,
+                                              .fail_fast = options->fail_fast,
                                               .pipe = options->pipe,
                                               .notify = &birth->notify,
                                               .ret_failed = &failed},

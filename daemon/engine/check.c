@@ -337,8 +337,10 @@ static void apply_answer(void *owner, const char *path, int64_t is_test)
         log_error("cannot add %s to the index: %s", path, strerror((int)-id));
         return;
     }
-    if (!known && index_file(engine->index, path, &file))
-        news_of_file(engine, &file);
+    if (known || !index_file(engine->index, path, &file))
+        return;
+    news_of_file(engine, &file);
+    engine_go_on(engine);
 }
 
 /* At start a verdict is shown once its file is known to be a test file still. */

@@ -227,8 +227,7 @@ void packages_find(struct engine *engine)
     if (!others)
         return;
     drop_lost(engine);
-    if (engine->package_count > 1)
-        log_info("the project has %zu packages", engine->package_count);
+    log_info("packages: %s", engine->packages_why);
     tree_each(engine->tree, "", sort_again, engine);
     for (size_t i = 0; i < engine->package_count; i++) {
         struct package *package = engine->packages[i];

@@ -281,6 +281,8 @@ static void turn_file(void *owner, const char *path, int64_t value)
     if (!index_file(engine->index, path, &file))
         return;
     bool sorted = package_of(engine, path)->sorted;
+    if (turning->causes != NULL) /* a change, and one that concerns tests */
+        engine_go_on(engine);
     if (file.current) {
         strset_remove(&engine->deferred, path);
         sched_drop(engine->sched, path, false);
@@ -595,7 +597,6 @@ void pick_changes(struct engine *engine, struct strset *paths)
         ask_package(engine, engine->packages[i], batch.framework_settings);
     check_ask(engine);
     if (strset_count(&batch.changed) > 0) {
-        engine_go_on(engine);
         news_of_change(engine, strset_count(&batch.changed));
     }
     strset_finish(&batch.changed);

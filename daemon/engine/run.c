@@ -329,11 +329,22 @@ static const struct sched_job *next_job(const struct engine *engine, int64_t now
     return found;
 }
 
+/* Has a run that is not concluded yet failed already? Then others may have to wait. */
+static bool some_failed(const struct engine *engine)
+{
+    for (const struct run *run = engine->runs; run != NULL; run = run->hh.next)
+        for (size_t i = 0; !run->manual && !run->discard && i < run->result_count; i++)
+            if (run->results[i].outcome == OUTCOME_FAILURE ||
+                run->results[i].outcome == OUTCOME_ERROR)
+                return true;
+    return false;
+}
+
 void run_start_what_fits(struct engine *engine, int64_t now)
 {
     /* While a burst is on, what a run would see is still moving. */
     if (engine->paused || engine->root_gone || !settle_empty(&engine->settle) ||
-        blocks_awaited(engine))
+        blocks_awaited(engine) || (engine->fail_fast && some_failed(engine)))
         return;
     const struct sched_job *job = NULL;
     while ((job = next_job(engine, now)) != NULL)
