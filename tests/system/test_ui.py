@@ -37,7 +37,8 @@ class Tmux:
         self.server = ["tmux", "-L", "sniffer-%d-%d" % (os.getpid(), id(self)), "-f", "/dev/null"]
         self.environment = dict(scene.environment, LC_ALL="C.UTF-8", SHELL="/bin/sh",
                                 PS1="shell> ", PATH=house.BUILD + ":" + os.environ["PATH"],
-                                **variables)
+                                # Whose terminal is gone is never through with looking for leaks.
+                                ASAN_OPTIONS="detect_leaks=0", **variables)
         self.environment.pop("TMUX", None)
         self.command = command
         self.run("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "-c", scene.root,
