@@ -54,6 +54,13 @@ char *xasprintf(const char *format, ...)
     return text;
 }
 
+void xreplace(char **text, const char *with)
+{
+    char *copy = with != NULL ? xstrdup(with) : NULL;
+    free(*text);
+    *text = copy;
+}
+
 void *xgrow(void *array, size_t count, size_t *capacity, size_t element)
 {
     if (count < *capacity)

@@ -17,6 +17,9 @@ char *xstrndup(const char *text, size_t length);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
+/* *TEXT becomes a copy of WITH, which may be a part of it, or NULL. */
+void xreplace(char **text, const char *with);
+
 /* Room for one more element: grows an array of COUNT used and *CAPACITY allocated elements. */
 void *xgrow(void *array, size_t count, size_t *capacity, size_t element);
 

@@ -95,13 +95,6 @@ static void turn(struct engine *engine, int64_t now)
     news_flush(engine);
 }
 
-static void replace(char **text, const char *with)
-{
-    char *copy = with != NULL ? xstrdup(with) : NULL;
-    free(*text);
-    *text = copy;
-}
-
 void engine_begin(struct engine *engine, int64_t now)
 {
     news_begin(engine);
@@ -225,7 +218,7 @@ void engine_degraded(struct engine *engine, const char *message)
     if (message != NULL)
         log_warning("%s; what is not watched is compared every %d s", message,
                     POLL_MS / 1000);
-    replace(&engine->degraded, message);
+    xreplace(&engine->degraded, message);
     engine->poll = 0;
     json_t *params = json_object();
     json_object_set_new(params, "degraded",
@@ -278,12 +271,12 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         return;
     switch (report->type) {
     case REPORT_TEST:
-        replace(&run->test, report->test);
+        xreplace(&run->test, report->test);
         break;
     case REPORT_RESULT:
         run_result(run, report->test, report->outcome, report->duration_ms,
                    report->exception, report->text);
-        replace(&run->test, NULL);
+        xreplace(&run->test, NULL);
         break;
     case REPORT_LOOK:
         take_look(engine, run, report);
@@ -370,7 +363,7 @@ void engine_configured(struct engine *engine, const char *message, int64_t now)
 {
     if (message != NULL)
         log_error("%s; the last good settings stay in use", message);
-    replace(&engine->mistaken, message);
+    xreplace(&engine->mistaken, message);
     engine->news_state = true;
     turn(engine, now);
 }
@@ -386,7 +379,7 @@ void engine_repackage(struct engine *engine, int64_t now)
 
 void engine_refused(struct engine *engine, const char *why)
 {
-    replace(&engine->refused, why);
+    xreplace(&engine->refused, why);
 }
 
 void engine_fail_fast(struct engine *engine, bool fail_fast)

@@ -8,13 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void replace(char **text, const char *with)
-{
-    char *copy = with != NULL ? xstrdup(with) : NULL;
-    free(*text);
-    *text = copy;
-}
-
 static bool same_variables(const struct variable *variables, size_t count,
                            const struct variable *others, size_t other_count)
 {
@@ -25,7 +18,7 @@ static bool same_variables(const struct variable *variables, size_t count,
     return same;
 }
 
-static void forget_variables(struct variable *variables, size_t count)
+void variables_free(struct variable *variables, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(variables[i].name);
@@ -57,10 +50,10 @@ static bool take(struct variable **field, size_t *field_count, struct variable *
                  size_t count)
 {
     if (*field != NULL && same_variables(*field, *field_count, variables, count)) {
-        forget_variables(variables, count);
+        variables_free(variables, count);
         return false;
     }
-    forget_variables(*field, *field_count);
+    variables_free(*field, *field_count);
     *field = variables;
     *field_count = count;
     return true;
@@ -217,18 +210,18 @@ static void take_ready(struct engine *engine, struct package *package,
     bool other = package->framework == NULL ||
                  strcmp(framework, package->framework) != 0 || package->python == NULL ||
                  strcmp(report->python, package->python) != 0;
-    replace(&package->framework, framework);
-    replace(&package->python, report->python);
+    xreplace(&package->framework, framework);
+    xreplace(&package->python, report->python);
     strset_finish(&package->suffixes);
     for (size_t i = 0; i < report->suffix_count; i++)
         strset_add(&package->suffixes, report->suffixes[i]);
 
     package->whole_files = report->whole_files;
-    replace(&package->coarse,
-            report->precision_why != NULL ? report->precision_why : report->tracing_why);
+    xreplace(&package->coarse,
+             report->precision_why != NULL ? report->precision_why : report->tracing_why);
 
     bool was_broken = package->error != NULL;
-    replace(&package->error, NULL);
+    xreplace(&package->error, NULL);
     engine->news_state = true;
     if (other) {
         package->any_name = false;
@@ -242,9 +235,9 @@ static void take_ready(struct engine *engine, struct package *package,
         follow_installed(engine, package);
     }
     if (package->coarse == NULL && !package->whole_files && !is_of_maker(engine, package))
-        replace(&package->coarse,
-                "another package's tests run with another version of Python: here code "
-                "counts by whole files");
+        xreplace(&package->coarse,
+                 "another package's tests run with another version of Python: here code "
+                 "counts by whole files");
     if (is_of_maker(engine, package))
         engine->reader = package;
     if (other || was_broken || !package->sorted)
@@ -271,7 +264,7 @@ void engine_unfit(struct engine *engine, const char *path, const char *message,
     if (package->error == NULL || strcmp(package->error, message) != 0)
         log_error("%s%s%s", engine->package_count > 1 ? package_shown(package) : "",
                   engine->package_count > 1 ? ": " : "", message);
-    replace(&package->error, message);
+    xreplace(&package->error, message);
     if (engine->reader == package)
         engine->reader = NULL;
     package->asking = false;

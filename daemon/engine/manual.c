@@ -134,7 +134,9 @@ static struct run *take_file(struct engine *engine, const struct run *token,
 {
     autofree char *path = wire_path_bytes(json_object_get(item, "file"));
     struct index_file file;
-    if (path == NULL || !index_file(engine->index, path, &file))
+    /* It ran in the root: tests of another package would have run elsewhere. */
+    if (path == NULL || !index_file(engine->index, path, &file) ||
+        package_of(engine, path) != token->package)
         return NULL;
     struct run *run = run_begin(engine, path, now);
     run->manual = true;

@@ -58,19 +58,10 @@ struct package *package_of_fact(const struct engine *engine, const char *fact,
 
 /* ---- life ---- */
 
-static void forget_variables(struct variable *variables, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(variables[i].name);
-        free(variables[i].value);
-    }
-    free(variables);
-}
-
 static void package_free(struct package *package)
 {
-    forget_variables(package->environment, package->environment_count);
-    forget_variables(package->distributions, package->distribution_count);
+    variables_free(package->environment, package->environment_count);
+    variables_free(package->distributions, package->distribution_count);
     strset_finish(&package->suffixes);
     strset_finish(&package->unsorted);
     strset_finish(&package->asked);
@@ -92,13 +83,6 @@ void packages_finish(struct engine *engine)
         package_free(engine->packages[i]);
     free(engine->packages);
     free(engine->packages_why);
-}
-
-static void replace(char **text, const char *with)
-{
-    char *copy = with != NULL ? xstrdup(with) : NULL;
-    free(*text);
-    *text = copy;
 }
 
 /* The root's comes first, the others by path. */
@@ -125,8 +109,8 @@ static void take_found(void *owner, const struct engine_package *found)
         package = add(engine, found->path);
     package->found = true;
     package->changed_first = found->changed_first;
-    replace(&package->python_why, found->python_why);
-    replace(&package->framework_why, found->framework_why);
+    xreplace(&package->python_why, found->python_why);
+    xreplace(&package->framework_why, found->framework_why);
 }
 
 void packages_begin(struct engine *engine)

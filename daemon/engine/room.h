@@ -309,6 +309,7 @@ char *package_inside_fact(const struct package *package);
 int64_t package_rank(struct engine *engine, const char *file, const char *cause);
 
 /* environment.c: what workers tell of themselves */
+void variables_free(struct variable *variables, size_t count);
 /* Have a host of each package that has not told of itself. */
 void packages_warm(struct engine *engine);
 /* Hosts are to be replaced: what is installed has changed. */

@@ -110,6 +110,8 @@ static int scene_classify(void *owner, const char *package, int64_t id,
                           const char *const *paths, size_t count)
 {
     (void)owner;
+    if (scene.packages != NULL && strcmp(package, scene.speaker) != 0)
+        return -EAGAIN; /* of the others none is ready */
     snprintf(scene.asked_package, sizeof scene.asked_package, "%s", package);
     scene.question = id;
     for (size_t i = 0; i < scene.asked_count; i++)
