@@ -202,7 +202,8 @@ struct why_record {
     const char *file;
     enum reason reason;
     const char *path, *detail; /* NULL where null */
-    bool stale; /* the reason is for the run to come, not for the last one */
+    bool stale;          /* the reason is for the run to come, not for the last one */
+    const char *package; /* its folder; "." is the root */
 };
 json_t *why_encode(const struct why_record *record);
 

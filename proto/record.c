@@ -137,10 +137,11 @@ json_t *evidence_encode(const struct evidence_record *record)
 
 json_t *why_encode(const struct why_record *record)
 {
-    return json_pack("{s:o, s:s, s:o, s:o, s:b}", "file", wire_path(record->file),
+    return json_pack("{s:o, s:s, s:o, s:o, s:b, s:o}", "file", wire_path(record->file),
                      "reason", reason_names[record->reason], "path",
                      wire_path_or_null(record->path), "detail",
-                     wire_text_or_null(record->detail), "stale", record->stale);
+                     wire_text_or_null(record->detail), "stale", record->stale, "package",
+                     wire_path(record->package));
 }
 
 void iso_time(int64_t ms, char ret[32])

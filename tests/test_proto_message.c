@@ -476,15 +476,15 @@ START_TEST(evidence_and_reasons_name_their_path)
     expect_json(evidence_encode(&evidence),
                 "{\"file\":\"a.py\",\"path\":\"m\",\"kind\":\"search\",\"detail\":null,"
                 "\"holds\":false,\"volatile\":false,\"unseen\":false}");
-    struct why_record why = {"a.py", REASON_FAILED_IMPORT, "m.py", "was \xff", true};
+    struct why_record why = {"a.py", REASON_FAILED_IMPORT, "m.py", "was \xff", true, "."};
     expect_json(why_encode(&why),
                 "{\"file\":\"a.py\",\"reason\":\"failed-import\",\"path\":\"m.py\","
-                "\"detail\":\"was \\\\xff\",\"stale\":true}");
-    why = (struct why_record){.file = "a.py", .reason = REASON_NEVER_RUN};
+                "\"detail\":\"was \\\\xff\",\"stale\":true,\"package\":\".\"}");
+    why = (struct why_record){.file = "a.py", .reason = REASON_NEVER_RUN, .package = "."};
     expect_json(
         why_encode(&why),
         "{\"file\":\"a.py\",\"reason\":\"never_run\",\"path\":null,\"detail\":null,"
-        "\"stale\":false}");
+        "\"stale\":false,\"package\":\".\"}");
 }
 END_TEST
 
@@ -549,7 +549,8 @@ static char *encode_records(void)
             .file = "\xff", .last_run = 1, .has_outcome = true, .package = "\xff"}),
         evidence_encode(
             &(struct evidence_record){.file = "a", .path = "b", .detail = "c"}),
-        why_encode(&(struct why_record){.file = "a", .path = "b", .detail = "c"}),
+        why_encode(&(struct why_record){
+            .file = "a", .path = "b", .detail = "c", .package = "d"}),
     };
     bool whole = true;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

@@ -306,6 +306,7 @@ static void add_why(void *owner, const char *path, int64_t value)
         record = (struct why_record){
             .file = path, .reason = why.reason, .path = why.path, .detail = why.detail};
     }
+    record.package = package_shown(package_of(page->engine, path));
     if (page_takes(page))
         page_add(page, why_encode(&record), 256);
 }

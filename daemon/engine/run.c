@@ -203,6 +203,7 @@ static void tell_start(struct engine *engine, const struct run *run)
 {
     json_t *params = json_object();
     json_object_set_new(params, "file", wire_path(run->file));
+    json_object_set_new(params, "package", wire_path(package_shown(run->package)));
     json_object_set_new(params, "reason", json_string(reason_names[run->reason]));
     json_object_set_new(params, "path",
                         run->path != NULL ? wire_path(run->path) : json_null());

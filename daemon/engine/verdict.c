@@ -452,6 +452,7 @@ static void tell(struct engine *engine, const struct run *run,
         return;
     params = json_object();
     json_object_set_new(params, "file", wire_path(run->file));
+    json_object_set_new(params, "package", wire_path(package_shown(run->package)));
     json_object_set_new(params, "before", numbers(before));
     json_object_set_new(params, "now", numbers(&file->counts));
     engine->ports.publish(engine->ports.owner, TOPIC_FILE_FAILURES, params);
