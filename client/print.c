@@ -1,5 +1,6 @@
 #include "client/print.h"
 
+#include "client/letter.h"
 #include "client/trouble.h"
 #include "proto/order.h"
 
@@ -21,28 +22,20 @@ void print_init(struct print *print, FILE *out)
 
 /* ---- text ---- */
 
-/* Does a control character start here? C1 controls are two bytes in UTF-8. */
-static size_t control_length(const char *text)
-{
-    unsigned char c = (unsigned char)text[0];
-    if (c < 0x20 || c == 0x7f)
-        return 1;
-    unsigned char next = (unsigned char)text[1];
-    return c == 0xc2 && next >= 0x80 && next < 0xa0 ? 2 : 0;
-}
-
 /* TEXT[0..LENGTH), made harmless. Owned by the caller. */
 static char *harmless(const char *text, size_t length, bool keep_tabs)
 {
     char *safe = must(malloc(4 * length + 1)), *out = safe;
-    for (size_t i = 0; i < length;) {
-        size_t control = control_length(text + i);
-        if (control == 0 || (keep_tabs && text[i] == '\t')) {
-            *out++ = text[i++];
-            continue;
-        }
-        for (; control > 0; control--, i++)
-            out += sprintf(out, "\\x%02x", (unsigned char)text[i]);
+    for (size_t i = 0, bytes = 0; i < length; i += bytes) {
+        char escaped[LETTER_ESCAPED];
+        uint32_t code = letter_decode(text + i, length - i, &bytes);
+        bytes +=
+            bytes ==
+            0; /* a name may be of any bytes; there are C1 controls among those, too */
+        if (letter_is_sly(code) && !(keep_tabs && code == '\t'))
+            out = mempcpy(out, escaped, letter_escape(code, escaped));
+        else
+            out = mempcpy(out, text + i, bytes);
     }
     *out = '\0';
     return safe;

@@ -27,7 +27,7 @@ enum colour {
     COLOUR_BOLD
 };
 
-/* TEXT with control characters as \xNN. */
+/* TEXT with control characters, and those that hide or turn others around, as \xNN and \uNNNN. */
 void print_text(const struct print *print, enum colour colour, const char *text);
 
 /* Lines of TEXT, each after INDENT; tabs stay. The last one gets its newline. */

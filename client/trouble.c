@@ -1,7 +1,10 @@
 #include "client/trouble.h"
 
+#include "client/letter.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int trouble_set(struct trouble *trouble, int code, const char *format, ...)
 {
@@ -11,9 +14,14 @@ int trouble_set(struct trouble *trouble, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(trouble->text, sizeof trouble->text, format, args);
     va_end(args);
-    for (char *c = trouble->text; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) /* one line, and no escapes */
-            *c = ' ';
+    for (char *c = trouble->text; *c != '\0';) { /* one line, and no escapes */
+        size_t bytes = 0;
+        uint32_t letter = letter_decode(c, strlen(c), &bytes);
+        bytes += bytes == 0;
+        if (letter_is_sly(letter))
+            memset(c, ' ', bytes);
+        c += bytes;
+    }
     return code;
 }
 

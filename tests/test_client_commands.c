@@ -157,6 +157,10 @@ START_TEST(what_a_format_fills_in_cannot_command_the_terminal)
     fake_serve(&fake,
                "status => {\"state\":\"error\",\"message\":\"a\\u001b[2Jb\\nc\"}\n");
     expect("status --format <%{message}>", 0, "<a\\x1b[2Jb\\x0ac>\n", "");
+    fake_serve(
+        &fake,
+        "status => {\"state\":\"error\",\"message\":\"\\u009b1m \\u202egnp.exe ü\"}\n");
+    expect("status --format <%{message}>", 0, "<\\x9b1m \\u202egnp.exe ü>\n", "");
 }
 END_TEST
 

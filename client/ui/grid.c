@@ -1,5 +1,6 @@
 #include "client/ui/grid.h"
 
+#include "client/letter.h"
 #include "client/trouble.h"
 
 #include <stdint.h>
@@ -42,52 +43,18 @@ const struct cell_of_grid *grid_at(const struct grid *grid, int column, int row)
 
 /* ---- characters ---- */
 
-/* The character at TEXT and its bytes; 0 bytes where this is no UTF-8. */
-static uint32_t decode(const char *text, size_t length, size_t *ret_bytes)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *byte = (const unsigned char *)text;
-    size_t bytes = byte[0] < 0x80             ? 1
-                   : (byte[0] & 0xe0) == 0xc0 ? 2
-                   : (byte[0] & 0xf0) == 0xe0 ? 3
-                   : (byte[0] & 0xf8) == 0xf0 ? 4
-                                              : 0;
-    *ret_bytes = 0;
-    if (bytes == 0 || bytes > length)
-        return 0;
-    uint32_t code = bytes == 1 ? byte[0] : byte[0] & (0x7fu >> bytes);
-    for (size_t i = 1; i < bytes; i++) {
-        if ((byte[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (byte[i] & 0x3f);
-    }
-    if (code < least[bytes] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return 0;
-    *ret_bytes = bytes;
-    return code;
-}
-
-/* Characters without a shape that change how others are shown, or hide. */
-static bool is_sly(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad ||
-           (code >= 0x200b && code <= 0x200f && code != 0x200d) ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-           code == 0xfeff || (code >= 0xe0000 && code <= 0xe007f);
-}
-
 struct glyph glyph_next(const char *text, size_t length, int column, bool utf8)
 {
     struct glyph glyph = {.bytes = 1};
-    uint32_t code = decode(text, length, &glyph.bytes);
-    if (glyph.bytes == 0) {
-        glyph.bytes = 1;
-        snprintf(glyph.shown, sizeof glyph.shown, "\\x%02x", (unsigned char)text[0]);
-    } else if (code == '\t') {
+    uint32_t code = letter_decode(text, length, &glyph.bytes);
+    if (code == '\t') {
         snprintf(glyph.shown, sizeof glyph.shown, "%*s", TAB - column % TAB, "");
-    } else if (is_sly(code)) {
-        snprintf(glyph.shown, sizeof glyph.shown, code < 0x100 ? "\\x%02x" : "\\u%04x",
-                 (unsigned)code);
+    } else if (glyph.bytes == 0 || letter_is_sly(code)) {
+        char escaped[LETTER_ESCAPED];
+        letter_escape(code, escaped);
+        snprintf(glyph.shown, sizeof glyph.shown, "%s", escaped);
+        if (glyph.bytes == 0)
+            glyph.bytes = 1;
     } else {
         int columns = code < 0x7f ? 1 : utf8 ? wcwidth((wchar_t)code) : -1;
         if (columns < 0) { /* unknown to this locale: as good as we can */
