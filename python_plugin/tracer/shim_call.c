@@ -94,6 +94,19 @@ static bool instead(long number, const long *a, long *ret_result)
     case SYS_chdir:
         *ret_result = chdir(first);
         return true;
+    case SYS_chroot:
+        *ret_result = chroot(first);
+        return true;
+    case SYS_unshare:
+        *ret_result = unshare((int)a[0]);
+        return true;
+    case SYS_setns:
+        *ret_result = setns((int)a[0], (int)a[1]);
+        return true;
+    case SYS_mount:
+        *ret_result = mount(first, second, (const char *)a[2], (unsigned long)a[3],
+                            (const void *)a[4]);
+        return true;
     default:
         return false;
     }
@@ -148,8 +161,10 @@ PUBLIC int chroot(const char *path)
     REAL(chroot);
     int result = real(path);
     if (result == 0) {
+        /* Every name would be taken for another file's. What is opened in the project all the
+         * same, the daemon's watches see. */
         look_unseen(TRACE_ELSEWHERE, "chroot");
-        look_names_changed();
+        log_end();
     }
     return result;
 }
