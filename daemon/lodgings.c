@@ -23,6 +23,7 @@ struct lodging {
     bool configured;
     char **argv;
     int64_t timeout_ms;
+    int processes;
 };
 
 int lodgings_jobs(const struct house *house)
@@ -111,6 +112,8 @@ static char **worker_words(const struct house *house, const struct lodging *lodg
     add_option(&words, "--precision", config->whole_files ? "file" : "block");
     add_option(&words, "--order", config->changed_first ? "changed-first" : "file");
     add_option(&words, "--isolation", config->isolation);
+    add_word(&words, xstrdup("--memory"));
+    add_word(&words, xasprintf("%lld", (long long)config->memory));
     add_list(&words, "--arg", config->args);
     add_list(&words, "--env", config->env);
     return words.items;
@@ -123,13 +126,15 @@ static void configure(struct house *house, struct lodging *lodging)
     autofree char *directory = path_absolute(house->settings.root, lodging->path);
     char **argv = worker_words(house, lodging);
     if (!lodging->configured || !config_list_equal(argv, lodging->argv) ||
-        lodging->timeout_ms != lodging->config.timeout_ms) {
+        lodging->timeout_ms != lodging->config.timeout_ms ||
+        lodging->processes != lodging->config.processes) {
         pool_configure(house->pool,
                        &(struct pool_settings){.package = lodging->path,
                                                .argv = (const char *const *)argv,
                                                .directory = directory,
                                                .preload = tracer,
-                                               .timeout_ms = lodging->config.timeout_ms});
+                                               .timeout_ms = lodging->config.timeout_ms,
+                                               .processes = lodging->config.processes});
         if (lodging->configured)
             pool_warm(house->pool, lodging->path);
     }
@@ -137,6 +142,7 @@ static void configure(struct house *house, struct lodging *lodging)
     config_packages_free(lodging->argv);
     lodging->argv = argv;
     lodging->timeout_ms = lodging->config.timeout_ms;
+    lodging->processes = lodging->config.processes;
 }
 
 /* ---- choices ---- */

@@ -178,6 +178,8 @@ static enum engine_end end_of(enum pool_end end)
         return ENGINE_EXITED;
     case POOL_TIMEOUT:
         return ENGINE_TIMEOUT;
+    case POOL_CROWD:
+        return ENGINE_CROWD;
     case POOL_CANCELLED:
     case POOL_UNSTARTED: /* wanted again once there is a worker */
         return ENGINE_CANCELLED;
@@ -202,7 +204,8 @@ static void on_finished(void *owner, const struct pool_finished *finished)
                                               .test = finished->test,
                                               .output = finished->output,
                                               .output_total = finished->output_total,
-                                              .timeout_ms = finished->timeout_ms},
+                                              .timeout_ms = finished->timeout_ms,
+                                              .processes = finished->processes},
                     house->clock.now());
 }
 

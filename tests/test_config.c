@@ -74,6 +74,8 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_int_eq(config.jobs, 0);
     ck_assert_str_eq(config.isolation, "file");
     ck_assert_int_eq(config.timeout_ms, 0);
+    ck_assert_int_eq(config.memory, 0);
+    ck_assert_int_eq(config.processes, 1000);
     expect_list(config.args, "");
     expect_list(config.ignore, "");
     expect_list(config.env, "");
@@ -89,6 +91,7 @@ START_TEST(pyproject_gives_every_setting)
         "framework = \"nose\"\npython = \"env/bin/python\"\n"
         "args = [\"-v\", \"two words\"]\njobs = 3\ntimeout = 2.5\nprecision = "
         "\"file\"\norder = \"changed-first\"\nisolation = \"package\"\n"
+        "memory = 512\nprocesses = 0\n"
         "ignore = [\n  \"*.log\",\n  \"!keep.log\",\n]\nenv = [\"TZ\"]\n");
     struct config config = load();
     ck_assert_str_eq(config.framework, "nose");
@@ -98,6 +101,8 @@ START_TEST(pyproject_gives_every_setting)
     ck_assert(config.whole_files && config.changed_first);
     ck_assert_str_eq(config.isolation, "package");
     ck_assert_int_eq(config.timeout_ms, 2500);
+    ck_assert_int_eq(config.memory, 512 << 20);
+    ck_assert_int_eq(config.processes, 0);
     expect_list(config.args, "<-v><two words>");
     expect_list(config.ignore, "<*.log><!keep.log>");
     expect_list(config.env, "<TZ>");
@@ -221,6 +226,12 @@ static const struct {
      "pyproject.toml:2: jobs must be a whole number from 1 to 256, not \"1.5\""},
     {"pyproject.toml", "[tool.sniffer]\njobs = true\n",
      "pyproject.toml:2: jobs must be a whole number from 1 to 256, not true"},
+    {"pyproject.toml", "[tool.sniffer]\nmemory = 63\n",
+     "pyproject.toml:2: memory must be a whole number of megabytes from 64 to 16777216, "
+     "or 0 (no limit), not \"63\""},
+    {"pyproject.toml", "[tool.sniffer]\nprocesses = 1\n",
+     "pyproject.toml:2: processes must be a whole number from 16 to 1000000, or 0 (no "
+     "limit), not \"1\""},
     {"pyproject.toml", "[tool.sniffer]\ntimeout = -1\n",
      "pyproject.toml:2: timeout must be a number of seconds from 0 (no limit) to "
      "1000000, not "
@@ -255,7 +266,8 @@ static const struct {
      "pyproject.toml:2: work is no setting; there are: args, env, fail_fast, framework, "
      "ignore, "
      "isolation, jobs, "
-     "notify, order, packages, precision, python, timeout, triggers"},
+     "memory, notify, order, packages, precision, processes, python, timeout, "
+     "triggers"},
     {"pyproject.toml", "[tool.sniffer]\nnotify = true\n",
      "pyproject.toml:2: notify must be a command: a text for the shell, or a list of "
      "program and arguments such as [\"notify-send\", \"tests\"], not true"},
@@ -305,7 +317,8 @@ static const struct {
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
      "setup.cfg:3: work is no setting; there are: args, env, fail_fast, framework, "
-     "ignore, isolation, jobs, notify, order, packages, precision, python, timeout, "
+     "ignore, isolation, jobs, memory, notify, order, packages, precision, processes, "
+     "python, timeout, "
      "triggers"},
     {"tox.ini", "[sniffer]\n\nwhat is this\n",
      "tox.ini:3: this line is no setting; write \"key = value\""},

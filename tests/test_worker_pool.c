@@ -644,7 +644,7 @@ START_TEST(new_settings_mend_what_was_wrong)
     pool_warm(f.pool, "");
     wait_for(&f, "unfit", 2);
     const char *const argv[] = {program, "host", "normal", NULL};
-    const struct pool_settings settings = {"", argv, "/", NULL, 0};
+    const struct pool_settings settings = {"", argv, "/", NULL, 0, 0};
     pool_configure(f.pool, &settings);
     pool_jobs(f.pool, 2);
     wait_for(&f, "ready", 1);

@@ -13,6 +13,8 @@
 #include <string.h>
 
 enum { JOBS_MAX = 256 };
+enum { MEMORY_MIN = 64, MEMORY_MAX = 1 << 24 };
+enum { PROCESSES_MIN = 16, PROCESSES_STANDARD = 1000, PROCESSES_MAX = 1000000 };
 
 static const char *const sources[] = {"pyproject.toml", "setup.cfg", "tox.ini"};
 enum { SOURCE_COUNT = sizeof sources / sizeof sources[0] };
@@ -176,6 +178,28 @@ static bool take_timeout(struct judging *judging, const struct setting *setting)
     judging->config.timeout_ms = (int64_t)(value * 1000);
     if (value > 0 && judging->config.timeout_ms == 0)
         judging->config.timeout_ms = 1; /* 0 would mean no limit */
+    return true;
+}
+
+static bool take_memory(struct judging *judging, const struct setting *setting)
+{
+    double value = number(setting);
+    bool whole = value >= 0 && value <= MEMORY_MAX && value == (double)(int64_t)value;
+    if (!whole || (value > 0 && value < MEMORY_MIN))
+        return refuse(judging, setting,
+                      "a whole number of megabytes from 64 to 16777216, or 0 (no limit)");
+    judging->config.memory = (int64_t)value << 20;
+    return true;
+}
+
+static bool take_processes(struct judging *judging, const struct setting *setting)
+{
+    double value = number(setting);
+    bool whole = value >= 0 && value <= PROCESSES_MAX && value == (double)(int)value;
+    if (!whole || (value > 0 && value < PROCESSES_MIN))
+        return refuse(judging, setting,
+                      "a whole number from 16 to 1000000, or 0 (no limit)");
+    judging->config.processes = (int)value;
     return true;
 }
 
@@ -346,10 +370,12 @@ static const struct known {
     {"ignore", take_ignore, true},
     {"isolation", take_isolation, false},
     {"jobs", take_jobs, true},
+    {"memory", take_memory, false},
     {"notify", take_notify, true},
     {"order", take_order, false},
     {"packages", take_packages, true},
     {"precision", take_precision, false},
+    {"processes", take_processes, false},
     {"python", take_python, false},
     {"timeout", take_timeout, false},
     {"triggers", take_triggers, true},
@@ -419,7 +445,7 @@ static enum setting_found read_source(struct judging *judging, const char *folde
 
 int config_load(const char *root, struct config *ret, char **ret_message)
 {
-    struct judging judging = {0};
+    struct judging judging = {.config.processes = PROCESSES_STANDARD};
     enum setting_found found = SETTINGS_NONE;
     for (size_t i = 0; i < SOURCE_COUNT && found == SETTINGS_NONE; i++) {
         judging.source = sources[i];
@@ -466,6 +492,8 @@ void config_inherit(struct config *config, const char *root, const struct config
                         .changed_first = base->changed_first,
                         .whole_files = base->whole_files,
                         .timeout_ms = base->timeout_ms,
+                        .memory = base->memory,
+                        .processes = base->processes,
                         .source = base->source != NULL ? xstrdup(base->source) : NULL};
     if (base->python != NULL) /* relative to where it stands */
         config->python = strchr(base->python, '/') != NULL

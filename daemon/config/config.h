@@ -34,6 +34,8 @@ struct config {
     char **notify;      /* a command for news of red and green; empty: none */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */
+    int64_t memory;     /* bytes, of each process of a run; 0: no limit */
+    int processes;      /* of a run at a time; 0: no limit */
     char *source; /* the file it came from, relative to the root; NULL: defaults alone */
 };
 

@@ -33,5 +33,6 @@ bool config_equal(const struct config *a, const struct config *b)
            config_list_equal(a->ignore, b->ignore) && config_list_equal(a->env, b->env) &&
            text_equal(a->isolation, b->isolation) &&
            a->changed_first == b->changed_first && a->whole_files == b->whole_files &&
-           a->jobs == b->jobs && a->timeout_ms == b->timeout_ms;
+           a->jobs == b->jobs && a->timeout_ms == b->timeout_ms &&
+           a->memory == b->memory && a->processes == b->processes;
 }

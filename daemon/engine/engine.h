@@ -94,7 +94,13 @@ struct engine_ports {
 };
 
 /* How a run ended, as the workers saw it. */
-enum engine_end { ENGINE_EXITED, ENGINE_TIMEOUT, ENGINE_CANCELLED, ENGINE_HOST_DIED };
+enum engine_end {
+    ENGINE_EXITED,
+    ENGINE_TIMEOUT,
+    ENGINE_CROWD,
+    ENGINE_CANCELLED,
+    ENGINE_HOST_DIED
+};
 struct engine_finished {
     int64_t run; /* the number that ports.start gave */
     enum engine_end end;
@@ -104,7 +110,8 @@ struct engine_finished {
     const char *test;       /* was running then, or NULL */
     const char *output;     /* the last of what it printed */
     int64_t output_total;
-    int64_t timeout_ms; /* the limit it was under */
+    int64_t timeout_ms; /* the limits it was under */
+    int processes;
 };
 
 struct engine;

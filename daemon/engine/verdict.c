@@ -46,6 +46,11 @@ void verdict_of_end(struct run *run, const struct engine_finished *finished)
                   "stopped: not over after %.1f s, which is the limit for a test file "
                   "(\"timeout\" in [tool.sniffer])",
                   (double)finished->timeout_ms / 1000));
+    } else if (finished->end == ENGINE_CROWD) {
+        blame(run, finished, "(crowd)", "TooManyProcesses",
+              xasprintf("stopped: more than %d processes at a time, which is the limit "
+                        "for a test file (\"processes\" in [tool.sniffer])",
+                        finished->processes));
     } else if (finished->end == ENGINE_HOST_DIED) {
         blame(run, finished, "(crashed)", "WorkerDied",
               xstrdup(
@@ -73,8 +78,10 @@ void verdict_of_company(struct run *run, const struct run *busy,
     if (run->discard)
         return;
     const char *end = finished->end == ENGINE_TIMEOUT ? "was stopped by the time limit"
-                      : finished->signal != 0         ? "was ended by a signal"
-                                                      : "left";
+                      : finished->end == ENGINE_CROWD
+                          ? "was stopped for its many processes"
+                      : finished->signal != 0 ? "was ended by a signal"
+                                              : "left";
     autofree char *report =
         xasprintf("the process that this test file shares with %s %s during %s of that "
                   "one, before the tests of this one were through (\"isolation\" in "

@@ -10,6 +10,7 @@ enum {
     START_LIMIT_MS = 60000,
     LEAVE_LIMIT_MS = 2000,
     TERM_LIMIT_MS = 1000, /* from TERM to KILL */
+    COUNT_MS = 250,       /* between two looks at how many processes there are */
     KILL_LIMIT_MS = 2000, /* from KILL to the end of the host itself */
 };
 
@@ -43,12 +44,17 @@ void host_give(struct host *host, const int64_t *now)
     assert(host->state == HOST_READY && !run->given);
     run->given = true;
     run->timeout_ms = host->team->timeout_ms;
+    run->processes = host->team->processes;
     host->used = ++host->pool->uses;
     int64_t limit = host->team->timeout_ms;
     if (limit > 0 && now != NULL)
         due_at(&run->due, *now + limit);
     else if (limit > 0)
         due_in(&run->due, limit);
+    if (host->team->processes > 0) {
+        run->crowd = reap_crowd();
+        due_in(&run->count_due, COUNT_MS);
+    }
     worker_order(host->worker, run->order);
 }
 
@@ -74,9 +80,35 @@ void host_stop_run(struct host *host, enum pool_end end, int64_t now)
         reap_term((pid_t)run->child, worker_pid(host->worker));
 }
 
+static void kill_run(struct host *host, int64_t now)
+{
+    struct run *run = host->run;
+    run->stop = RUN_KILLED;
+    due_at(&run->due, now + KILL_LIMIT_MS);
+    reap_kill_below(worker_pid(host->worker));
+}
+
+/* A bomb doubles while it is asked politely. Who is whose child is only looked at where there are
+ * many more processes than when the run began. */
+static void count_tick(struct host *host, int64_t now)
+{
+    struct run *run = host->run;
+    int most = host->team->processes;
+    if (!due_reached(&run->count_due, now) || run->stop != RUN_GOES)
+        return;
+    due_at(&run->count_due, now + COUNT_MS);
+    if (reap_crowd() - run->crowd < most / 2 ||
+        reap_count_below(worker_pid(host->worker)) <= (size_t)most)
+        return;
+    due_clear(&run->count_due);
+    run->end = POOL_CROWD;
+    kill_run(host, now);
+}
+
 static void run_tick(struct host *host, int64_t now)
 {
     struct run *run = host->run;
+    count_tick(host, now);
     if (!due_reached(&run->due, now))
         return;
     switch (run->stop) {
@@ -84,9 +116,7 @@ static void run_tick(struct host *host, int64_t now)
         host_stop_run(host, POOL_TIMEOUT, now);
         break;
     case RUN_ASKED:
-        run->stop = RUN_KILLED;
-        due_at(&run->due, now + KILL_LIMIT_MS);
-        reap_kill_below(worker_pid(host->worker));
+        kill_run(host, now);
         break;
     case RUN_KILLED:
         /* The host does not see, or does not say, that its run is gone. What is below it
@@ -145,8 +175,10 @@ static void on_gone(void *owner)
     struct host *host = owner;
     host->state = HOST_GONE;
     due_clear(&host->due);
-    if (host->run != NULL)
+    if (host->run != NULL) {
         due_clear(&host->run->due);
+        due_clear(&host->run->count_due);
+    }
     pool_collect(host->pool);
 }
 

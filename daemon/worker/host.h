@@ -27,11 +27,14 @@ struct run {
     bool done, lost;
     int64_t status, signal;
     int64_t timeout_ms;
+    int processes;
     struct tail output;
     enum pool_end end; /* what it will be told as; POOL_EXITED until something happens */
     enum { RUN_GOES, RUN_ASKED, RUN_KILLED, RUN_HOPELESS } stop;
-    struct due due;   /* the next step of its end */
-    struct run *next; /* in pool->over */
+    struct due due;       /* the next step of its end */
+    struct due count_due; /* to look how many processes there are */
+    int crowd;            /* on the machine, when it began */
+    struct run *next;     /* in pool->over */
 };
 
 /* The hosts of one package: how they are started, and how that went. */
@@ -41,6 +44,7 @@ struct team {
     char **argv; /* NULL: there is no such package any more */
     char *directory, *preload;
     int64_t timeout_ms;
+    int processes;    /* of a run at a time; 0: no limit */
     bool keep;        /* one host should be there */
     int failures;     /* hosts that died since the last one that did its work */
     struct due pause; /* until the next try */

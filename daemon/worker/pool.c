@@ -22,6 +22,7 @@ static void settings_take(struct team *team, const struct pool_settings *setting
     team->directory = xstrdup(settings->directory);
     team->preload = settings->preload != NULL ? xstrdup(settings->preload) : NULL;
     team->timeout_ms = settings->timeout_ms;
+    team->processes = settings->processes;
 }
 
 static void settings_drop(struct team *team)
@@ -178,7 +179,8 @@ void pool_tell_finished(struct pool *pool, struct run *run)
                                      .signal = run->signal,
                                      .test = run->test,
                                      .output_total = run->output.total,
-                                     .timeout_ms = run->timeout_ms};
+                                     .timeout_ms = run->timeout_ms,
+                                     .processes = run->processes};
     finished.output = tail_kept(&run->output, &finished.output_length);
     pool->sink.finished(pool->sink.owner, &finished);
     run_free(run);
@@ -443,6 +445,11 @@ static int64_t sooner(int64_t deadline, const struct due *due)
     return other < deadline ? other : deadline;
 }
 
+static int64_t run_deadline(int64_t deadline, const struct run *run)
+{
+    return sooner(sooner(deadline, &run->due), &run->count_due);
+}
+
 int64_t pool_deadline(const struct pool *pool)
 {
     int64_t deadline = sooner(INT64_MAX, &pool->soon);
@@ -452,7 +459,7 @@ int64_t pool_deadline(const struct pool *pool)
     for (size_t i = 0; i < pool->count; i++) {
         deadline = sooner(deadline, &pool->hosts[i]->due);
         if (pool->hosts[i]->run != NULL)
-            deadline = sooner(deadline, &pool->hosts[i]->run->due);
+            deadline = run_deadline(deadline, pool->hosts[i]->run);
     }
     return deadline;
 }

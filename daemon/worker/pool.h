@@ -47,11 +47,14 @@ struct pool_settings {
     const char
         *preload; /* a library to be loaded into them before all others; NULL: none */
     int64_t timeout_ms; /* the longest a file of a run may take; 0: no limit */
+    int processes; /* most processes of a run at a time, as far as they are seen; 0: no
+                         * limit */
 };
 
 enum pool_end {
     POOL_EXITED,    /* the child ended by itself; see done, status, signal */
     POOL_TIMEOUT,   /* over its time, killed */
+    POOL_CROWD,     /* too many processes at a time, killed */
     POOL_CANCELLED, /* pool_cancel */
     POOL_HOST_DIED, /* the host, not the child, went away */
     /* No host could be had, nothing of it was ever run; sink.unfit tells why. */
@@ -71,7 +74,8 @@ struct pool_finished {
     const char *output;
     size_t output_length;
     int64_t output_total; /* bytes printed in all */
-    int64_t timeout_ms;   /* the limit it was under; 0: none */
+    int64_t timeout_ms;   /* the limits it was under; 0: none */
+    int processes;
 };
 enum { POOL_OUTPUT_KEPT = 64 << 10 };
 

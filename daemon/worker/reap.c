@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 enum { ROUNDS = 64 };
@@ -138,6 +139,26 @@ static bool kill_exactly(const struct process *process)
 {
     autoclose int fd = open_exactly(process);
     return fd >= 0 && pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
+}
+
+int reap_crowd(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? info.procs : 0;
+}
+
+size_t reap_count_below(pid_t top)
+{
+    struct census census;
+    size_t count = 0;
+    census_take(&census);
+    for (size_t i = 0; i < census.count; i++)
+        census.processes[i].below = census.processes[i].parent == top;
+    census_spread(&census);
+    for (size_t i = 0; i < census.count; i++)
+        count += census.processes[i].below;
+    census_finish(&census);
+    return count;
 }
 
 void reap_term(pid_t child, pid_t parent)

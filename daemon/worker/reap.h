@@ -16,6 +16,11 @@
 /* Does PID live, and is it neither this process nor below it, and so no run's and no host's? */
 bool reap_is_stranger(pid_t pid);
 
+/* Processes on the whole machine, threads too: quick, and never less than there are below. */
+int reap_crowd(void);
+/* Processes below TOP. */
+size_t reap_count_below(pid_t top);
+
 /* SIGTERM to CHILD and its process group, provided that it is still a child of PARENT. */
 void reap_term(pid_t child, pid_t parent);
 

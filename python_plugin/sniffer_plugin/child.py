@@ -20,6 +20,7 @@ from .channel import identity
 from .company import Company
 from .order import First
 from .parked import Parked
+from .processes import limit_memory
 from .scope import Scope
 from .telling import Looks, Reporter
 
@@ -204,6 +205,7 @@ def _files(host, order: dict) -> list[str]:  # type: ignore[no-untyped-def, type
 
 def _become(host, *files: str) -> None:  # type: ignore[no-untyped-def]
     """The process that runs FILES."""
+    limit_memory(host.settings.memory)
     _clean_process(host.runner.MAIN)
     names = frozenset().union(*(shadowed(host, file) for file in files))
     for loaded in list(sys.modules):

@@ -14,7 +14,8 @@ def python_words() -> str:
 
 
 def environment(args: list[str], names: list[str], framework: str, installed: Packages,
-                order: str = "file", isolation: str = "file") -> list[tuple[str, str]]:
+                order: str = "file", isolation: str = "file",
+                memory: int = 0) -> list[tuple[str, str]]:
     """Evidence of every run of this host."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = [folder for folder in sys.path if os.path.abspath(folder) != own]
@@ -32,6 +33,7 @@ def environment(args: list[str], names: list[str], framework: str, installed: Pa
         (START, installed.value(START)),
     ]
     pairs.append(("isolation", isolation))  # alone and in company results may be others
+    pairs.append(("memory", str(memory)))
     if order != "file":  # what was found in another order is no proof for this one
         pairs.append(("order", order))
     for name in names:

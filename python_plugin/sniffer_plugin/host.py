@@ -151,7 +151,7 @@ class Host:
             "environment": environment(
                 self.args, [*self.settings.env, *self.runner.VARIABLES],
                 "%s %s" % (self.runner.NAME, version), self.packages, self.settings.order,
-                self.settings.isolation),
+                self.settings.isolation, self.settings.memory),
             "distributions": self.packages.everything(),
             "precision": "block" if by_blocks else "file",
             "precision_why": None if by_blocks or asked else self.precision_why,

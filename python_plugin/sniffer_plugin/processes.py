@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posix
+import resource
 import select
 import signal
 import sys
@@ -59,6 +60,13 @@ def _reap_killed(pids: list[int]) -> bool:
         except ChildProcessError:
             pass
     return reaped
+
+
+def limit_memory(size: int) -> None:
+    """This process, and each that it starts, has SIZE bytes of memory of its own at most; 0: no limit.
+    What is only reserved or shared does not count."""
+    if size:
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
 def _parts(words: list[str], shared: list[tuple[int, int]]) -> list[tuple[int, int]]:

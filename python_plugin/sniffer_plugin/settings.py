@@ -16,6 +16,7 @@ class Settings:
         self.precision = "block"
         self.order = "file"
         self.isolation = "file"
+        self.memory = 0
         self.args: list[str] = []
         self.env: list[str] = []
         self.fds = {"orders": -1, "reports": -1, "looks": -1}
@@ -45,6 +46,8 @@ class Settings:
         elif name in ("--root", "--package", "--framework", "--precision", "--order", "--isolation",
                       "--pending"):
             setattr(self, name[2:], value)
+        elif name == "--memory":
+            self.memory = int(value)
         elif name[2:] in self.fds:
             self.fds[name[2:]] = int(value)
         else:

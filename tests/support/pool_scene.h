@@ -191,7 +191,7 @@ static inline void setup_with(struct fixture *f, const char *const *argv,
     snprintf(mark, sizeof mark, "SNIFFER_TEST_MARK=%016" PRIx64, number);
     ck_assert_int_eq(putenv(mark), 0);
     poll_poller_init(&f->poller);
-    const struct pool_settings settings = {"", argv, directory, NULL, TIMEOUT_MS};
+    const struct pool_settings settings = {"", argv, directory, NULL, TIMEOUT_MS, 0};
     const struct pool_sink sink = {f,         on_ready,  on_unfit,  on_classified,
                                    on_blocks, on_report, on_output, on_finished,
                                    on_room};
