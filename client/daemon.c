@@ -1,5 +1,7 @@
 #include "client/daemon.h"
 
+#include "client/print.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -133,9 +135,28 @@ static int explain_start(const struct project *project, int status, bool said_so
     return trouble->code;
 }
 
+static bool is_first_time(const struct project *project)
+{
+    autofree char *state = text_format("%s/.sniffer", project->root);
+    return access(state, F_OK) < 0 && errno == ENOENT;
+}
+
+/* From here on code runs that was only looked at before. */
+static void tell_first_time(const struct project *project)
+{
+    struct print print;
+    print_init(&print, stderr);
+    fputs("sniffer: the first time in ", stderr);
+    print_text(&print, COLOUR_PLAIN, project->root);
+    fputs(": from now on its tests run whenever what they use changes; snifferctl stop "
+          "ends that\n",
+          stderr);
+}
+
 int daemon_start(const struct project *project, char *const *options,
                  struct trouble *trouble)
 {
+    bool first = is_first_time(project);
     int said = memfd_create("snifferd-stderr", MFD_CLOEXEC);
     if (said < 0)
         return trouble_set(trouble, CTL_NO_DAEMON, "cannot start snifferd: %s",
@@ -150,6 +171,8 @@ int daemon_start(const struct project *project, char *const *options,
         code = trouble->code;
     if (!up || status == 0)
         pass_on(said);
+    if (up && status == 0 && first)
+        tell_first_time(project);
     close(said);
     return code;
 }

@@ -7,7 +7,8 @@
 
 /* Runs snifferd for PROJECT: the one beside this program, else the one in $PATH. OPTIONS
  * (NULL-terminated, may be NULL) are handed on. Returns once its socket answers. What snifferd says on
- * stderr is passed on; when it fails that is the reason. */
+ * stderr is passed on; when it fails that is the reason. The first time in a root it is told on stderr
+ * that tests run from now on. */
 int daemon_start(const struct project *project, char *const *options,
                  struct trouble *trouble);
 

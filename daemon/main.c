@@ -157,11 +157,30 @@ static int write_once(const char *folder, const char *name, const char *text)
     return write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -EIO;
 }
 
-static int make_state(const char *state)
+/* Who can write there could make us write elsewhere, or say what we know. */
+static int check_state(const char *root, const char *state)
 {
-    if (mkdir(state, 0755) < 0 && errno != EEXIST)
+    struct stat entry, folder, above;
+    if (lstat(state, &entry) < 0 || stat(state, &folder) < 0 || stat(root, &above) < 0)
         return -errno;
-    int error = write_once(state, ".gitignore", "*\n");
+    const uid_t owners[] = {entry.st_uid, folder.st_uid};
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
+        if (owners[i] != geteuid() && owners[i] != above.st_uid)
+            return -EPERM;
+    if (folder.st_uid == geteuid() && (folder.st_mode & 0777) != 0700 &&
+        chmod(state, 0700) < 0)
+        return -errno;
+    return 0;
+}
+
+/* What tests printed is nobody else's business: the folder is closed to others. */
+static int make_state(const char *root, const char *state)
+{
+    if (mkdir(state, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    int error = check_state(root, state);
+    if (error == 0)
+        error = write_once(state, ".gitignore", "*\n");
     if (error == 0)
         error =
             write_once(state, "CACHEDIR.TAG",
@@ -178,7 +197,7 @@ static int open_log(const char *state)
     struct stat status;
     if (stat(path, &status) == 0 && status.st_size > LOG_LIMIT)
         rename(path, old);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     return fd < 0 ? -errno : fd;
 }
 
@@ -398,7 +417,14 @@ static int with_seat(const struct options *options, const char *root, struct sea
     if (plugin == NULL)
         return EXIT_NO_START;
     autofree char *state = path_join(root, ".sniffer");
-    int error = make_state(state);
+    int error = make_state(root, state);
+    if (error == -EPERM) {
+        fprintf(stderr,
+                "snifferd: %s is another user's, who could change what is in it; run "
+                "snifferd as that user, or remove it\n",
+                state);
+        return EXIT_NO_START;
+    }
     if (error < 0)
         return fail("make", state, error);
     int code = take_seat(root, seat);

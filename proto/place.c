@@ -15,36 +15,44 @@
 
 /* ---- the root ---- */
 
-static bool has_entry(const char *folder, const char *name, bool must_be_folder)
+/* OWNER: whose entries count besides ours and root's; NULL: everybody's. A link is whose it is, not
+ * whose what it leads to is. */
+static bool has_entry(const char *folder, const char *name, bool must_be_folder,
+                      const uid_t *owner)
 {
     char path[PATH_MAX];
-    struct stat stat_buffer;
+    struct stat entry, target;
     int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (length < 0 || (size_t)length >= sizeof path || stat(path, &stat_buffer) < 0)
+    if (length < 0 || (size_t)length >= sizeof path || lstat(path, &entry) < 0 ||
+        stat(path, &target) < 0)
         return false;
-    return !must_be_folder || S_ISDIR(stat_buffer.st_mode);
+    if (owner != NULL && entry.st_uid != *owner && entry.st_uid != geteuid() &&
+        entry.st_uid != 0)
+        return false;
+    return !must_be_folder || S_ISDIR(target.st_mode);
 }
 
-static bool has_state(const char *folder)
+static bool has_state(const char *folder, const uid_t *owner)
 {
-    return has_entry(folder, ".sniffer", true);
+    return has_entry(folder, ".sniffer", true, owner);
 }
 
-static bool has_project(const char *folder)
+static bool has_project(const char *folder, const uid_t *owner)
 {
     static const char *const marks[] = {"pyproject.toml", "setup.cfg", "setup.py",
                                         "tox.ini",        ".git",      NULL};
     for (size_t i = 0; marks[i] != NULL; i++)
-        if (has_entry(folder, marks[i], false))
+        if (has_entry(folder, marks[i], false, owner))
             return true;
     return false;
 }
 
 /* Cuts FOLDER, absolute, to the nearest folder upward that IS_IT likes; false where none
- * is. */
-static bool climb(char *folder, bool (*is_it)(const char *folder))
+ * is. OWNER is that of the first, whose entries count whoever made them. */
+static bool climb(char *folder, const uid_t *owner,
+                  bool (*is_it)(const char *folder, const uid_t *owner))
 {
-    while (!is_it(folder)) {
+    for (const uid_t *whose = NULL; !is_it(folder, whose); whose = owner) {
         if (folder[1] == '\0')
             return false;
         char *slash = strrchr(folder, '/');
@@ -63,8 +71,8 @@ char *place_root(const char *start)
         errno = ENOTDIR;
         return NULL;
     }
-    if (climb(strcpy(folder, here), has_state) ||
-        climb(strcpy(folder, here), has_project))
+    if (climb(strcpy(folder, here), &stat_buffer.st_uid, has_state) ||
+        climb(strcpy(folder, here), &stat_buffer.st_uid, has_project))
         return strdup(folder);
     return strdup(here);
 }

@@ -11,7 +11,8 @@
 
 /* The root for START (absolute or relative to the working directory): the nearest folder
  * upward that has a .sniffer folder; else the nearest that has pyproject.toml, setup.cfg,
- * setup.py, tox.ini or .git; else START itself. Absolute, links resolved. NULL with errno
+ * setup.py, tox.ini or .git; else START itself. Above START only what belongs to us, to root, or to
+ * whom START belongs counts: in /tmp anybody can put a pyproject.toml that names a command. Absolute, links resolved. NULL with errno
  * where START is not a directory. */
 char *place_root(const char *start);
 

@@ -44,11 +44,17 @@ def find_root(folder="."):
     above = [start]
     while os.path.dirname(above[-1]) != above[-1]:
         above.append(os.path.dirname(above[-1]))
+    trusted = {0, os.geteuid(), os.stat(start).st_uid}
+
+    def has(one, mark):  # in /tmp anybody can put a pyproject.toml
+        path = os.path.join(one, mark)
+        return os.path.exists(path) and (one == start or os.lstat(path).st_uid in trusted)
+
     for one in above:
-        if os.path.isdir(os.path.join(one, ".sniffer")):
+        if os.path.isdir(os.path.join(one, ".sniffer")) and has(one, ".sniffer"):
             return one
     for one in above:
-        if any(os.path.exists(os.path.join(one, mark)) for mark in MARKS):
+        if any(has(one, mark) for mark in MARKS):
             return one
     return start
 

@@ -150,8 +150,8 @@ static inline void on_output(void *owner, int64_t run, const char *bytes, size_t
 
 static inline void on_finished(void *owner, const struct pool_finished *finished)
 {
-    static const char *const ends[] = {"exited", "timeout", "cancelled", "host_died",
-                                       "unstarted"};
+    static const char *const ends[] = {"exited",    "timeout",   "crowd",
+                                       "cancelled", "host_died", "unstarted"};
     struct fixture *f = owner;
     f->at_end = count_marked();
     f->tail_length = finished->output_length;
