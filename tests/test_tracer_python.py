@@ -1,5 +1,7 @@
 """What the preloaded tracer is told inside a Python interpreter, by sys.audit()."""
 
+import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -110,6 +112,42 @@ class Begin(Looks):
                                       env=dict(os.environ, LD_PRELOAD=LIBRARY, **memory),
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 self.assertEqual((done.returncode, done.stdout), (0, b"well\n"))
+
+
+class Orphans(Looks):
+    def test_the_child_of_a_fork_is_nobodys_and_is_as_any_that_was_forked(self):
+        calls = []
+
+        def orphan(cpus, to):
+            os.sched_setaffinity(0, cpus)
+            os.write(to, json.dumps([calls, libc.sched_getcpu() in cpus]).encode())
+            os._exit(7)
+
+        def work():
+            os.register_at_fork(before=lambda: calls.append("before"),
+                                after_in_parent=lambda: calls.append("parent"),
+                                after_in_child=lambda: calls.append("child"))
+            libc.prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+            ours, theirs = os.pipe()
+            *others, last = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {last})
+            own = os.getpid()
+            sys.audit("sniffer.fork")
+            if os.getpid() != own:
+                orphan(set(others) or {last}, theirs)
+            os.close(theirs)
+            told = json.loads(os.read(ours, 100) or '0')
+            ends = [os.wait()[1] >> 8]
+            try:
+                os.wait()
+            except ChildProcessError:
+                ends.append("no other")
+            seen = told, calls, ends
+            return "" if seen == ([["before", "child"], True], ["before", "parent"],
+                                  [7, "no other"]) else repr(seen)
+
+        libc = ctypes.CDLL(None)
+        self.assertEqual(self.fork(work), "")
 
 
 class Programs(Looks):

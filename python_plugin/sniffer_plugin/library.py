@@ -56,6 +56,13 @@ def test(name: str) -> None:
     _audit("sniffer.test", name.encode("utf-8", "surrogateescape"))
 
 
+def fork() -> bool:
+    """True in a child, which is an orphan from its birth; False here, with a child or without."""
+    before = posix.getpid()
+    _audit("sniffer.fork")
+    return posix.getpid() != before
+
+
 def last() -> None:
     """At the end of a run: whatever its tests did, it is still heard, as the log will show."""
     exec(compile("", LAST[1:], "exec", dont_inherit=True))

@@ -15,12 +15,13 @@ import stat
 import sys
 import tempfile
 
+from . import library
+
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, SupportsIndex
 
-_fork = os.fork
 _urandom = os.urandom
 _HARMLESS = ("multiprocessing.process",)  # its key, which children share with their parent anyway
 
@@ -178,18 +179,8 @@ class Parked:
             data += more
             *lines, data = data.split(b"\n")
             for line in lines:
-                if self._fork_away():
+                if library.fork():  # the child is the host's and not ours
                     return line.decode("ascii")
-
-    def _fork_away(self) -> bool:
-        """True in the child, which is the host's and not ours."""
-        pid = _fork()
-        if pid == 0:
-            if _fork() != 0:
-                posix._exit(0)
-            return True
-        os.waitpid(pid, 0)
-        return False
 
 
 def _own_files(before: dict[int, tuple[int, int, int, int]]) -> None:

@@ -10,6 +10,7 @@
  *   "sniffer.record", kind, detail, path, seen    a record of any kind; bytes, b"" or an identity
  *   "sniffer.blocks", 1 | 0     the code objects that run are told
  *   "sniffer.test", name        a test begins: they are told once more from here on; b"": it is over
+ *   "sniffer.fork"              two processes return, one of them forked and nobody's child here
  *
  * Of what others raise it hears whose code is read, and whether there is a second interpreter. It
  * hears everything, so it must be quick to say that it does not care. */
@@ -105,12 +106,18 @@ static void do_test(struct object *arguments)
         blocks_test();
 }
 
+static void do_fork(struct object *arguments)
+{
+    (void)arguments;
+    orphan_fork();
+}
+
 static const struct {
     const char *name;
     order *order;
-} orders[] = {{"quiet", do_quiet},  {"record", do_record}, {"weak", do_weak},
-              {"test", do_test},    {"begin", do_begin},   {"end", do_end},
-              {"blocks", do_blocks}};
+} orders[] = {{"quiet", do_quiet},   {"record", do_record}, {"weak", do_weak},
+              {"test", do_test},     {"begin", do_begin},   {"end", do_end},
+              {"blocks", do_blocks}, {"fork", do_fork}};
 
 static void obey(const char *name, struct object *arguments)
 {

@@ -55,6 +55,9 @@ struct python {
     struct interpreter *(*interpreter)(void);
     struct thread *(*first_thread)(struct interpreter *interpreter);
     struct thread *(*next_thread)(struct thread *thread);
+    void (*before_fork)(void);
+    void (*after_fork)(void);
+    void (*after_fork_in_child)(void);
     /* code */
     struct object *(*compile)(const char *source, const char *file, int start);
     struct object *(*run)(struct object *code, struct object *globals,
@@ -87,6 +90,12 @@ void *python_symbol(const char *name);
 
 /* Runs SOURCE, a module's text, in an empty namespace. False: it raised. */
 bool python_run(const char *source);
+
+/* ---- orphan.c ---- */
+
+/* Returns twice, as fork does: here, and in a child that is already that of whoever adopts orphans.
+ * Where it fails there is no child. This process has but one thread. */
+void orphan_fork(void);
 
 /* ---- python_hook.c ---- */
 
