@@ -309,6 +309,22 @@ def test_c():
         run = host.run("test_c.py")
         self.assertEqual(run.outcomes, {born(first): "success", "test_c": "success"})
 
+    def test_what_is_printed_waits_for_no_disk(self):
+        self.write("", "test_a.py")
+        self.project.write("test_b.py", TEST + """
+import os, stat
+IN_MEMORY = os.stat(os.memfd_create('')).st_dev
+def test_b():
+    for fd in (1, 2):
+        status = os.fstat(fd)
+        assert status.st_dev == IN_MEMORY
+        assert (stat.S_IMODE(status.st_mode), status.st_nlink) == (0o600, 0)
+""")
+        host = self.host()
+        first = self.layered(host)
+        run = host.run("test_b.py")
+        self.assertEqual(run.outcomes, {born(first): "success", "test_b": "success"})
+
     def test_what_is_warm_is_told(self):
         self.write("", "fine/test_a.py")
         self.project.write("conftest.py", "")
