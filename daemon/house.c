@@ -57,6 +57,7 @@ static void reload(struct house *house)
         set_triggers(house);
     if (!same_ignore || !same_triggers)
         engine_ruled(house->engine, house->clock.now());
+    index_keep_history(house->settings.index, house->config.history);
     pool_jobs(house->pool, lodgings_jobs(house));
     engine_fail_fast(house->engine, house->config.fail_fast || house->settings.fail_fast);
     free(house->mistaken);

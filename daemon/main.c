@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -276,11 +277,11 @@ static int detach(struct birth *birth)
 static void started(void *owner)
 {
     struct birth *birth = owner;
-    if (birth->log >= 0) {
+    if (birth->pipe >= 0) {
         autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         dup2(null, STDIN_FILENO);
         dup2(null, STDOUT_FILENO);
-        dup2(birth->log,
+        dup2(birth->log >= 0 ? birth->log : null,
              STDERR_FILENO); /* a sanitizer's or a library's last words, too */
     }
     if (birth->pipe >= 0) {
@@ -314,11 +315,38 @@ static int open_index(const char *state, struct index **ret)
     return error;
 }
 
+/* The first process that holds a lock of SQLite's there; 0: none, or not known. */
+static pid_t holder(const char *path)
+{
+    autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK
+               ? lock.l_pid
+               : 0;
+}
+
+static int fail_busy(const char *state)
+{
+    autofree char *path = path_join(state, "index.sqlite");
+    pid_t pid = holder(path);
+    if (pid > 0)
+        fprintf(stderr,
+                "snifferd: %s is held by process %d: a daemon with another socket, or a "
+                "program that reads it; end that one first\n",
+                path, (int)pid);
+    else
+        fprintf(stderr, "snifferd: %s is held by another program; end that one first\n",
+                path);
+    return EXIT_NO_START;
+}
+
 static int with_index(const struct options *options, const char *root, const char *state,
                       const char *plugin, int socket, struct birth *birth)
 {
     struct index *index = NULL;
     int error = open_index(state, &index);
+    if (error == -EBUSY)
+        return fail_busy(state);
     if (error < 0)
         return fail("open the index in", state, error);
     struct config config = {0};
@@ -331,6 +359,7 @@ static int with_index(const struct options *options, const char *root, const cha
         index_close(index);
         return EXIT_NO_START;
     }
+    index_keep_history(index, config.history);
     error = loop_run(&(struct house_settings){.root = root,
                                               .state = state,
                                               .plugin = plugin,
@@ -387,11 +416,29 @@ static int find_seat(const char *root, struct seat *ret)
     return EXIT_NO_START;
 }
 
+/* A daemon that is killed while it begins a worker leaves a child that holds its lock until that child
+ * has noticed: nobody answers, and nobody will. */
+enum { PATIENCE = 500, PAUSE_MS = 10 };
+
+static bool is_answered(const char *path)
+{
+    int fd = -1;
+    int error = place_connect(path, &fd);
+    if (fd >= 0)
+        close(fd);
+    return error != -ECONNREFUSED && error != -ENOENT;
+}
+
 static int take_seat(const char *root, struct seat *seat)
 {
     if (seat->passed)
         return 0;
     int error = place_listen(seat->path, &seat->socket, &seat->lock);
+    for (int i = 0; error == -EADDRINUSE && i < PATIENCE && !is_answered(seat->path);
+         i++) {
+        poll(NULL, 0, PAUSE_MS);
+        error = place_listen(seat->path, &seat->socket, &seat->lock);
+    }
     if (error == 0)
         return 0;
     if (error != -EADDRINUSE)
@@ -425,8 +472,8 @@ static int with_seat(const struct options *options, const char *root, struct sea
                 state);
         return EXIT_NO_START;
     }
-    if (error < 0)
-        return fail("make", state, error);
+    if (error < 0) /* then it lives in memory */
+        log_warning("cannot write %s: %s", state, strerror(-error));
     int code = take_seat(root, seat);
     if (code != 0)
         return code;

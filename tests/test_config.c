@@ -72,6 +72,7 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_ptr_null(config.python);
     ck_assert_ptr_null(config.source);
     ck_assert_int_eq(config.jobs, 0);
+    ck_assert_int_eq(config.history, 50);
     ck_assert_str_eq(config.isolation, "file");
     ck_assert_int_eq(config.timeout_ms, 0);
     ck_assert_int_eq(config.memory, 0);
@@ -92,7 +93,7 @@ START_TEST(pyproject_gives_every_setting)
         "args = [\"-v\", \"two words\"]\njobs = 3\ntimeout = 2.5\nprecision = "
         "\"file\"\norder = \"changed-first\"\nisolation = \"package\"\n"
         "memory = 512\nprocesses = 0\n"
-        "ignore = [\n  \"*.log\",\n  \"!keep.log\",\n]\nenv = [\"TZ\"]\n");
+        "ignore = [\n  \"*.log\",\n  \"!keep.log\",\n]\nenv = [\"TZ\"]\nhistory = 7\n");
     struct config config = load();
     ck_assert_str_eq(config.framework, "nose");
     ck_assert_str_eq(config.python, "env/bin/python");
@@ -103,6 +104,7 @@ START_TEST(pyproject_gives_every_setting)
     ck_assert_int_eq(config.timeout_ms, 2500);
     ck_assert_int_eq(config.memory, 512 << 20);
     ck_assert_int_eq(config.processes, 0);
+    ck_assert_int_eq(config.history, 7);
     expect_list(config.args, "<-v><two words>");
     expect_list(config.ignore, "<*.log><!keep.log>");
     expect_list(config.env, "<TZ>");
@@ -264,6 +266,7 @@ static const struct {
      "\"unittest\", not \"a b\""},
     {"pyproject.toml", "[tool.sniffer]\nwork = 1\nabc = 2\n",
      "pyproject.toml:2: work is no setting; there are: args, env, fail_fast, framework, "
+     "history, "
      "ignore, "
      "isolation, jobs, "
      "memory, notify, order, packages, precision, processes, python, timeout, "
@@ -317,9 +320,12 @@ static const struct {
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
      "setup.cfg:3: work is no setting; there are: args, env, fail_fast, framework, "
+     "history, "
      "ignore, isolation, jobs, memory, notify, order, packages, precision, processes, "
      "python, timeout, "
      "triggers"},
+    {"setup.cfg", "[sniffer]\nhistory = 0\n",
+     "setup.cfg:2: history must be a whole number from 1 to 10000, not \"0\""},
     {"tox.ini", "[sniffer]\n\nwhat is this\n",
      "tox.ini:3: this line is no setting; write \"key = value\""},
 };

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { JOBS_MAX = 256 };
+enum { JOBS_MAX = 256, HISTORY_MAX = 10000, HISTORY_USUAL = 50 };
 enum { MEMORY_MIN = 64, MEMORY_MAX = 1 << 24 };
 enum { PROCESSES_MIN = 16, PROCESSES_STANDARD = 1000, PROCESSES_MAX = 1000000 };
 
@@ -166,6 +166,15 @@ static bool take_jobs(struct judging *judging, const struct setting *setting)
     if (!(value >= 1 && value <= JOBS_MAX) || value != (double)(int)value)
         return refuse(judging, setting, "a whole number from 1 to 256");
     judging->config.jobs = (int)value;
+    return true;
+}
+
+static bool take_history(struct judging *judging, const struct setting *setting)
+{
+    double value = number(setting);
+    if (!(value >= 1 && value <= HISTORY_MAX) || value != (double)(int)value)
+        return refuse(judging, setting, "a whole number from 1 to 10000");
+    judging->config.history = (int)value;
     return true;
 }
 
@@ -363,21 +372,14 @@ static const struct known {
     bool (*take)(struct judging *judging, const struct setting *setting);
     bool of_root; /* it is about all packages */
 } known[] = {
-    {"args", take_args, false},
-    {"env", take_env, false},
-    {"fail_fast", take_fail_fast, true},
-    {"framework", take_framework, false},
-    {"ignore", take_ignore, true},
-    {"isolation", take_isolation, false},
-    {"jobs", take_jobs, true},
-    {"memory", take_memory, false},
-    {"notify", take_notify, true},
-    {"order", take_order, false},
-    {"packages", take_packages, true},
-    {"precision", take_precision, false},
-    {"processes", take_processes, false},
-    {"python", take_python, false},
-    {"timeout", take_timeout, false},
+    {"args", take_args, false},           {"env", take_env, false},
+    {"fail_fast", take_fail_fast, true},  {"framework", take_framework, false},
+    {"history", take_history, true},      {"ignore", take_ignore, true},
+    {"isolation", take_isolation, false}, {"jobs", take_jobs, true},
+    {"memory", take_memory, false},       {"notify", take_notify, true},
+    {"order", take_order, false},         {"packages", take_packages, true},
+    {"precision", take_precision, false}, {"processes", take_processes, false},
+    {"python", take_python, false},       {"timeout", take_timeout, false},
     {"triggers", take_triggers, true},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };
@@ -461,6 +463,8 @@ int config_load(const char *root, struct config *ret, char **ret_message)
         config->source = xstrdup(judging.source);
     if (config->framework == NULL)
         config->framework = xstrdup("auto");
+    if (config->history == 0)
+        config->history = HISTORY_USUAL;
     if (config->isolation == NULL)
         config->isolation = "file";
     char ***lists[] = {&config->args, &config->ignore, &config->env, &config->notify};

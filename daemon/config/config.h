@@ -32,6 +32,7 @@ struct config {
     bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
     char **notify;      /* a command for news of red and green; empty: none */
+    int64_t history;    /* runs of a test file that are remembered */
     int jobs;           /* 0: as many as there are processors */
     int64_t timeout_ms; /* a test file; 0: no limit */
     int64_t memory;     /* bytes, of each process of a run; 0: no limit */

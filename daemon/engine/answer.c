@@ -13,7 +13,12 @@ void asking_reply(const struct asking *asking, json_t *result)
 {
     if (asking->ticket == 0)
         json_decref(result);
-    else
+    else if (index_is_damaged(asking->engine->index)) /* this may be the half of it */
+    {
+        json_decref(result);
+        asking_refuse(asking, FAULT_INTERNAL,
+                      "the index is damaged and begun anew; ask again");
+    } else
         asking->engine->ports.reply(asking->engine->ports.owner, asking->ticket, result);
 }
 
@@ -316,6 +321,8 @@ static void answer_doctor(const struct asking *asking)
                                  : xstrdup(engine->backend);
     add_check(checks, "watching", engine->degraded == NULL,
               engine->degraded != NULL ? engine->degraded : backend);
+    const char *trouble = index_trouble(engine->index);
+    add_check(checks, "index", trouble == NULL, trouble != NULL ? trouble : "in order");
     /* Never wrong: where a layer cannot be had, runs are only slower. */
     autofree char *warm = warm_words(engine);
     add_check(checks, "warm", true, warm);

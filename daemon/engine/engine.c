@@ -6,6 +6,7 @@
 #include "daemon/engine/room.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GIT ".git"
@@ -77,15 +78,54 @@ void engine_free(struct engine *engine)
     free(engine->focus);
     free(engine->focus_message);
     free(engine->told_message);
+    free(engine->told_trouble);
     free(engine->backend);
     free(engine->refused);
     free(engine->root);
     free(engine);
 }
 
+/* What is not known to be whole is not shown: everything is found out anew. */
+static void renew_index(struct engine *engine, int64_t now)
+{
+    char *aside = NULL;
+    int error = index_renew(engine->index, &aside);
+    log_error("the index is damaged%s%s: everything runs again",
+              aside != NULL ? "; it was set aside as " : "", aside != NULL ? aside : "");
+    free(aside);
+    if (error < 0) { /* not even in memory */
+        log_error("cannot make another one: %s", strerror(-error));
+        abort();
+    }
+    strset_finish(&engine->broke); /* facts have other numbers now */
+    strset_finish(&engine->mended);
+    if (engine->maker != NULL)
+        index_blocks_maker(engine->index, engine->maker);
+    engine_lost(engine, "the index is new", now);
+}
+
+static void tell_trouble(struct engine *engine)
+{
+    const char *trouble = index_trouble(engine->index);
+    bool told = engine->told_trouble != NULL;
+    if (trouble == NULL ? !told : told && strcmp(trouble, engine->told_trouble) == 0)
+        return;
+    if (trouble != NULL)
+        log_warning("cannot write the index: %s", trouble);
+    else
+        log_info("the index is in its file again");
+    xreplace(&engine->told_trouble, trouble);
+    engine->news_state = true;
+}
+
 /* The end of every entry point: start what may start, answer who waits, tell what is new. */
 static void turn(struct engine *engine, int64_t now)
 {
+    if (index_is_damaged(engine->index)) {
+        renew_index(engine, now); /* and all that follows here */
+        return;
+    }
+    tell_trouble(engine);
     if (engine->news_state && engine_settled(engine, NULL))
         pick_stragglers(engine);
     blocks_ask(engine);

@@ -172,9 +172,10 @@ struct engine {
     bool unsettled; /* a path inside the root waits to be judged */
     struct engine_ports ports;
 
-    char *computed; /* by pick_environment, last */
-    char *words;    /* by packages_error, last */
-    char *mistaken; /* the settings are wrong: why; the last good ones are in use */
+    char *computed;     /* by pick_environment, last */
+    char *words;        /* by packages_error, last */
+    char *mistaken;     /* the settings are wrong: why; the last good ones are in use */
+    char *told_trouble; /* of the index, as it was last told */
     char *degraded; /* a part of the tree is not watched: it is compared every POLL_MS */
     struct strset deciders; /* settings as they were then, by what changes with them */
     bool deciders_known;

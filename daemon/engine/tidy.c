@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { RUNS = 500, QUIET_MS = 5000 };
+enum { RUNS = 500, QUIET_MS = 5000, RETRY_MS = 60000 };
 
 void tidy_note_run(struct engine *engine, int64_t now)
 {
@@ -15,14 +15,15 @@ void tidy_note_run(struct engine *engine, int64_t now)
 
 int64_t tidy_deadline(const struct engine *engine)
 {
-    return engine->untidy >= RUNS ? engine->tidy_at : INT64_MAX;
+    bool due = engine->untidy >= RUNS || index_trouble(engine->index) != NULL;
+    return due ? engine->tidy_at : INT64_MAX;
 }
 
 void tidy_tick(struct engine *engine, int64_t now)
 {
     if (now < tidy_deadline(engine))
         return;
-    engine->tidy_at = now + QUIET_MS;
+    engine->tidy_at = now + (engine->untidy >= RUNS ? QUIET_MS : RETRY_MS);
     if (!engine_settled(engine, NULL) || engine->runs != NULL)
         return;
     engine->untidy = 0;

@@ -120,7 +120,7 @@ void index_blocks_finish(struct index_blocks *blocks)
     *blocks = (struct index_blocks){0};
 }
 
-int index_blocks_maker(struct index *index, const char *maker)
+static int try_maker(struct index *index, const char *maker)
 {
     int r = db_begin_write(&index->db);
     if (r < 0)
@@ -130,6 +130,15 @@ int index_blocks_maker(struct index *index, const char *maker)
         r = db_run(&index->db, SET_MAKER, as_text(maker));
     r = db_end_write(&index->db, r);
     return r == 0 ? blocks_load(index) : r;
+}
+
+int index_blocks_maker(struct index *index, const char *maker)
+{
+    int r = 0;
+    do
+        r = try_maker(index, maker);
+    while (index_flee(index, r));
+    return r;
 }
 
 char *index_blocks_made_by(struct index *index)

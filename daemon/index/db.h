@@ -24,6 +24,7 @@
 struct db {
     sqlite3 *sql;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    char *path;   /* NULL: in memory */
     bool damaged; /* a read or write met damage: the next open looks at the whole file */
 };
 
@@ -31,6 +32,9 @@ struct db {
  * the file. A file that is not fit for use is left as it was: -EBADMSG damaged,
  * -EPROTONOSUPPORT written by a newer program, -EMEDIUMTYPE not ours. */
 int db_open(struct db *db, const char *path);
+/* All that is in DB goes to PATH, over what is there (NULL: into memory), and from now on DB is that.
+ * -errno: it is as before; -EBUSY in the middle of a transaction or of an answer. */
+int db_move(struct db *db, const char *path);
 /* Also of a database that failed to open, or was never opened. */
 void db_close(struct db *db);
 

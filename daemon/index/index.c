@@ -101,43 +101,65 @@ static int load(struct index *index)
     return 0;
 }
 
-static void finish(struct index *index)
+void index_forget(struct index *index)
 {
     state_finish(&index->state);
     db_close(&index->db);
     seen_written(index);
     blocks_forget(index);
-    free(index->why_path);
-    free(index->why_detail);
-    free(index);
+    index->recorded = 0;
 }
 
-static int try_open(struct index **ret, const char *path)
+static int try_open(struct index *index, const char *path)
 {
-    struct index *index = xcalloc(1, sizeof *index);
     int r = db_open(&index->db, path);
     if (r == 0)
         r = load(index);
+    if (r < 0)
+        index_forget(index);
+    return r;
+}
+
+int index_open_in_memory(struct index *index, int why)
+{
+    int r = try_open(index, NULL);
     if (r == 0)
-        *ret = index;
-    else
-        finish(index);
+        index_say_trouble(index, why);
+    return r;
+}
+
+int index_open_somewhere(struct index *index, char **ret_aside)
+{
+    char *aside = NULL;
+    int r = try_open(index, index->path);
+    if (index->path != NULL && db_is_unfit(r)) {
+        r = db_set_aside(index->path, r, &aside);
+        if (r == 0)
+            r = try_open(index, index->path);
+    }
+    if (r == 0)
+        index_know_file(index);
+    else if (index->path != NULL && r != -EBUSY && r != -ENOMEM)
+        r = index_open_in_memory(index, r);
+    *ret_aside = aside;
     return r;
 }
 
 int index_open(struct index **ret, const char *path, char **ret_aside)
 {
+    struct index *index = xcalloc(1, sizeof *index);
+    index->path = path != NULL ? xstrdup(path) : NULL;
+    index->history = 50;
     char *aside = NULL;
-    int r = try_open(ret, path);
-    if (path != NULL && db_is_unfit(r)) {
-        r = db_set_aside(path, r, &aside);
-        if (r == 0)
-            r = try_open(ret, path);
-    }
-    if (r == 0)
+    int r = index_open_somewhere(index, &aside);
+    if (r == 0) {
+        *ret = index;
         *ret_aside = aside;
-    else
-        free(aside);
+        return 0;
+    }
+    free(aside);
+    free(index->path);
+    free(index);
     return r;
 }
 
@@ -146,7 +168,14 @@ void index_close(struct index *index)
     if (index == NULL)
         return;
     index_flush(index); /* memories only save time: when it fails, they are made again */
-    finish(index);
+    if (index->trouble != NULL)
+        index_come_back(index);
+    index_forget(index);
+    free(index->why_path);
+    free(index->why_detail);
+    free(index->trouble);
+    free(index->path);
+    free(index);
 }
 
 /* ---- small values ---- */
@@ -162,7 +191,11 @@ int index_number(struct index *index, const char *name, int64_t fallback, int64_
 
 int index_set_number(struct index *index, const char *name, int64_t value)
 {
-    return db_run(&index->db, SET_NUMBER, as_text(name), as_number(value));
+    int r = 0;
+    do
+        r = db_run(&index->db, SET_NUMBER, as_text(name), as_number(value));
+    while (index_flee(index, r));
+    return r;
 }
 
 /* ---- test files ---- */
@@ -170,7 +203,10 @@ int index_set_number(struct index *index, const char *name, int64_t value)
 static int64_t add_new_file(struct index *index, const char *path, int64_t size)
 {
     int64_t id = 0;
-    int r = db_number(&index->db, ADD_FILE, &id, as_bytes(path), as_number(size));
+    int r = 0;
+    do
+        r = db_number(&index->db, ADD_FILE, &id, as_bytes(path), as_number(size));
+    while (index_flee(index, r));
     if (r < 0)
         return r;
     state_add_file(&index->state, path, id, size);
@@ -183,7 +219,10 @@ int64_t index_add_file(struct index *index, const char *path, int64_t size)
     if (file == NULL)
         return add_new_file(index, path, size);
     if (file->size != size) {
-        int r = db_run(&index->db, SET_FILE_SIZE, as_number(file->id), as_number(size));
+        int r = 0;
+        do
+            r = db_run(&index->db, SET_FILE_SIZE, as_number(file->id), as_number(size));
+        while (index_flee(index, r));
         if (r < 0)
             return r;
         file->size = size;
@@ -196,7 +235,10 @@ int index_remove_file(struct index *index, const char *path)
     struct file *file = state_file(&index->state, path);
     if (file == NULL)
         return 0;
-    int r = db_run(&index->db, REMOVE_FILE, as_number(file->id));
+    int r = 0;
+    do
+        r = db_run(&index->db, REMOVE_FILE, as_number(file->id));
+    while (index_flee(index, r));
     if (r == 0)
         state_remove_file(&index->state, file);
     return r;

@@ -20,10 +20,14 @@
  * When a fact or the verdicts of one cannot be read from the file, nothing is current
  * until the index is opened anew: what cannot be known is not shown as known.
  *
+ * Where the file cannot be written (a full disk, a file system that is read-only, a folder that is
+ * not there), everything is kept in memory, and index_trouble says why; from time to time index_tidy
+ * tries to come back. A file that is removed while it is open is written anew.
+ *
  * The index is derived data: a file that is damaged, newer than this program or not
  * ours is set aside under another name (PATH.damaged, PATH.newer, PATH.foreign, and
- * -2, -3 ...) and a new one begun. The whole file is looked at only where the last
- * program did not close it. Writes go in transactions; a daemon that dies leaves the
+ * -2, -3 ...) and a new one begun. A file that was closed is held
+ * against the sum of its bytes (sum.h); one that was not, page by page against what SQLite expects. Writes go in transactions; a daemon that dies leaves the
  * old state or the new one. All times that are stored are milliseconds since the
  * epoch. */
 
@@ -42,6 +46,18 @@ struct index;
  * (owned by the caller), else NULL. -errno; -EBUSY where another program holds it. */
 int index_open(struct index **ret, const char *path, char **ret_aside);
 void index_close(struct index *index);
+
+/* Why what is learnt is in memory alone; NULL: it is in the file. */
+const char *index_trouble(const struct index *index);
+/* Damage was met: what is answered may not be all there is. */
+bool index_is_damaged(const struct index *index);
+/* Instead of a damaged index an empty one, with nothing in it as after the very first index_open; the
+ * file is set aside as in index_open. Where that does not help for long, the next one is in memory.
+ * All ids are other ones now. */
+int index_renew(struct index *index, char **ret_aside);
+
+/* The last RUNS runs of each file are remembered, from the next one on; without this, 50. */
+void index_keep_history(struct index *index, int64_t runs);
 
 /* ---- small values: epoch, sequence number ---- */
 int index_number(struct index *index, const char *name, int64_t fallback, int64_t *ret);
@@ -258,8 +274,8 @@ int index_flush(struct index *index);
 void index_each_seen(struct index *index,
                      void (*visit)(void *owner, const struct index_seen *seen),
                      void *owner);
-/* Drops facts, blocks, and memories of paths, that no verdict rests on. For when there is
- * time. */
+/* Drops facts, blocks, and memories of paths, that no verdict rests on, and gives a part of the room
+ * that is free in the file back. For when there is time. */
 int index_tidy(struct index *index);
 
 #endif

@@ -9,11 +9,19 @@
 #include "daemon/index/index.h"
 #include "daemon/index/state.h"
 
+#include <sys/types.h>
+
 struct seen_item;
 struct known_blocks;
 
 struct index {
     struct db db;
+    char *path;    /* NULL: in memory, as was asked for */
+    char *trouble; /* why it is in memory all the same; NULL: it is not */
+    ino_t inode;   /* of the file that is open */
+    dev_t device;
+    int64_t history; /* runs kept a file */
+    bool renewed;
     struct state state;
     struct seen_item *pending;    /* memories that wait for the next commit, by path */
     struct known_blocks *sources; /* states whose blocks are stored */
@@ -30,6 +38,23 @@ struct index_fact fact_read(const struct index *index, sqlite3_stmt *ask);
 int fact_store(struct index *index, const struct index_evidence *evidence, int64_t *ret);
 /* Nothing is current any more: what the counters say is no longer known to be true. */
 void index_go_blind(struct index *index);
+
+/* After a write that ended with R: true where the file cannot be written, and everything has moved
+ * into memory: the write may be tried again. */
+bool index_flee(struct index *index, int r);
+/* The file was removed or replaced while it was open: it is written anew, whole. */
+void index_find_lost(struct index *index);
+/* Back from memory into the file, where that can be done now. */
+void index_come_back(struct index *index);
+
+void index_say_trouble(struct index *index, int why);
+/* The file at index->path is the one that is open. */
+void index_know_file(struct index *index);
+/* All that came from the database goes, and the database is closed. */
+void index_forget(struct index *index);
+/* Opens and loads: the file, else a new one, else memory. */
+int index_open_somewhere(struct index *index, char **ret_aside);
+int index_open_in_memory(struct index *index, int why);
 
 /* Reads again which states have blocks; forgets it. */
 int blocks_load(struct index *index);

@@ -1,6 +1,7 @@
 #include "daemon/base/xalloc.h"
 #include "daemon/index/db.h"
 #include "daemon/index/schema.h"
+#include "daemon/index/sum.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,7 +35,9 @@ int db_errno(sqlite3 *sql, int code)
     case SQLITE_CANTOPEN:
         return system != 0 ? -system : -EACCES;
     case SQLITE_IOERR:
-        return system == ENOSPC || system == EDQUOT ? -system : -EIO;
+        if (code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ)
+            return -EBADMSG; /* what cannot be read is of no more use than what is wrong */
+        return system == ENOSPC || system == EDQUOT || system == EROFS ? -system : -EIO;
     default:
         return -EINVAL;
     }
@@ -125,8 +128,8 @@ static int check_result(void *owner, int columns, char **values, char **names)
     return 0;
 }
 
-/* A check reads all of the file, so it is kept for when there is reason: the last
- * program that had the file did not close it, or met damage. */
+/* This looks at what each page means, so it is kept for when there is reason: the last program that
+ * had the file did not close it, or met damage. */
 static int check(struct db *db)
 {
     int64_t clean = 0;
@@ -147,6 +150,7 @@ static int check(struct db *db)
 
 static int open_at(struct db *db, const char *path)
 {
+    bool wrong = path != NULL && sum_is_wrong(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(path != NULL ? path : ":memory:", &db->sql, flags, NULL);
@@ -156,9 +160,14 @@ static int open_at(struct db *db, const char *path)
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     int version = 0;
     int r = hold(db->sql, &version);
+    if (r == 0 && wrong)
+        r = -EBADMSG;
     if (r < 0)
         return r;
+    if (path != NULL)
+        sum_remove(path);
     code = sqlite3_exec(db->sql,
+                        "PRAGMA auto_vacuum = INCREMENTAL;" /* of a new file */
                         "PRAGMA journal_mode = WAL;"
                         "PRAGMA synchronous = NORMAL;"
                         /* In pages. One run touches pages all over the pairs by fact:
@@ -182,7 +191,7 @@ static int open_at(struct db *db, const char *path)
 
 int db_open(struct db *db, const char *path)
 {
-    *db = (struct db){0};
+    *db = (struct db){.path = path != NULL ? xstrdup(path) : NULL};
     int r = open_at(db, path);
     if (r < 0) {
         db->damaged = true; /* so that closing does not call it clean */
@@ -193,12 +202,50 @@ int db_open(struct db *db, const char *path)
 
 void db_close(struct db *db)
 {
-    if (!db->damaged && db->statements[SET_CLEAN] != NULL)
-        db_run(db, SET_CLEAN, as_number(1));
+    bool clean = !db->damaged && db->statements[SET_CLEAN] != NULL &&
+                 db_run(db, SET_CLEAN, as_number(1)) == 0;
     for (int i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_finalize(db->statements[i]);
-    sqlite3_close(db->sql);
+    if (sqlite3_close(db->sql) == SQLITE_OK && clean && db->path != NULL)
+        sum_write(db->path);
+    free(db->path);
     *db = (struct db){0};
+}
+
+static int copy(struct db *from, struct db *to)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to->sql, "main", from->sql, "main");
+    if (backup == NULL)
+        return db_errno(to->sql, sqlite3_errcode(to->sql));
+    sqlite3_backup_step(backup, -1);
+    return db_errno(to->sql, sqlite3_backup_finish(backup));
+}
+
+static bool is_in_use(const struct db *db)
+{
+    if (!sqlite3_get_autocommit(db->sql))
+        return true;
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        if (sqlite3_stmt_busy(db->statements[i]))
+            return true;
+    return false;
+}
+
+int db_move(struct db *db, const char *path)
+{
+    struct db to;
+    if (is_in_use(db))
+        return -EBUSY;
+    int r = db_open(&to, path);
+    if (r < 0)
+        return r;
+    r = copy(db, &to);
+    struct db *left = r == 0 ? db : &to;
+    left->damaged = true; /* not all that is known has come to it */
+    db_close(left);
+    if (r == 0)
+        *db = to;
+    return r;
 }
 
 bool db_is_unfit(int r)
@@ -228,7 +275,7 @@ static int rename_if_there(const char *from, const char *to)
 int db_set_aside(const char *path, int why, char **ret_aside)
 {
     /* The logs first: a log that stays would be played into the new file. */
-    static const char *const suffixes[] = {"-wal", "-journal", "-shm", ""};
+    static const char *const suffixes[] = {"-wal", "-journal", "-shm", "-sum", ""};
     char *aside = free_name(path, why);
     int r = 0;
     for (size_t i = 0; r == 0 && i < sizeof suffixes / sizeof *suffixes; i++) {

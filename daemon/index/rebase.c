@@ -142,8 +142,8 @@ static int write_more(struct db *db, const struct verdict *verdict, int64_t fact
     return db_run(db, SET_FINGERPRINT, as_number(verdict->id), as_digest(fingerprint));
 }
 
-int index_add_evidence(struct index *index, const char *path, int64_t id,
-                       const struct index_evidence *evidence)
+static int try_add_evidence(struct index *index, const char *path, int64_t id,
+                            const struct index_evidence *evidence)
 {
     struct state *state = &index->state;
     struct verdict *verdict = state_verdict(state, id);
@@ -170,4 +170,14 @@ int index_add_evidence(struct index *index, const char *path, int64_t id,
     if (mark_is_broken(state_mark(state, fact)))
         state_count_broken(state, id, 1);
     return 0;
+}
+
+int index_add_evidence(struct index *index, const char *path, int64_t id,
+                       const struct index_evidence *evidence)
+{
+    int r = 0;
+    do
+        r = try_add_evidence(index, path, id, evidence);
+    while (index_flee(index, r));
+    return r;
 }

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { HISTORY_KEPT = 50 };
-
 /* A run on its way into the index. Everything here is known before the commit; memory
  * is changed after it. */
 struct recording {
@@ -182,7 +180,7 @@ static int write_history(struct recording *recording)
                    as_number(run->reason), as_bytes(run->path), as_bytes(run->detail));
     if (r == 0)
         r = db_run(db, TRIM_HISTORY, as_number(recording->file->id),
-                   as_number(HISTORY_KEPT));
+                   as_number(recording->index->history));
     if (r == 0)
         r = db_run(db, SET_FILE_RUN, as_number(recording->file->id),
                    as_number(run->started));
@@ -267,7 +265,12 @@ static void keep(struct recording *recording)
     state_reshow(state, file);
 }
 
-int index_record(struct index *index, const struct index_run *run)
+void index_keep_history(struct index *index, int64_t runs)
+{
+    index->history = runs;
+}
+
+static int try_record(struct index *index, const struct index_run *run)
 {
     struct recording recording = {
         .index = index, .run = run, .file = state_file(&index->state, run->file)};
@@ -279,5 +282,15 @@ int index_record(struct index *index, const struct index_run *run)
     if (r == 0)
         keep(&recording);
     looks_finish(&recording.looks);
+    return r;
+}
+
+int index_record(struct index *index, const struct index_run *run)
+{
+    int r = 0;
+    index_find_lost(index);
+    do
+        r = try_record(index, run);
+    while (index_flee(index, r));
     return r;
 }

@@ -62,9 +62,12 @@ int index_flush(struct index *index)
 {
     if (index->pending == NULL)
         return 0;
-    int r = db_begin_write(&index->db);
-    if (r == 0)
-        r = db_end_write(&index->db, seen_write(index));
+    int r = 0;
+    do {
+        r = db_begin_write(&index->db);
+        if (r == 0)
+            r = db_end_write(&index->db, seen_write(index));
+    } while (index_flee(index, r));
     if (r == 0)
         seen_written(index);
     return r;
@@ -127,6 +130,8 @@ static int tidy_all(struct index *index, struct ids *gone)
 int index_tidy(struct index *index)
 {
     struct ids gone = {0};
+    if (index->trouble != NULL)
+        index_come_back(index);
     int r = db_begin_write(&index->db);
     if (r == 0)
         r = db_end_write(&index->db, tidy_all(index, &gone));
@@ -137,6 +142,8 @@ int index_tidy(struct index *index)
             state_set_mark(&index->state, gone.items[i], MARK_NONE);
         r = blocks_load(index);
     }
+    if (r == 0)
+        r = db_run_values(&index->db, GIVE_BACK, NULL, 0);
     free(gone.items);
     return r;
 }

@@ -9,6 +9,7 @@ enum statement {
     BEGIN_WRITE,
     COMMIT_WRITE,
     ROLLBACK_WRITE,
+    GIVE_BACK,
     GET_CLEAN,
     SET_CLEAN,
     GET_NUMBER,

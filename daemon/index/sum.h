@@ -1,0 +1,17 @@
+#ifndef INDEX_SUM_H
+#define INDEX_SUM_H
+
+/* SQLite finds pages that make no sense, but not a number that has become another one. So a file that
+ * is closed in order gets a sum of all its bytes beside it, in PATH-sum, which goes when the file is
+ * opened again: who is killed leaves none. Neither may be called while this process has PATH open: to
+ * close a file gives up all of a process's locks on it. */
+
+#include <stdbool.h>
+
+/* Is there a sum, and another one than the file's? */
+bool sum_is_wrong(const char *path);
+/* Where it cannot be written there is none, and the next open looks at the pages. */
+void sum_write(const char *path);
+void sum_remove(const char *path);
+
+#endif
