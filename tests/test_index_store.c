@@ -487,6 +487,38 @@ START_TEST(only_the_last_runs_are_history)
 }
 END_TEST
 
+START_TEST(room_that_is_free_is_given_back)
+{
+    struct scene scene;
+    scene_on_disk(&scene);
+    fill(&scene);
+    for (int i = 0; i < 20; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "u%d.py", i);
+        struct index_evidence evidence[200];
+        char paths[200][32];
+        for (int j = 0; j < 200; j++) {
+            snprintf(paths[j], sizeof paths[j], "%d-%d", i, j);
+            evidence[j] = look(&scene, paths[j]);
+        }
+        add_file(&scene, path);
+        ck_assert_int_eq(try_record(&scene, path, "s", evidence, 200), 0);
+    }
+    ck_assert_int_eq(index_tidy(scene.index), 0);
+    off_t full = size_of(scene.path);
+    for (int i = 0; i < 20; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "u%d.py", i);
+        ck_assert_int_eq(index_remove_file(scene.index, path), 0);
+    }
+    ck_assert_int_eq(index_tidy(scene.index), 0);
+    ck_assert_int_lt(size_of(scene.path), full / 2);
+    autofree char *log = xasprintf("%s-wal", scene.path);
+    ck_assert_int_eq(size_of(log), 0);
+    scene_finish(&scene);
+}
+END_TEST
+
 START_TEST(verdicts_that_a_rebase_made_equal_become_one)
 {
     struct scene scene;
@@ -632,6 +664,7 @@ int main(void)
         an_empty_file_is_a_new_index,
         damage_met_later_shows_nothing_as_current,
         only_the_last_runs_are_history,
+        room_that_is_free_is_given_back,
         verdicts_that_a_rebase_made_equal_become_one,
         a_daemon_that_is_killed_leaves_whole_verdicts,
     };

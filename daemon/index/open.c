@@ -84,14 +84,17 @@ static int judge(sqlite3 *sql, int *ret_version)
  * closed. */
 static int hold(sqlite3 *sql, int *ret_version)
 {
-    int code = sqlite3_exec(sql,
-                            "PRAGMA locking_mode = EXCLUSIVE;"
-                            "PRAGMA trusted_schema = OFF;"
-                            "PRAGMA foreign_keys = ON;"
-                            "PRAGMA temp_store = MEMORY;"
-                            "PRAGMA cache_size = -16384;" /* KiB */
-                            "BEGIN EXCLUSIVE",
-                            NULL, NULL, NULL);
+    int code =
+        sqlite3_exec(sql,
+                     "PRAGMA locking_mode = EXCLUSIVE;"
+                     /* Of a new file: when a transaction has begun it is too late. */
+                     "PRAGMA auto_vacuum = INCREMENTAL;"
+                     "PRAGMA trusted_schema = OFF;"
+                     "PRAGMA foreign_keys = ON;"
+                     "PRAGMA temp_store = MEMORY;"
+                     "PRAGMA cache_size = -16384;" /* KiB */
+                     "BEGIN EXCLUSIVE",
+                     NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return db_errno(sql, code);
     int version = 0;
@@ -167,7 +170,6 @@ static int open_at(struct db *db, const char *path)
     if (path != NULL)
         sum_remove(path);
     code = sqlite3_exec(db->sql,
-                        "PRAGMA auto_vacuum = INCREMENTAL;" /* of a new file */
                         "PRAGMA journal_mode = WAL;"
                         "PRAGMA synchronous = NORMAL;"
                         /* In pages. One run touches pages all over the pairs by fact:

@@ -144,6 +144,8 @@ int index_tidy(struct index *index)
     }
     if (r == 0)
         r = db_run_values(&index->db, GIVE_BACK, NULL, 0);
+    if (r == 0)
+        r = db_run_values(&index->db, EMPTY_LOG, NULL, 0);
     free(gone.items);
     return r;
 }

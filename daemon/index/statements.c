@@ -8,6 +8,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [COMMIT_WRITE] = "COMMIT",
     [ROLLBACK_WRITE] = "ROLLBACK",
+    [EMPTY_LOG] = "PRAGMA wal_checkpoint(TRUNCATE)",
     [GIVE_BACK] = "PRAGMA incremental_vacuum(1000)", /* pages */
     [GET_CLEAN] = "SELECT clean FROM shutdown",
     [SET_CLEAN] = "UPDATE shutdown SET clean = ?1",

@@ -10,6 +10,7 @@ enum statement {
     COMMIT_WRITE,
     ROLLBACK_WRITE,
     GIVE_BACK,
+    EMPTY_LOG,
     GET_CLEAN,
     SET_CLEAN,
     GET_NUMBER,
