@@ -505,6 +505,46 @@ START_TEST(a_run_during_which_changes_were_lost_proves_nothing)
 }
 END_TEST
 
+/* Answers that nothing of what was asked is a test file. */
+static void answer_none(void)
+{
+    engine_classified(scene.engine, "",
+                      &(struct report){.type = REPORT_CLASSIFIED, .id = scene.question},
+                      scene.now);
+}
+
+START_TEST(what_was_rewritten_while_it_was_asked_about_is_asked_about_again)
+{
+    scene_write("test_a.py", "");
+    engine_begin(scene.engine, scene.now);
+    scene_ready("python");
+    int64_t question = scene.question;
+    scene_write("test_a.py", "pass\n"); /* and for a moment it was not there */
+    answer_none();
+    ck_assert_int_gt(scene.question, question);
+    ck_assert_uint_eq(scene.asked_count, 1);
+    ck_assert_str_eq(scene.asked[0], "test_a.py");
+    scene_answer();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
+}
+END_TEST
+
+START_TEST(what_was_away_while_it_was_asked_about_comes_back)
+{
+    scene_write("test_a.py", "");
+    engine_begin(scene.engine, scene.now);
+    autofree char *whole = scene_path("test_a.py");
+    ck_assert_int_eq(unlink(whole), 0);
+    scene_ready("python");
+    answer_none();
+    scene_write("test_a.py", "pass\n");
+    engine_changed(scene.engine, "test_a.py", true, scene.now); /* of both, one is told */
+    scene_settle();
+    scene_answer();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine");
@@ -547,6 +587,9 @@ int main(void)
                    a_run_that_began_in_another_environment_proves_nothing_of_the_new_one);
     tcase_add_test(story, what_is_added_to_a_folder_while_others_write_there_is_a_change);
     tcase_add_test(story, git_is_nobodys_business_but_of_who_looked_at_it);
+    tcase_add_test(story,
+                   what_was_rewritten_while_it_was_asked_about_is_asked_about_again);
+    tcase_add_test(story, what_was_away_while_it_was_asked_about_comes_back);
     suite_add_tcase(suite, story);
     return suite_run(suite);
 }

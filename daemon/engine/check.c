@@ -83,6 +83,13 @@ static void forget_if_gone(void *owner, const char *path, int64_t value)
         strset_remove(&engine->classified, path);
 }
 
+/* Another number where the file at PATH is another one, or was written. */
+static int64_t mark_of(const struct engine *engine, const char *path)
+{
+    struct identity identity = tree_identity(engine->tree, path);
+    return (identity.ctime_ns ^ (int64_t)identity.inode ^ identity.size) & INT64_MAX;
+}
+
 struct deciders {
     struct engine *engine;
     struct strset now;
@@ -95,9 +102,7 @@ static void note_decider(void *owner, const char *path)
     const struct engine *engine = deciders->engine;
     if (!pick_decides(engine, path))
         return;
-    struct identity identity = tree_identity(engine->tree, path);
-    strset_put(&deciders->now, path,
-               identity.ctime_ns ^ (int64_t)identity.inode ^ identity.size);
+    strset_put(&deciders->now, path, mark_of(engine, path));
 }
 
 static void add_if_other(void *owner, const char *path, int64_t value)
@@ -290,6 +295,18 @@ static void into_list(void *owner, const char *path, int64_t value)
     list->paths[list->count++] = path;
 }
 
+struct marking {
+    const struct engine *engine;
+    struct strset *asked;
+};
+
+static void mark_asked(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    const struct marking *marking = owner;
+    strset_put(marking->asked, path, mark_of(marking->engine, path));
+}
+
 /* One question at a time; what comes up meanwhile is asked next. */
 static void ask(struct engine *engine, struct package *package)
 {
@@ -298,16 +315,21 @@ static void ask(struct engine *engine, struct package *package)
     struct list list = {0};
     list.paths = xcalloc(strset_count(&package->unsorted), sizeof *list.paths);
     strset_each(&package->unsorted, into_list, &list);
+    struct strset asked = {0}; /* as they are before the worker looks */
+    strset_each(&package->unsorted, mark_asked,
+                &(struct marking){.engine = engine, .asked = &asked});
     int error = engine->ports.classify(engine->ports.owner, package->path,
                                        engine->question + 1, list.paths, list.count);
     free(list.paths);
-    if (error < 0)
+    if (error < 0) {
+        strset_finish(&asked);
         return; /* asked again when a host is ready */
+    }
     package->question = ++engine->question;
     package->asking = true;
+    strset_finish(&package->unsorted);
     strset_finish(&package->asked);
-    package->asked = package->unsorted;
-    package->unsorted = (struct strset){0};
+    package->asked = asked;
 }
 
 void check_ask(struct engine *engine)
@@ -316,12 +338,22 @@ void check_ask(struct engine *engine)
         ask(engine, engine->packages[i]);
 }
 
-static void apply_answer(void *owner, const char *path, int64_t is_test)
+enum { IS_TEST = -1 }; /* no mark */
+
+static void apply_answer(void *owner, const char *path, int64_t answer)
 {
     struct engine *engine = owner;
     struct index_file file;
+    bool is_test = answer == IS_TEST;
+    /* What was rewritten meanwhile may have been away for a moment, which no event tells in the end. */
+    if (!is_test && check_candidate(engine, path) && mark_of(engine, path) != answer) {
+        check_sort(engine, path);
+        return;
+    }
     bool known = index_file(engine->index, path, &file);
     struct identity identity = tree_identity(engine->tree, path);
+    if (identity.mode == 0) /* whatever comes there is new */
+        tree_refresh(engine->tree, path);
     if (tree_knows(engine->tree, path))
         strset_add(&engine->classified, path);
     if (!is_test || !tree_knows(engine->tree, path)) {
@@ -384,7 +416,7 @@ void engine_classified(struct engine *engine, const char *path,
         return;
     }
     for (size_t i = 0; i < report->path_count; i++)
-        strset_put(&package->asked, report->paths[i], 1);
+        strset_put(&package->asked, report->paths[i], IS_TEST);
     strset_each(&package->asked, apply_answer, engine);
     package->sorted = true;
     judge_companies(engine);
