@@ -142,7 +142,8 @@ class CliTest(HouseTest):
 class Life(CliTest):
     def test_start_returns_once_the_socket_answers(self):
         done = self.house.ctl("start", code=0)
-        self.assertEqual((done.stdout, done.stderr), ("", ""))
+        self.assertEqual(done.stdout, "")
+        self.assertRegex(done.stderr, r"\Asniffer: the first time in [^\n]*\n\Z")
         hello = self.talk().hear()
         self.assertEqual(hello["params"]["pid"], self.house.status()["pid"])
         with open("/proc/%d/comm" % hello["params"]["pid"]) as file:
