@@ -4,8 +4,8 @@ _snifferctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="start stop restart status wait check results files deps affected why run touch
         events socket service doctor pause resume focus"
-    local topics="stats result file.failures green red queue run.started run.output run.finished
-        watch state file bye"
+    local topics="stats result file.failures green red queue run.started run.test run.result
+        run.output run.finished watch state file bye"
     local command= i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in

@@ -51,6 +51,6 @@ complete -c snifferctl -n '__fish_seen_subcommand_from check' -l junit-xml -r -F
 complete -c snifferctl -n '__fish_seen_subcommand_from check' -l once -d 'stop the daemon that this call started'
 complete -c snifferctl -n '__fish_seen_subcommand_from run' -l all -d 'all test files'
 complete -c snifferctl -n '__fish_seen_subcommand_from touch' -s 0 -l null -d 'ended by NUL'
-complete -c snifferctl -n '__fish_seen_subcommand_from events' -a 'stats result file.failures green red queue run.started run.output run.finished watch state file bye'
+complete -c snifferctl -n '__fish_seen_subcommand_from events' -a 'stats result file.failures green red queue run.started run.test run.result run.output run.finished watch state file bye'
 complete -c snifferctl -n '__fish_seen_subcommand_from service' -a 'enable disable status'
 complete -c snifferctl -n '__fish_seen_subcommand_from results deps affected why run touch' -F

@@ -48,6 +48,8 @@ enum topic {
     TOPIC_RED,
     TOPIC_QUEUE,
     TOPIC_RUN_STARTED,
+    TOPIC_RUN_TEST,
+    TOPIC_RUN_RESULT,
     TOPIC_RUN_OUTPUT,
     TOPIC_RUN_FINISHED,
     TOPIC_WATCH,
@@ -171,6 +173,8 @@ struct result_record {
 json_t *result_encode(const struct result_record *record);
 /* The same as the topic "result" tells it: the key is "report_text" there. */
 json_t *result_news_encode(const struct result_record *record);
+/* As "run.result" tells it: nobody knows yet whether it will be current. */
+json_t *run_result_encode(const struct result_record *record);
 
 struct file_record {
     const char *file;

@@ -104,6 +104,14 @@ json_t *result_news_encode(const struct result_record *record)
     return test_encode(record, "report_text");
 }
 
+json_t *run_result_encode(const struct result_record *record)
+{
+    json_t *result = test_encode(record, "report_text");
+    if (result != NULL)
+        json_object_del(result, "current");
+    return result;
+}
+
 json_t *file_encode(const struct file_record *record)
 {
     char last_run[32];

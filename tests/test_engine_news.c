@@ -92,6 +92,74 @@ START_TEST(a_parameter_that_means_nothing_is_ignored)
 }
 END_TEST
 
+static int64_t run_of_two_tests(void)
+{
+    scene_write("test_a.py", "");
+    scene_begin("python");
+    int64_t run = scene_run_of("test_a.py");
+    engine_report(scene.engine, &(struct report){.type = REPORT_STARTED, .run = run},
+                  scene.now);
+    return run;
+}
+
+static void begin_test(int64_t run, const char *test)
+{
+    engine_report(scene.engine,
+                  &(struct report){.type = REPORT_TEST, .run = run, .test = test},
+                  scene.now);
+}
+
+START_TEST(a_failure_is_told_while_its_file_runs)
+{
+    int64_t run = run_of_two_tests();
+    scene_result(run, "test_good", OUTCOME_SUCCESS);
+    ck_assert_ptr_null(scene_news(TOPIC_RUN_RESULT));
+    scene_result(run, "test_bad", OUTCOME_ERROR);
+    const json_t *told = scene_news(TOPIC_RUN_RESULT);
+    ck_assert_str_eq(json_string_value(json_object_get(told, "test")), "test_bad");
+    ck_assert_str_eq(json_string_value(json_object_get(told, "report_text")), "text");
+    ck_assert_str_eq(json_string_value(json_object_get(told, "package")), ".");
+    ck_assert_ptr_null(json_object_get(told, "current"));
+    ck_assert_ptr_null(scene_news(TOPIC_RESULT));
+}
+END_TEST
+
+START_TEST(a_test_that_runs_for_a_while_is_told)
+{
+    int64_t run = run_of_two_tests();
+    begin_test(run, "test_quick");
+    ck_assert_ptr_null(scene_news(TOPIC_RUN_TEST));
+    scene_result(run, "test_quick", OUTCOME_SUCCESS);
+    begin_test(run, "test_slow");
+    ck_assert_int_eq(engine_deadline(scene.engine), scene.now + 100);
+    scene.now += 100;
+    engine_tick(scene.engine, scene.now);
+    const json_t *told = scene_news(TOPIC_RUN_TEST);
+    ck_assert_str_eq(json_string_value(json_object_get(told, "test")), "test_slow");
+    ck_assert_int_gt(engine_deadline(scene.engine), scene.now);
+    scene_result(run, "test_slow", OUTCOME_SUCCESS);
+    begin_test(run, "test_next");
+    ck_assert_ptr_eq(scene_news(TOPIC_RUN_TEST), told);
+    scene.now += 200;
+    begin_test(run, "test_last");
+    told = scene_news(TOPIC_RUN_TEST);
+    ck_assert_str_eq(json_string_value(json_object_get(told, "test")), "test_last");
+}
+END_TEST
+
+START_TEST(what_nobody_listens_to_is_not_told)
+{
+    scene.deaf = true;
+    int64_t run = run_of_two_tests();
+    begin_test(run, "test_bad");
+    scene.now += 100;
+    engine_tick(scene.engine, scene.now);
+    scene_result(run, "test_bad", OUTCOME_ERROR);
+    ck_assert_ptr_null(scene_news(TOPIC_RUN_TEST));
+    ck_assert_ptr_null(scene_news(TOPIC_RUN_RESULT));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine_news");
@@ -103,6 +171,9 @@ int main(void)
     tcase_add_loop_test(tests, a_parameter_of_another_kind_is_refused, 0,
                         sizeof wrong / sizeof *wrong);
     tcase_add_test(tests, a_parameter_that_means_nothing_is_ignored);
+    tcase_add_test(tests, a_failure_is_told_while_its_file_runs);
+    tcase_add_test(tests, a_test_that_runs_for_a_while_is_told);
+    tcase_add_test(tests, what_nobody_listens_to_is_not_told);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -32,6 +32,7 @@ def fault(code, message, data):
 
 
 NEWS = {**without(RESULT, "report"), "report_text": "E   no\n", "seq": 3}
+FRESH = without(NEWS, "current")
 FILE = {"file": "a", "state": "current", "runs": 1, "outcome": None, "duration_ms": None,
         "tests": 0, "last_run": "2026-11-23T06:26:56.123Z", "from_cache": False, "flaky": False,
         "unseen": False, "package": "."}
@@ -101,6 +102,13 @@ CASES = [
         {"jsonrpc": "2.0", "method": "result", "id": 1, "params": NEWS},
         note("results", NEWS), {"method": "result", "params": NEWS},
         {"jsonrpc": "2.0", "method": "result"}]),
+    ("client", "notification", note("run.test", {"file": "a", "test": "t", "seq": 1}), [
+        note("run.test", {"file": "a", "seq": 1}),
+        note("run.test", {"file": "a", "test": None, "seq": 1})]),
+    ("client", "notification", note("run.result", FRESH), [
+        note("run.result", {**FRESH, "current": True}),
+        *(note("run.result", without(FRESH, key)) for key in FRESH),
+        note("run.result", {**FRESH, "outcome": "skipped"})]),
     ("client", "notification",
      note("red", {"stats": STATS, "seq": 1}), [
          note("green", {"stats": STATS, "seq": 1}),

@@ -55,7 +55,7 @@ static void edit(struct app *app)
     const struct known_test *test = view_selected(&app->view);
     autofree char *path = NULL;
     long line = 1;
-    if (!report_frame(test->record, app->project.root, &path, &line))
+    if (!report_frame(model_failure(test), app->project.root, &path, &line))
         path = must(strdup(test->file->path));
     autofree char *whole = path[0] == '/' ? must(strdup(path))
                                           : text_format("%s/%s", app->project.root, path);
@@ -123,7 +123,8 @@ static void toggle_focus(struct app *app)
 static void copy(struct app *app)
 {
     const struct known_test *test = view_selected(&app->view);
-    const char *report = json_string_value(json_object_get(test->record, "report"));
+    const char *report =
+        json_string_value(json_object_get(model_failure(test), "report"));
     autofree char *text = text_format("%s %s\n%s", test->file->path, test->name,
                                       report != NULL ? report : "");
     term_copy(text);

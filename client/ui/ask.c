@@ -11,16 +11,24 @@ bool text_holds(const char *text, const char *part)
     return strcasestr(text, part) != NULL;
 }
 
-/* Files that ran last first; within a file as the framework told them. */
+static uint64_t place(const struct known_test *test)
+{
+    return test->told > 0 ? test->told : test->fresh_told;
+}
+
+/* Files that run and have failures, then those that ran last; within a file as the framework told
+ * them. */
 static int by_last_run(const void *left, const void *right)
 {
     const struct known_test *a = *(struct known_test *const *)left,
                             *b = *(struct known_test *const *)right;
     if (a->file != b->file) {
+        if ((a->file->fresh > 0) != (b->file->fresh > 0))
+            return a->file->fresh > 0 ? -1 : 1;
         int later = strcmp(b->file->last_run, a->file->last_run);
         return later != 0 ? later : strcmp(a->file->path, b->file->path);
     }
-    return a->told < b->told ? -1 : a->told > b->told;
+    return place(a) < place(b) ? -1 : place(a) > place(b);
 }
 
 static bool wanted(const struct known_test *test, const char *filter)
@@ -52,6 +60,14 @@ size_t model_reds(const struct model *model, const char *filter, struct known_te
         qsort(reds, count, sizeof(struct known_test *), by_last_run);
     *ret = reds;
     return count;
+}
+
+int64_t model_fresh(const struct model *model)
+{
+    uint64_t count = 0;
+    for (struct known_file *file = model->files; file != NULL; file = file->hh.next)
+        count += file->fresh;
+    return (int64_t)count;
 }
 
 static int by_start(const void *left, const void *right)

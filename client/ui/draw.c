@@ -15,11 +15,16 @@ static int64_t count_red(const struct model *model)
     return model->stats.failures + model->stats.errors;
 }
 
+static bool is_running_red(const struct model *model)
+{
+    return count_red(model) == 0 && model_fresh(model) > 0;
+}
+
 static enum style bar_style(const struct model *model)
 {
     if (model->contact != CONTACT_UP || !model->snapshot)
         return STYLE_BAR_GREY;
-    if (model->state == STATE_ERROR || count_red(model) > 0)
+    if (model->state == STATE_ERROR || count_red(model) > 0 || is_running_red(model))
         return STYLE_BAR_RED;
     if (model->state == STATE_PAUSED)
         return STYLE_BAR_BLUE;
@@ -51,6 +56,8 @@ static char *bar_words(const struct model *model)
     if (red > 0)
         return text_format("%lld of %lld tests %s", red, tests,
                            red == 1 ? "fails" : "fail");
+    if (is_running_red(model))
+        return text_format("%lld failed so far", (long long)model_fresh(model));
     if (tests > 0 && model->stats.to_be_run == 0 && model->state == STATE_IDLE)
         return text_format("all pass");
     return text_format(tests > 0 ? "none fails so far" : "no tests");
@@ -181,7 +188,7 @@ static void draw_progress(const struct model *model, struct grid *grid, int row,
 }
 
 static void draw_entry(struct grid *grid, int row, enum style style, const char *sign,
-                       const char *path, double ms, const char *why)
+                       const char *path, double ms, const char *test, const char *why)
 {
     char took[32] = "";
     if (ms >= 0)
@@ -190,6 +197,8 @@ static void draw_entry(struct grid *grid, int row, enum style style, const char 
     grid_say(grid, column + (10 - (int)strlen(took) > 0 ? 10 - (int)strlen(took) : 0),
              row, grid->columns, STYLE_DIM, took);
     column = grid_say(grid, 13, row, grid->columns, style, path);
+    if (test != NULL)
+        column = grid_say(grid, column + 2, row, grid->columns, STYLE_PLAIN, test);
     if (why != NULL)
         grid_say(grid, column + 2, row, grid->columns, STYLE_DIM, why);
 }
@@ -210,13 +219,14 @@ int draw_queue(const struct model *model, struct grid *grid, int row, int rows,
         }
         if (i < count) {
             draw_entry(grid, row, STYLE_BOLD, grid->utf8 ? "▶" : ">", running[i]->path,
-                       (double)(now - running[i]->started), running[i]->reason);
+                       (double)(now - running[i]->started), running[i]->test,
+                       running[i]->reason);
             continue;
         }
         const char *path = model->queue[i - count];
         const struct known_file *file = model_file(model, path);
         draw_entry(grid, row, STYLE_PLAIN, " ", path,
-                   file != NULL ? file->duration_ms : -1, NULL);
+                   file != NULL ? file->duration_ms : -1, NULL, NULL);
     }
     free(running);
     return row < end ? row + 1 : row; /* a blank row where there is room */

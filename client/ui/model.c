@@ -29,6 +29,7 @@ static void forget_test(struct known_test *test)
     HASH_DEL(test->file->tests, test);
     free(test->name);
     json_decref(test->record);
+    json_decref(test->fresh);
     free(test);
 }
 
@@ -40,6 +41,7 @@ static void forget_file(struct model *model, struct known_file *file)
     HASH_DEL(model->files, file);
     free(file->path);
     free(file->reason);
+    free(file->test);
     free(file);
 }
 
@@ -124,7 +126,12 @@ static void take_record(struct model *model, struct known_file *file,
 
 bool model_is_red(const struct known_test *test)
 {
-    return test->outcome == OUTCOME_FAILURE || test->outcome == OUTCOME_ERROR;
+    return test->fresh != NULL || test->record != NULL;
+}
+
+const json_t *model_failure(const struct known_test *test)
+{
+    return test->fresh != NULL ? test->fresh : test->record;
 }
 
 static struct known_test *get_test(struct model *model, struct known_file *file,
@@ -142,6 +149,16 @@ static struct known_test *get_test(struct model *model, struct known_file *file,
     return test;
 }
 
+/* A copy, with the report under the name that the method "results" has for it. */
+static json_t *copy_result(const json_t *result)
+{
+    json_t *copy = must(json_copy((json_t *)(uintptr_t)result));
+    json_t *report = json_object_get(result, "report_text");
+    if (report != NULL)
+        json_object_set(copy, "report", report);
+    return copy;
+}
+
 static void take_result(struct model *model, const json_t *result)
 {
     const char *name = json_string_value(json_object_get(result, "test"));
@@ -157,13 +174,46 @@ static void take_result(struct model *model, const json_t *result)
     test->round = model->round;
     json_decref(test->record);
     test->record = NULL;
-    if (model_is_red(test)) {
-        test->record = must(json_copy((json_t *)(uintptr_t)result));
-        json_t *report = json_object_get(result, "report_text");
-        if (report != NULL) /* a notification's name for it */
-            json_object_set(test->record, "report", report);
-    }
+    if (test->outcome == OUTCOME_FAILURE || test->outcome == OUTCOME_ERROR)
+        test->record = copy_result(result);
     drop_surplus(file);
+}
+
+/* ---- the run that is on ---- */
+
+static void take_fresh(struct model *model, const json_t *result)
+{
+    const char *name = json_string_value(json_object_get(result, "test"));
+    struct known_file *file = get_file(model, result);
+    if (name == NULL || !file->running)
+        return;
+    /* One without a verdict has OUTCOME_SUCCESS, has never been told, and goes as surplus. */
+    struct known_test *test = get_test(model, file, name);
+    file->fresh += test->fresh == NULL;
+    json_decref(test->fresh);
+    test->fresh = copy_result(result);
+    test->fresh_told = ++model->told;
+    test->round = model->round;
+}
+
+static void take_test(struct model *model, const json_t *params)
+{
+    struct known_file *file = get_file(model, params);
+    if (file->running)
+        set_text(&file->test, params, "test");
+}
+
+/* What its run told so far is replaced by the verdict, or comes to nothing. */
+static void end_run(struct known_file *file)
+{
+    file->running = false;
+    free(file->test);
+    file->test = NULL;
+    file->fresh = 0;
+    for (struct known_test *test = file->tests; test != NULL; test = test->hh.next) {
+        json_decref(test->fresh);
+        test->fresh = NULL;
+    }
 }
 
 /* ---- the state ---- */
@@ -230,6 +280,9 @@ static void take_queue(struct model *model, const json_t *queue)
 static void start_run(struct model *model, const json_t *params, int64_t started)
 {
     struct known_file *file = get_file(model, params);
+    end_run(file);
+    if (json_is_string(json_object_get(params, "test"))) /* where a snapshot tells it */
+        set_text(&file->test, params, "test");
     file->running = true;
     file->started = started;
     autofree char *reason = print_field(params, "reason");
@@ -247,7 +300,7 @@ static void finish_run(struct model *model, const json_t *params)
 {
     struct known_file *file = get_file(model, params);
     model->burst.done += file->running;
-    file->running = false;
+    end_run(file);
     const json_t *record = json_object_get(params, "record");
     take_record(model, file, record);
     if (file->expected == 0)
@@ -264,7 +317,7 @@ static void take_file(struct model *model, const json_t *params)
     }
     take_record(model, file, record);
     if (file->state != FILE_RUNNING)
-        file->running = false; /* a run that was given up says no more */
+        end_run(file); /* a run that was given up says no more */
     drop_surplus(file);
 }
 
@@ -275,7 +328,7 @@ static void take_snapshot(struct model *model, const json_t *params, int64_t now
     size_t i;
     model->round++;
     for (struct known_file *file = model->files; file != NULL; file = file->hh.next)
-        file->running = false;
+        end_run(file);
     set_text(&model->root, status, "root");
     set_text(&model->degraded, status, "degraded");
     take_stats(model, json_object_get(status, "stats"));
@@ -363,6 +416,12 @@ bool model_take(struct model *model, const char *name, const json_t *params, int
     case TOPIC_RUN_STARTED:
         begin_burst(model, now);
         start_run(model, params, now);
+        return true;
+    case TOPIC_RUN_TEST:
+        take_test(model, params);
+        return true;
+    case TOPIC_RUN_RESULT:
+        take_fresh(model, params);
         return true;
     case TOPIC_RUN_OUTPUT:
         take_output(model, params);

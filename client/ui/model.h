@@ -24,6 +24,8 @@ struct known_test {
     uint64_t told;  /* grows with each message: which test was told last */
     uint64_t round; /* the snapshot that it is part of */
     json_t *record; /* as the method "results" has it; NULL where it is not red */
+    json_t *fresh;  /* how it failed in the run that is on; NULL: it did not, so far */
+    uint64_t fresh_told;
     UT_hash_handle hh;
 };
 
@@ -38,6 +40,8 @@ struct known_file {
     bool running;
     int64_t started; /* where it runs */
     char *reason;    /* why it ran last, as far as we heard; or NULL */
+    char *test;      /* the one that runs, where it takes a while; or NULL */
+    uint64_t fresh;  /* how many of its tests have failed in the run that is on */
     uint64_t round;
     UT_hash_handle hh;
 };
@@ -84,8 +88,12 @@ void model_whole(struct model *model);
 void model_contact(struct model *model, enum contact contact, const char *why);
 
 bool model_is_red(const struct known_test *test);
-/* The red tests whose "FILE TEST" holds FILTER (no matter the case), those of the files that ran
- * last first; the caller frees. */
+/* Its failure: that of the run that is on before the verdict's. */
+const json_t *model_failure(const struct known_test *test);
+/* How many tests have failed in the runs that are on. */
+int64_t model_fresh(const struct model *model);
+/* The red tests whose "FILE TEST" holds FILTER (no matter the case): those of files where tests have
+ * failed in the run that is on, then those of the files that ran last; the caller frees. */
 size_t model_reds(const struct model *model, const char *filter,
                   struct known_test ***ret);
 /* The files that run, longest first; the caller frees. */

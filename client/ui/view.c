@@ -88,7 +88,8 @@ static struct leaf_reader report_of(const struct view *view,
     int columns = view->area_columns - INDENT;
     if (columns < 1)
         columns = 1;
-    return leaf_report(test->record, view->unwrapped ? 0 : columns, view->area_utf8);
+    return leaf_report(model_failure(test), view->unwrapped ? 0 : columns,
+                       view->area_utf8);
 }
 
 int view_height(const struct view *view, size_t index)
@@ -111,7 +112,9 @@ static void draw_headline(const struct view *view, size_t index, struct grid *gr
 {
     const struct known_test *test = view->reds[index];
     bool here = index == view->index;
-    bool stale = view->unsure || !test->current || test->file->state != FILE_CURRENT;
+    bool fresh = test->fresh != NULL && !view->unsure;
+    bool stale =
+        !fresh && (view->unsure || !test->current || test->file->state != FILE_CURRENT);
     enum style style = here ? STYLE_SELECTED : stale ? STYLE_DIM : STYLE_RED;
     const char *sign =
         grid->utf8 ? (test->folded ? "▸ ✘" : "▾ ✘") : (test->folded ? "+ x" : "- x");
@@ -121,17 +124,18 @@ static void draw_headline(const struct view *view, size_t index, struct grid *gr
     column = grid_say(grid, column, row, grid->columns, style, test->file->path);
     enum style name = here ? STYLE_SELECTED : stale ? STYLE_DIM : STYLE_BOLD;
     column = grid_say(grid, column + 2, row, grid->columns, name, test->name);
-    const char *mark = test->file->running && !view->unsure ? "runs again"
-                       : view->unsure                       ? "as it was"
-                       : stale                              ? "to be run again"
-                       : test->file->flaky                  ? "flaky"
-                                                            : NULL;
+    const char *mark = fresh                                  ? "in the run that is on"
+                       : test->file->running && !view->unsure ? "runs again"
+                       : view->unsure                         ? "as it was"
+                       : stale                                ? "to be run again"
+                       : test->file->flaky                    ? "flaky"
+                                                              : NULL;
     if (mark != NULL) {
         autofree char *words = text_format("(%s)", mark);
         column = grid_say(grid, column + 2, row, grid->columns,
                           here ? STYLE_SELECTED : STYLE_YELLOW, words);
     }
-    autofree char *message = report_message(test->record);
+    autofree char *message = report_message(model_failure(test));
     grid_say(grid, column + 2, row, grid->columns, here ? STYLE_SELECTED : STYLE_DIM,
              message);
 }

@@ -311,12 +311,10 @@ void engine_report(struct engine *engine, const struct report *report, int64_t n
         return;
     switch (report->type) {
     case REPORT_TEST:
-        xreplace(&run->test, report->test);
+        progress_test(engine, run, report->test, now);
         break;
     case REPORT_RESULT:
-        run_result(run, report->test, report->outcome, report->duration_ms,
-                   report->exception, report->text);
-        xreplace(&run->test, NULL);
+        progress_result(engine, run, report);
         break;
     case REPORT_LOOK:
         take_look(engine, run, report);
@@ -350,15 +348,8 @@ void engine_output(struct engine *engine, int64_t id, const char *bytes, size_t 
 {
     const struct run *run = run_find(engine, id);
     const struct run *busy = run != NULL ? company_busy(engine, run) : NULL;
-    if (busy != NULL)
-        run = busy;
-    if (run == NULL || !engine->ports.listened(engine->ports.owner, TOPIC_RUN_OUTPUT))
-        return;
-    autofree char *text = xstrndup(bytes, length);
-    json_t *params = json_object();
-    json_object_set_new(params, "file", wire_path(run->file));
-    json_object_set_new(params, "text", wire_text(text));
-    engine->ports.publish(engine->ports.owner, TOPIC_RUN_OUTPUT, params);
+    if (run != NULL)
+        progress_output(engine, busy != NULL ? busy : run, bytes, length);
 }
 
 static void finish_one(struct engine *engine, struct run *run, const struct run *first,
@@ -448,6 +439,8 @@ int64_t engine_deadline(const struct engine *engine)
         deadline = opened_deadline(engine);
     if (restless_deadline(engine) < deadline)
         deadline = restless_deadline(engine);
+    if (progress_deadline(engine) < deadline)
+        deadline = progress_deadline(engine);
     if (tidy_deadline(engine) < deadline)
         deadline = tidy_deadline(engine);
     for (size_t i = 0; i < engine->waiter_count; i++)
@@ -464,6 +457,7 @@ void engine_tick(struct engine *engine, int64_t now)
         engine->poll = silent ? now + POLL_MS : INT64_MAX;
     }
     recheck_tick(engine, now);
+    progress_tick(engine, now);
     opened_tick(engine, now);
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);

@@ -133,6 +133,8 @@ struct run {
     enum reason reason;
     char *path, *detail; /* what called for it */
     char *test;          /* runs now */
+    bool test_untold;    /* nobody heard of it, and somebody wants to */
+    int64_t test_told;   /* when one was told last */
     struct look *looks;
     size_t look_count, look_capacity;
     struct strset looked;   /* kind digit + path */
@@ -513,6 +515,14 @@ void recheck_tick(struct engine *engine, int64_t now);
 void git_changed(struct engine *engine, const char *path);
 /* The burst that it held up is judged, whether git is through or not. */
 void git_waited_for(struct engine *engine);
+
+/* progress.c: what is told of a run that is on */
+void progress_test(struct engine *engine, struct run *run, const char *test, int64_t now);
+void progress_result(struct engine *engine, struct run *run, const struct report *report);
+void progress_output(struct engine *engine, const struct run *run, const char *bytes,
+                     size_t length);
+int64_t progress_deadline(const struct engine *engine);
+void progress_tick(struct engine *engine, int64_t now);
 
 /* tidy.c: the index, when there is time */
 void tidy_note_run(struct engine *engine, int64_t now);

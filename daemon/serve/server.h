@@ -66,8 +66,8 @@ void server_refuse(struct server *server, uint64_t ticket, const struct fault *f
 /* A change of state: number it, tell who subscribed to TOPIC. Adds "seq" to PARAMS. */
 void server_publish(struct server *server, enum topic topic, json_t *params);
 /* Does anybody listen? A message nobody wants need not be built; but it must be given all
- * the same where it changes state, so that numbers have no gaps: ask only for run.output.
- */
+ * the same where it changes state, so that numbers have no gaps: ask only for run.output,
+ * run.test and run.result. */
 bool server_listened(const struct server *server, enum topic topic);
 int64_t server_seq(const struct server *server);
 /* Tells all subscribers by a snapshot instead of numbered steps; WHY as in PROTOCOL.md

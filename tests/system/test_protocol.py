@@ -79,7 +79,19 @@ class Recorded(unittest.TestCase):
         self.house.remove("test_gone.py")
         self.house.write("lib.py", "def f():\n    return 1\n")
         client.call("wait")
-        client.until("green", "red", "file.failures", "run.output")
+        client.until("green", "red", "file.failures", "run.output", "run.result")
+        self.house.write("test_long.py", """
+            import os, time
+
+            def test_long():
+                while not os.path.exists("over.txt"):
+                    time.sleep(0.01)
+            """)
+        client.until("run.test")
+        self.house.write("over.txt", "")
+        client.call("wait")
+        self.house.remove("test_long.py")
+        client.call("wait")
         for line in ("nonsense", "[]", '{"id": 1}', '{"id": "x", "method": "no"}',
                      '{"id": "y", "method": "status", "params": []}', b" " * (1 << 20) + b"1\n"):
             client.send(line)
