@@ -49,9 +49,8 @@ static void become_snifferd(char *const *argv, int said)
     dup2(said, STDERR_FILENO);
     execvp(argv[0], argv);
     dprintf(
-        STDERR_FILENO,
-        "snifferctl: cannot run snifferd: %s; install it beside snifferctl or in PATH\n",
-        strerror(errno));
+        STDERR_FILENO, "%s: cannot run snifferd: %s; install it beside %s or in PATH\n",
+        program_invocation_short_name, strerror(errno), program_invocation_short_name);
     _exit(127);
 }
 

@@ -2,6 +2,7 @@
 
 #include "client/letter.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ int trouble_set(struct trouble *trouble, int code, const char *format, ...)
 void *must(void *memory)
 {
     if (memory == NULL) {
-        fputs("snifferctl: out of memory\n", stderr);
+        fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
         exit(CTL_REFUSED);
     }
     return memory;

@@ -4,6 +4,7 @@
 #include "tests/support/suite.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -616,6 +617,7 @@ END_TEST
 int main(int argc, char **argv)
 {
     fake_snifferd_main(argc, argv);
+    program_invocation_short_name = "snifferctl"; /* whose commands these are */
     Suite *suite = suite_create("client commands");
     TCase *tests = tcase_create("commands");
     tcase_add_checked_fixture(tests, open_fake, close_fake);

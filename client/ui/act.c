@@ -120,6 +120,16 @@ static void toggle_focus(struct app *app)
         off ? must(json_pack("{s:n}", "file")) : file_params("file", test->file->path));
 }
 
+/* A focus has the state "paused" as well, where the others wait. */
+static void toggle_pause(struct app *app)
+{
+    const struct model *model = &app->model;
+    bool held = model->state == STATE_HALTED;
+    if (model->state == STATE_PAUSED)
+        held = model->focus[0] == '\0' || app->paused;
+    ask(app, held ? ASKED_RESUME : ASKED_PAUSE, held ? "resume" : "pause", NULL);
+}
+
 static void copy(struct app *app)
 {
     const struct known_test *test = view_selected(&app->view);
@@ -153,10 +163,7 @@ void app_act(struct app *app, enum act act)
         ask(app, ASKED_RUN, "run", must(json_pack("{s:b}", "all", 1)));
         break;
     case ACT_PAUSE:
-        ask(app, ASKED_PAUSE,
-            app->model.state == STATE_PAUSED && app->model.focus[0] == '\0' ? "resume"
-                                                                            : "pause",
-            NULL);
+        toggle_pause(app);
         break;
     case ACT_FOCUS:
         toggle_focus(app);
@@ -264,8 +271,15 @@ void app_reply(struct app *app, const struct incoming *reply, enum asked about)
             &app->view, "%lld test files will run",
             (long long)json_integer_value(json_object_get(reply->result, "wanted")));
         break;
-    case ASKED_FOCUS:
     case ASKED_PAUSE:
+        app->paused = true;
+        view_notice(&app->view, "paused: nothing is run until p goes on");
+        break;
+    case ASKED_RESUME:
+        app->paused = false;
+        view_notice(&app->view, "goes on");
+        break;
+    case ASKED_FOCUS:
     case ASKED_FILES:
     case ASKED_RESULTS:
     case ASKED_SUBSCRIBE:

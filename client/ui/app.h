@@ -20,6 +20,7 @@ struct app {
     struct grid grid;
     struct print print; /* of the plain lines */
     bool pictures, quit;
+    bool paused; /* by us, and not gone on: with a focus the state does not tell */
     bool dirty;
     int64_t next_frame;
     int64_t reconnect; /* when to try again, while there is no daemon */

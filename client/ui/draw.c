@@ -79,9 +79,12 @@ static char *bar_state(const struct model *model)
     case STATE_RUNNING:
         return text_format("running");
     case STATE_PAUSED:
-        return text_format(model->focus[0] != '\0' ? "the others wait" : "paused");
+        return text_format(model->focus[0] != '\0' ? "the others wait"
+                                                   : "paused; p goes on");
     case STATE_HALTED:
-        return text_format("halted at the first failure");
+        return text_format("halted at a failure; p goes on with %lld file%s",
+                           (long long)model->stats.to_be_run,
+                           model->stats.to_be_run == 1 ? "" : "s");
     case STATE_ERROR:
         break;
     }
@@ -165,17 +168,25 @@ int draw_head(const struct model *model, struct grid *grid)
 
 /* ---- what runs ---- */
 
+static void print_rest(double ms, char ret[64])
+{
+    char time[32];
+    print_duration(ms, time);
+    snprintf(ret, 64, ", %s left", time);
+}
+
 static void draw_progress(const struct model *model, struct grid *grid, int row,
                           int64_t now, int64_t files)
 {
     double rest = 0, part = model_progress(model, now, &rest);
-    char left[32] = "";
-    if (rest >= 1)
-        print_duration(rest, left);
+    char left[64] = "";
+    if (model->state == STATE_PAUSED || model->state == STATE_HALTED)
+        snprintf(left, sizeof left, ", %s", daemon_state_names[model->state]);
+    else if (rest >= 1)
+        print_rest(rest, left);
     autofree char *words =
-        text_format(" %lld of %lld files%s%s%s", (long long)model->burst.done,
-                    (long long)(model->burst.done + files), left[0] != '\0' ? ", " : "",
-                    left, left[0] != '\0' ? " left" : "");
+        text_format(" %lld of %lld files%s", (long long)model->burst.done,
+                    (long long)(model->burst.done + files), left);
     int width = grid->columns - text_columns(words, grid->utf8);
     if (width > 60)
         width = 60;
@@ -287,10 +298,23 @@ static const struct {
              {"/", "filter"},    {"w", "why"},     {"d", "rests on"}, {"o", "output"},
              {"c", "copy"}};
 
-static void draw_hints(struct grid *grid, int row, int end)
+/* P is what most look for where nothing goes on by itself. */
+static bool is_held(const struct model *model)
+{
+    return model->state == STATE_HALTED ||
+           (model->state == STATE_PAUSED && model->focus[0] == '\0');
+}
+
+static void draw_hints(const struct model *model, struct grid *grid, int row, int end)
 {
     int column = 0;
+    if (is_held(model) && model->contact == CONTACT_UP && end >= 9) {
+        column = grid_say(grid, column, row, end, STYLE_BOLD, "p") + 1;
+        column = grid_say(grid, column, row, end, STYLE_YELLOW, "go on") + 2;
+    }
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+        if (is_held(model) && hints[i].key[0] == 'p')
+            continue;
         int width = (int)(strlen(hints[i].key) + 1 + strlen(hints[i].words));
         if (column + width > end)
             return;
@@ -299,7 +323,7 @@ static void draw_hints(struct grid *grid, int row, int end)
     }
 }
 
-void draw_foot(const struct view *view, struct grid *grid)
+void draw_foot(const struct view *view, const struct model *model, struct grid *grid)
 {
     int row = grid->rows - 1, end = grid->columns;
     if (row < 2)
@@ -325,5 +349,5 @@ void draw_foot(const struct view *view, struct grid *grid)
     int width = where != NULL ? text_columns(where, grid->utf8) : 0;
     if (where != NULL && width < end)
         grid_say(grid, end - width, row, end, STYLE_BOLD, where);
-    draw_hints(grid, row, end - width - 1);
+    draw_hints(model, grid, row, end - width - 1);
 }

@@ -14,7 +14,7 @@ static const char help[] =
     "  r                run this test file again\n"
     "  R                run all again\n"
     "  f                run only this test file until f is pressed again\n"
-    "  p                pause, and go on\n"
+    "  p                pause, and go on; also after a halt at the first failure\n"
     "  /                show only failures with these words in their names; esc shows "
     "all\n"
     "  w                why did this test file run?\n"

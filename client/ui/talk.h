@@ -13,6 +13,7 @@ enum asked { /* what a reply is about */
              ASKED_RESULTS,
              ASKED_RUN,
              ASKED_PAUSE,
+             ASKED_RESUME,
              ASKED_FOCUS,
              ASKED_WHY,
              ASKED_DEPS,

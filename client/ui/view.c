@@ -314,5 +314,5 @@ void view_draw(struct view *view, const struct model *model, struct grid *grid,
         else
             draw_text(view, grid, row, grid->rows - 1 - row);
     }
-    draw_foot(view, grid);
+    draw_foot(view, model, grid);
 }

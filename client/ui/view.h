@@ -62,6 +62,6 @@ int draw_queue(const struct model *model, struct grid *grid, int row, int rows,
                int64_t now);
 int draw_output(const struct model *model, struct grid *grid, int row, int rows,
                 int scroll);
-void draw_foot(const struct view *view, struct grid *grid);
+void draw_foot(const struct view *view, const struct model *model, struct grid *grid);
 
 #endif

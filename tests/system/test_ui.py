@@ -188,6 +188,46 @@ class Screen(house.HouseTest):
                 universal_newlines=True).stdout:
             self.assertLess(time.monotonic(), deadline)
 
+    def test_what_fails_is_shown_before_its_file_is_over(self):
+        tmux = self.open()
+        tmux.wait("2 of 3 tests fail", "current since")
+        self.house.write("tests/test_long.py", """
+            import os, time
+
+            def test_at_once():
+                assert 1 == 3, "seen early"
+
+            def test_long():
+                while not os.path.exists("over"):
+                    time.sleep(0.01)
+            """)
+        tmux.wait("tests/test_long.py  test_long", "(in the run that is on)", "seen early",
+                  "2 of 3 tests fail")
+        self.house.write("over", "")
+        tmux.wait("3 of 5 tests fail", "seen early", "current since",
+                  gone=["in the run that is on"])
+
+    def test_p_under_a_focus_pauses_and_goes_on(self):
+        tmux = self.open()
+        tmux.wait("2 of 3 tests fail", "current since")
+        tmux.type("f")
+        tmux.wait("only tests/test_")
+        tmux.type("p")
+        tmux.wait("paused: nothing is run")
+        focus = self.house.status()["focus"]
+        self.house.write(focus, "def test_new():\n    assert 0, 'newly'\n")
+        tmux.wait("1 file to be run")
+        tmux.type("p")
+        tmux.wait("newly", gone=["file to be run"])
+
+    def test_what_was_halted_goes_on_with_p(self):
+        self.house.write("pyproject.toml", self.house.read("pyproject.toml")
+                         + "fail_fast = true\njobs = 1\n")
+        tmux = self.open()
+        tmux.wait("halted at a failure; p goes on with 1 file", "p go on")
+        tmux.type("p")
+        tmux.wait("2 of 3 tests fail", "current since")
+
     def test_a_dumb_terminal_gets_lines(self):
         tmux = self.open(command="TERM=dumb sniffer", size=(100, 60))
         tmux.wait("failure  tests/test_a.py  test_bad" if house.FRAMEWORK else "", "words of mine",
