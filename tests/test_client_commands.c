@@ -617,7 +617,8 @@ END_TEST
 int main(int argc, char **argv)
 {
     fake_snifferd_main(argc, argv);
-    program_invocation_short_name = "snifferctl"; /* whose commands these are */
+    static char name[] = "snifferctl"; /* whose commands these are */
+    program_invocation_short_name = name;
     Suite *suite = suite_create("client commands");
     TCase *tests = tcase_create("commands");
     tcase_add_checked_fixture(tests, open_fake, close_fake);

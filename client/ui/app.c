@@ -113,6 +113,8 @@ static void take_notification(struct app *app, const struct incoming *incoming,
     bool snapshot = strcmp(incoming->method, "snapshot") == 0;
     if (snapshot && app->model.contact != CONTACT_UP)
         model_contact(&app->model, CONTACT_UP, NULL);
+    if (snapshot) /* what one waits for */
+        app->next_frame = 0;
     if (model_take(&app->model, incoming->method, incoming->params, now, wall_now())) {
         app->dirty = true;
         if (!app->pictures)
