@@ -288,6 +288,8 @@ static void take_source(struct reading *reading, const json_t *json,
 {
     source->path =
         reading_path(reading, json_object_get(json, "path"), "\"path\" is not a path");
+    if (source->path != NULL && source->path[0] == '\0')
+        reading_refuse(reading, "the root is no source");
     const json_t *seen = json_object_get(json, "seen");
     if (!json_is_null(seen))
         take_identity(reading, seen, &source->seen);

@@ -342,6 +342,8 @@ static const struct {
     {"{\"report\":\"tested\",\"run\":1,\"tests\":[]}", "path"},
     {"{\"report\":\"blocks\",\"id\":1}", "sources"},
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"seen\":null}]}", "path"},
+    {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"\",\"seen\":null}]}",
+     "the root is no source"},
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":[1]}]}",
      "seen"},
     {"{\"report\":\"blocks\",\"id\":1,\"sources\":[{\"path\":\"a\",\"seen\":null,"
