@@ -289,6 +289,11 @@ except TypeError:
     pass
 """)
 
+    def test_a_file_without_a_name_is_none(self):
+        for make in ("f = open('gone', 'w'); os.unlink('gone')", "import tempfile; f = tempfile.TemporaryFile(dir='.')"):
+            told = self.told(PYTHON, make + "; os.fstat(f.fileno()); os.path.exists(f.fileno())")
+            self.assertEqual([look for look in told if "deleted" in str(look)], [])
+
     def test_reading_before_writing_comes_first(self):
         told = self.told(sys.executable, "open('data.txt').read(); open('data.txt', 'w')")
         self.assertEqual([(kind, path) for kind, path, _ in told],

@@ -149,10 +149,12 @@ class Recorder:
 
     @staticmethod
     def _named(fd: int) -> bool:
+        """No pipe, and no file that has lost its name or never had one."""
         try:
-            return posix.readlink("/proc/self/fd/%d" % fd).startswith("/")
+            name = posix.readlink("/proc/self/fd/%d" % fd)
         except OSError:
             return False
+        return name.startswith("/") and not name.endswith(" (deleted)")
 
     def listed(self, path: object) -> None:
         real, _ = self.find(path)

@@ -199,7 +199,7 @@ class Environment(HouseTest):
         self.assertIn("/no/such/sniffer", done.stderr)
 
     def test_few_descriptors_are_told_or_enough(self):
-        for most in (8, 24, 64):
+        for most in (12, 24, 64):
             with self.subTest(descriptors=most):
                 done = self.limited(resource.RLIMIT_NOFILE, most, "wait", "--timeout", "60")
                 if done.returncode != 0:
