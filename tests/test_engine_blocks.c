@@ -227,6 +227,26 @@ START_TEST(what_goes_on_changing_is_asked_again)
 }
 END_TEST
 
+START_TEST(with_nobody_left_to_say_it_is_an_error_until_somebody_can)
+{
+    begin();
+    edit("# about\n<module> 1\nf 1\ng 1\n");
+    engine_unfit(scene.engine, "", "no nose here", scene.now);
+    ck_assert_str_eq(state(), "error");
+    ck_assert(!scene_file("test_f.py").current && !scene_file("test_g.py").current);
+    edit("# about it\n<module> 1\nf 1\ng 1\n");
+    ck_assert_str_eq(state(), "error");
+    scene.reading_count = 0; /* the worker is gone, with what it was asked */
+    scene_ready("3.11");
+    scene_answer(); /* to what the edit asked */
+    scene_answer(); /* and to what the worker's coming did */
+    ck_assert(answer());
+    ck_assert_uint_eq(runs(), 0);
+    ck_assert_str_eq(state(), "idle");
+    ck_assert(scene_file("test_f.py").current && scene_file("test_g.py").current);
+}
+END_TEST
+
 START_TEST(a_worker_that_sees_another_file_is_not_believed)
 {
     begin();
@@ -494,6 +514,7 @@ int main(void)
     tcase_add_test(tests, an_edit_undone_asks_nobody);
     tcase_add_test(tests, what_does_not_compile_makes_stale_and_its_repair_current);
     tcase_add_test(tests, what_goes_on_changing_is_asked_again);
+    tcase_add_test(tests, with_nobody_left_to_say_it_is_an_error_until_somebody_can);
     tcase_add_test(tests, a_worker_that_sees_another_file_is_not_believed);
     tcase_add_test(tests, without_a_worker_nothing_is_concluded);
     tcase_add_test(tests, blocks_of_another_interpreter_are_forgotten);

@@ -162,13 +162,14 @@ char *blocks_what_changed(struct engine *engine, const struct index_fact *fact,
 
 bool blocks_awaited(const struct engine *engine)
 {
-    return strset_count(&engine->unread) > 0 || engine->reading_urgent;
+    return engine->reading_urgent ||
+           (strset_count(&engine->unread) > 0 && packages_may_read(engine));
 }
 
 bool blocks_wanted(const struct engine *engine)
 {
     return engine->reading || blocks_awaited(engine) ||
-           strset_count(&engine->unknown) > 0;
+           (strset_count(&engine->unknown) > 0 && packages_may_read(engine));
 }
 
 void blocks_want(struct engine *engine, const char *path, const struct digest *state)

@@ -104,14 +104,26 @@ static bool is_of_maker(const struct engine *engine, const struct package *packa
            strcmp(version, engine->maker) == 0;
 }
 
-static bool may_be_of_maker(const struct engine *engine)
+static bool may_be_of_maker(const struct engine *engine, const struct package *package)
 {
-    for (size_t i = 0; i < engine->package_count; i++) {
-        const struct package *package = engine->packages[i];
-        bool silent = package->environment == NULL && !package->sorted;
-        if (silent || is_of_maker(engine, package))
+    bool silent = package->environment == NULL && !package->sorted;
+    return silent || is_of_maker(engine, package);
+}
+
+static bool some_may_be_of_maker(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->package_count; i++)
+        if (may_be_of_maker(engine, engine->packages[i]))
             return true;
-    }
+    return false;
+}
+
+bool packages_may_read(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->package_count; i++)
+        if (engine->packages[i]->error == NULL &&
+            may_be_of_maker(engine, engine->packages[i]))
+            return true;
     return false;
 }
 
@@ -119,7 +131,7 @@ static void choose_maker(struct engine *engine, const struct package *package)
 {
     if (engine->maker == NULL)
         engine->maker = index_blocks_made_by(engine->index);
-    if (engine->maker != NULL && may_be_of_maker(engine))
+    if (engine->maker != NULL && some_may_be_of_maker(engine))
         return;
     free(engine->maker);
     engine->maker = version_of(package);
@@ -133,7 +145,7 @@ bool packages_read(const struct engine *engine, const struct package *package)
     return package != NULL && is_of_maker(engine, package);
 }
 
-const char *packages_reader(struct engine *engine)
+const char *packages_reader(const struct engine *engine)
 {
     const struct package *reader = engine->reader;
     for (size_t i = 0; i < engine->package_count && reader == NULL; i++)
@@ -269,6 +281,8 @@ void engine_unfit(struct engine *engine, const char *path, const char *message,
         engine->reader = NULL;
     package->asking = false;
     package->renewing = false;
+    blocks_forget_question(engine); /* it may have been asked */
+    pick_owed(engine);
     engine->news_state = true;
     const char *error = packages_error(engine);
     wait_refuse(engine, error);

@@ -272,7 +272,8 @@ char *blocks_what_changed(struct engine *engine, const struct index_fact *fact,
 void blocks_want(struct engine *engine, const char *path, const struct digest *state);
 /* Asks what is to be asked, one question at a time. */
 void blocks_ask(struct engine *engine);
-/* Nothing can be concluded from changes before an answer is there. */
+/* Nothing can be concluded from changes before an answer is there. With nobody to give one, what is not
+ * known does not hold. */
 bool blocks_awaited(const struct engine *engine);
 bool blocks_wanted(const struct engine *engine);
 
@@ -320,7 +321,9 @@ void packages_renew(struct engine *engine);
 /* Do the blocks that PACKAGE's workers tell mean what those in the index do? */
 bool packages_read(const struct engine *engine, const struct package *package);
 /* The package whose workers take sources apart, or NULL. */
-const char *packages_reader(struct engine *engine);
+const char *packages_reader(const struct engine *engine);
+/* Is there one, or may there be as soon as workers have told of themselves? */
+bool packages_may_read(const struct engine *engine);
 
 /* check.c: look at everything; which files are test files */
 void check_everything(struct engine *engine);
