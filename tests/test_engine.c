@@ -411,8 +411,10 @@ START_TEST(without_a_worker_wait_tries_once_more_and_then_says_why)
 {
     scene_write("test_a.py", "");
     engine_begin(scene.engine, scene.now);
-    engine_unfit(scene.engine, "", "no nose here", scene.now);
+    engine_unfit(scene.engine, "", "no nose\n  here\n", scene.now);
     ck_assert_str_eq(scene_state(), "error");
+    ck_assert_str_eq(json_string_value(json_object_get(scene.reply, "message")),
+                     "no nose; here");
     scene_ask(METHOD_WAIT, json_object());
     ck_assert(!scene.refused);
     engine_synced(scene.engine, scene.cookie, scene.now);

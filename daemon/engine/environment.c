@@ -267,12 +267,31 @@ void engine_ready(struct engine *engine, const char *path, const struct report *
     engine_room(engine, now);
 }
 
-void engine_unfit(struct engine *engine, const char *path, const char *message,
-                  int64_t now)
+/* Messages are shown in one line. The caller's. */
+static char *one_line(const char *message)
+{
+    static const char blank[] = " \t\r\n";
+    char *line = xcalloc(1, 2 * strlen(message) + 1);
+    char *to = line;
+    message += strspn(message, blank);
+    while (*message != '\0') {
+        size_t gap = strspn(message, blank);
+        bool breaks = memchr(message, '\n', gap) != NULL;
+        message += gap;
+        if (gap > 0 && *message != '\0')
+            to = stpcpy(to, breaks ? "; " : " ");
+        else if (gap == 0)
+            *to++ = *message++;
+    }
+    return line;
+}
+
+void engine_unfit(struct engine *engine, const char *path, const char *words, int64_t now)
 {
     struct package *package = package_at(engine, path);
     if (package == NULL)
         return;
+    autofree char *message = one_line(words);
     if (package->error == NULL || strcmp(package->error, message) != 0)
         log_error("%s%s%s", engine->package_count > 1 ? package_shown(package) : "",
                   engine->package_count > 1 ? ": " : "", message);
