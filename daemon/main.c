@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -416,16 +417,18 @@ static int find_seat(const char *root, struct seat *ret)
     return EXIT_NO_START;
 }
 
-/* A daemon that is killed while it begins a worker leaves a child that holds its lock until that child
- * has noticed: nobody answers, and nobody will. */
+/* A daemon that is killed while it begins a worker leaves a child that holds its lock, and its socket,
+ * until that child has noticed: nobody answers, and nobody will, whoever can connect. The kernel names
+ * the process that began to listen, and that one is gone. */
 enum { PATIENCE = 500, PAUSE_MS = 10 };
 
 static bool is_answered(const char *path)
 {
-    int fd = -1;
+    autoclose int fd = -1;
+    pid_t pid = 0;
     int error = place_connect(path, &fd);
-    if (fd >= 0)
-        close(fd);
+    if (error == 0 && place_peer_trusted(fd, &pid))
+        return kill(pid, 0) == 0 || errno != ESRCH;
     return error != -ECONNREFUSED && error != -ENOENT;
 }
 

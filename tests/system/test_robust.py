@@ -1,11 +1,14 @@
 """Test files, hosts and interpreters that misbehave: each gets a clear outcome, and life goes on."""
 
+import fcntl
 import os
 import signal
+import socket
 import stat
+import subprocess
 import unittest
 
-from house import HouseTest, PYTHON, main
+from house import BUILD, HouseTest, PYTHON, main
 
 GOOD = "def test_good():\n    pass\n"
 
@@ -221,7 +224,7 @@ class Interpreters(HouseTest):
         self.house.ctl("wait", "--timeout", "60", code=5)
         self.house.write("pyproject.toml", '[tool.sniffer]\npython = "%s"\njobs = "many"\n' % PYTHON)
         done = self.house.ctl("wait", "--timeout", "60", code=5)
-        message = self.house.records("doctor", "--json", code=1) if False else self.house.ctl("doctor").stdout
+        message = self.house.ctl("doctor").stdout
         self.assertIn("jobs", message)
         self.house.write("pyproject.toml", '[tool.sniffer]\npython = "%s"\njobs = 2\n' % PYTHON)
         self.house.wait(code=0)
@@ -241,10 +244,46 @@ class Kill(HouseTest):
         after = self.house.runs()
         self.assertEqual({file for file in after if after[file] != before[file]}, {"test_3.py"})
 
+    def second(self):
+        return subprocess.Popen([os.path.join(BUILD, "snifferd"), "-C", self.house.root, "--foreground"],
+                                env=self.house.environment, stderr=subprocess.PIPE,
+                                universal_newlines=True)
+
     def test_a_second_daemon_says_so_and_leaves(self):
         self.start()
-        self.house.ctl("start", code=0)
+        second = self.second()
+        said = second.communicate(timeout=60)[1]
+        self.assertEqual(second.returncode, 3, said)
+        self.assertIn("already runs", said)
         self.house.wait(code=0)
+
+    def test_what_a_killed_daemon_was_about_to_start_is_waited_for(self):
+        """A child that has not begun its own program yet holds all that its daemon held."""
+        path = self.house.ctl("socket").stdout.rstrip("\n")
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        ready, told = os.pipe()
+        daemon = os.fork()
+        if daemon == 0:
+            lock = os.open(path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            listening = socket.socket(socket.AF_UNIX)
+            listening.bind(path)
+            listening.listen()
+            if os.fork() == 0:
+                os.write(told, b".")
+                _peer = listening.accept()  # the next daemon has seen that somebody listens
+            os._exit(0)
+        os.waitpid(daemon, 0)
+        os.read(ready, 1)
+        next_one = self.second()
+        self.addCleanup(next_one.communicate)
+        self.addCleanup(next_one.terminate)
+        for line in next_one.stderr:
+            if "tests run with" in line:
+                break
+        else:
+            self.fail("it did not begin")
+        self.assertEqual(self.house.status()["pid"], next_one.pid)
 
 
 if __name__ == "__main__":
