@@ -30,9 +30,12 @@ static void file_row(struct table *table, const json_t *record)
               text_format("%s", outcome[0] != '\0' ? outcome : "-"));
     add(table, record, "file", COLOUR_PLAIN);
     bool unseen = json_is_true(json_object_get(record, "unseen"));
-    bool plain = strcmp(state, "current") == 0 && !unseen;
+    autofree char *audit = print_field(record, "audit");
+    bool doubted = strcmp(audit, "stale") == 0;
+    bool plain = strcmp(state, "current") == 0 && !unseen && !doubted;
     table_add(table, plain ? COLOUR_DIM : COLOUR_YELLOW,
-              text_format(unseen ? "%s, partly unseen" : "%s", state));
+              text_format("%s%s%s", state, unseen ? ", partly unseen" : "",
+                          doubted ? ", was found stale" : ""));
     table_add(table, COLOUR_PLAIN,
               text_format("%s test%s", tests, strcmp(tests, "1") == 0 ? "" : "s"));
     table_add(table, COLOUR_DIM, text_format("%s", duration));

@@ -69,6 +69,21 @@ static void print_queue(const struct print *print, const json_t *status)
     }
 }
 
+/* Only what was found. */
+static void print_audits(const struct print *print, const json_t *audit)
+{
+    int64_t flaky = json_integer_value(json_object_get(audit, "flaky"));
+    int64_t stale = json_integer_value(json_object_get(audit, "stale"));
+    int64_t all = json_integer_value(json_object_get(audit, "audited"));
+    if (flaky + stale == 0)
+        return;
+    print_label(print, "audits");
+    fprintf(print->out, "%lld", (long long)all);
+    print_count(print, COLOUR_RED, stale, "stale", "stale");
+    print_count(print, COLOUR_YELLOW, flaky, "flaky", "flaky");
+    fputc('\n', print->out);
+}
+
 void status_print(const struct print *print, const json_t *status)
 {
     autofree char *state = print_field(status, "state"),
@@ -107,6 +122,7 @@ void status_print(const struct print *print, const json_t *status)
         print_label(print, "to run");
         fprintf(print->out, "%lld test file%s\n", stale, stale == 1 ? "" : "s");
     }
+    print_audits(print, json_object_get(status, "audit"));
     print_running(print, status);
     print_queue(print, status);
 }

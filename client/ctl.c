@@ -84,6 +84,12 @@ static const struct command commands[] = {
     {"focus", cmd_focus, "FILE[::TEST] | --off",
      "run only this test file until switched off",
      "  --off              run all again\n"},
+    {"audit", cmd_audit, "[--json] [N | --all | FILE...]",
+     "run test files again whose verdicts are current, and compare",
+     "  N                  so many, those that were never audited or the longest ago "
+     "first;\n"
+     "                     without it 10\n"
+     "  --all              all test files\n" JSON_LINE},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -99,5 +99,6 @@ int cmd_doctor(struct ctl *ctl);
 int cmd_pause(struct ctl *ctl);
 int cmd_resume(struct ctl *ctl);
 int cmd_focus(struct ctl *ctl);
+int cmd_audit(struct ctl *ctl);
 
 #endif

@@ -123,6 +123,32 @@ int link_list(struct link *link, enum method method, json_t *params, json_t **re
     return r < 0 ? explain(link, r, trouble) : 0;
 }
 
+int link_follow(struct link *link, enum topic topic, enum method method, json_t *params,
+                void (*tell)(void *owner, json_t *params), void *owner,
+                json_t **ret_result, struct trouble *trouble)
+{
+    const char *const topics[] = {topic_names[topic], NULL};
+    struct sniffer_message message = {0};
+    int64_t id = 0;
+    int r = sniffer_client_subscribe(link->client, topics, LINK_LIMIT_MS);
+    if (r < 0) {
+        json_decref(params);
+        return explain(link, r, trouble);
+    }
+    r = sniffer_client_send(link->client, method_names[method], params, &id);
+    while (r >= 0 && message.id != id) {
+        r = sniffer_client_next(link->client, -1, &message);
+        if (r >= 0 && message.method != NULL && strcmp(message.method, topics[0]) == 0)
+            tell(owner, message.params);
+    }
+    if (r < 0)
+        return explain(link, r, trouble);
+    if (message.result == NULL)
+        return trouble_set(trouble, CTL_REFUSED, "%s", message.text);
+    *ret_result = json_incref(message.result);
+    return 0;
+}
+
 int link_next(struct link *link, int out, const char **ret_line)
 {
     for (;;) {

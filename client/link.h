@@ -47,6 +47,12 @@ int link_call(struct link *link, enum method method, json_t *params, int64_t lim
 int link_list(struct link *link, enum method method, json_t *params, json_t **ret_records,
               struct trouble *trouble);
 
+/* Subscribes to TOPIC, then calls METHOD; until the reply is there, however long that takes, TELL gets the
+ * params of each notification of TOPIC. PARAMS is stolen. */
+int link_follow(struct link *link, enum topic topic, enum method method, json_t *params,
+                void (*tell)(void *owner, json_t *params), void *owner,
+                json_t **ret_result, struct trouble *trouble);
+
 /* The next notification, whatever it is: *RET_LINE is the line as it came, valid until the next
  * call. 1; 0 when the daemon left; -EPIPE when nobody reads descriptor OUT any more. */
 int link_next(struct link *link, int out, const char **ret_line);

@@ -3,9 +3,9 @@
 _snifferctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="start stop restart status wait check results files deps affected why run touch
-        events socket service doctor pause resume focus"
+        events socket service doctor pause resume focus audit"
     local topics="stats result file.failures green red queue run.started run.test run.result
-        run.output run.finished watch state file bye"
+        run.output run.finished watch state file audit bye"
     local command= i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -67,6 +67,7 @@ _snifferctl() {
         run) options="--all --json --package" ;;
         touch) options="-0 --null" ;;
         focus) options="--off" ;;
+        audit) options="--all --json" ;;
         files) options="--json --package" ;;
         deps | affected | why | doctor | pause | resume) options="--json" ;;
         esac
@@ -76,7 +77,7 @@ _snifferctl() {
     case $command in
     events) COMPREPLY=($(compgen -W "$topics" -- "$cur")) ;;
     service) COMPREPLY=($(compgen -W "enable disable status" -- "$cur")) ;;
-    results | deps | affected | why | run | touch | focus)
+    results | deps | affected | why | run | touch | focus | audit)
         COMPREPLY=($(compgen -f -- "$cur"))
         compopt -o filenames 2>/dev/null
         ;;

@@ -1,7 +1,7 @@
 # Completion of snifferctl for fish.
 
 set -l commands start stop restart status wait check results files deps affected why run touch \
-    events socket service doctor pause resume focus
+    events socket service doctor pause resume focus audit
 set -l fresh "not __fish_seen_subcommand_from $commands"
 
 complete -c snifferctl -f
@@ -30,6 +30,8 @@ complete -c snifferctl -n $fresh -a pause -d 'start no more runs'
 complete -c snifferctl -n $fresh -a resume -d 'go on after a pause'
 complete -c snifferctl -n $fresh -a focus -d 'run only this test file until switched off'
 complete -c snifferctl -n '__fish_seen_subcommand_from focus' -l off -d 'run all again'
+complete -c snifferctl -n $fresh -a audit -d 'run current test files again, and compare'
+complete -c snifferctl -n '__fish_seen_subcommand_from audit' -l all -d 'all test files'
 
 set -l daemon '__fish_seen_subcommand_from start restart'
 complete -c snifferctl -n $daemon -l jobs -x -d 'run this many test files at a time'
@@ -39,7 +41,7 @@ complete -c snifferctl -n $daemon -l log-level -x -a 'error warning info debug' 
 complete -c snifferctl -n $daemon -l fail-fast -d 'start no other test file after one has failed'
 complete -c snifferctl -n $daemon -l pipe -d 'read which paths changed from the FIFO .sniffer/changed'
 
-set -l json '__fish_seen_subcommand_from status wait check results files deps affected why run doctor pause resume'
+set -l json '__fish_seen_subcommand_from status wait check results files deps affected why run doctor pause resume audit'
 complete -c snifferctl -n $json -l json -d JSON
 complete -c snifferctl -n '__fish_seen_subcommand_from status wait check results files run' -l package -x -a '(__fish_complete_directories)' -d 'of this package alone'
 complete -c snifferctl -n '__fish_seen_subcommand_from status' -l short -d 'one line'
@@ -51,6 +53,6 @@ complete -c snifferctl -n '__fish_seen_subcommand_from check' -l junit-xml -r -F
 complete -c snifferctl -n '__fish_seen_subcommand_from check' -l once -d 'stop the daemon that this call started'
 complete -c snifferctl -n '__fish_seen_subcommand_from run' -l all -d 'all test files'
 complete -c snifferctl -n '__fish_seen_subcommand_from touch' -s 0 -l null -d 'ended by NUL'
-complete -c snifferctl -n '__fish_seen_subcommand_from events' -a 'stats result file.failures green red queue run.started run.test run.result run.output run.finished watch state file bye'
+complete -c snifferctl -n '__fish_seen_subcommand_from events' -a 'stats result file.failures green red queue run.started run.test run.result run.output run.finished watch state file audit bye'
 complete -c snifferctl -n '__fish_seen_subcommand_from service' -a 'enable disable status'
-complete -c snifferctl -n '__fish_seen_subcommand_from results deps affected why run touch' -F
+complete -c snifferctl -n '__fish_seen_subcommand_from results deps affected why run touch audit' -F

@@ -60,6 +60,7 @@ static void reload(struct house *house)
     index_keep_history(house->settings.index, house->config.history);
     pool_jobs(house->pool, lodgings_jobs(house));
     engine_fail_fast(house->engine, house->config.fail_fast || house->settings.fail_fast);
+    engine_audits(house->engine, house->config.audit_idle, house->clock.now());
     free(house->mistaken);
     house->mistaken = NULL;
     engine_repackage(house->engine, house->clock.now());
@@ -221,6 +222,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
     }
     ignore_on_read(house->ignore, sinks_own_open, house);
     engine_fail_fast(house->engine, house->config.fail_fast || settings->fail_fast);
+    engine_audits(house->engine, house->config.audit_idle, house->clock.now());
     config_on_read(sinks_own_open, house);
     set_triggers(house);
     house->pool = pool_new(lodgings_jobs(house), house->poller, &house->pool_sink);

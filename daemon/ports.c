@@ -1,6 +1,7 @@
 /* What the engine asks of the other rooms. */
 
 #include "daemon/base/log.h"
+#include "daemon/base/machine.h"
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/joints.h"
@@ -227,6 +228,13 @@ static int64_t port_wall(void *owner)
     return house->clock.wall();
 }
 
+static struct engine_machine port_machine(void *owner)
+{
+    (void)owner;
+    struct machine machine = machine_look("/proc", "/sys/class/power_supply");
+    return (struct engine_machine){.busy = machine.busy, .mains = machine.mains};
+}
+
 struct engine_ports ports_of(struct house *house)
 {
     return (struct engine_ports){.owner = house,
@@ -256,5 +264,6 @@ struct engine_ports ports_of(struct house *house)
                                  .decides = port_decides,
                                  .settings = port_settings,
                                  .stop = port_stop,
-                                 .wall = port_wall};
+                                 .wall = port_wall,
+                                 .machine = port_machine};
 }

@@ -19,6 +19,7 @@ const char *const method_names[] = {
     [METHOD_PAUSE] = "pause",
     [METHOD_RESUME] = "resume",
     [METHOD_FOCUS] = "focus",
+    [METHOD_AUDIT] = "audit",
     [METHOD_SUBSCRIBE] = "subscribe",
     [METHOD_UNSUBSCRIBE] = "unsubscribe",
     [METHOD_RECORD_BEGIN] = "record.begin",
@@ -43,6 +44,7 @@ const char *const topic_names[] = {
     [TOPIC_WATCH] = "watch",
     [TOPIC_STATE] = "state",
     [TOPIC_FILE] = "file",
+    [TOPIC_AUDIT] = "audit",
     [TOPIC_BYE] = "bye",
     [TOPIC_COUNT] = NULL,
 };

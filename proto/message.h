@@ -30,6 +30,7 @@ enum method {
     METHOD_PAUSE,
     METHOD_RESUME,
     METHOD_FOCUS,
+    METHOD_AUDIT,
     METHOD_SUBSCRIBE,
     METHOD_UNSUBSCRIBE,
     METHOD_RECORD_BEGIN,
@@ -55,6 +56,7 @@ enum topic {
     TOPIC_WATCH,
     TOPIC_STATE,
     TOPIC_FILE, /* a test file's record changed, or it is gone */
+    TOPIC_AUDIT,
     TOPIC_BYE,
     TOPIC_COUNT,
 };
@@ -143,6 +145,11 @@ struct warmth {
     int64_t hosts, spares, layers;
 };
 
+/* How many audits there were, and what they found; LAST: ms since the epoch, 0: never. */
+struct audit_counts {
+    int64_t agreed, flaky, stale, last;
+};
+
 struct status {
     enum daemon_state state;
     const char *message; /* "" when there is nothing to say */
@@ -158,6 +165,7 @@ struct status {
     const char *degraded;           /* NULL: all is watched */
     const char *focus;              /* the one test file that is run; NULL: all are */
     struct warmth warm;
+    struct audit_counts audit;
 };
 json_t *status_encode(const struct status *status);
 
@@ -189,8 +197,21 @@ struct file_record {
     bool from_cache, flaky;
     bool unseen;         /* its verdict rests on more than is known */
     const char *package; /* its folder; "." is the root */
+    int64_t audited;     /* ms since the epoch; 0: never */
+    enum audit_found audit;
 };
 json_t *file_encode(const struct file_record *record);
+
+struct audit_record {
+    const char *file, *package;
+    enum audit_found found;
+    const char *detail; /* in words */
+    int64_t runs;       /* that it took */
+    /* Lists, borrowed; NULL: empty. */
+    json_t *tests, *only_now, *only_before, *moved;
+    int64_t more; /* of what is in the lists: left out */
+};
+json_t *audit_encode(const struct audit_record *record);
 
 struct evidence_record {
     const char *file, *path;

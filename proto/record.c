@@ -51,11 +51,27 @@ static json_t *queue_list(const struct status *status)
     return list;
 }
 
+static json_t *time_or_null(int64_t ms)
+{
+    char text[32];
+    iso_time(ms, text);
+    return wire_text_or_null(ms != 0 ? text : NULL);
+}
+
+static json_t *audit_counts(const struct audit_counts *audit)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "audited",
+                     (json_int_t)(audit->agreed + audit->flaky + audit->stale), "agreed",
+                     (json_int_t)audit->agreed, "flaky", (json_int_t)audit->flaky,
+                     "stale", (json_int_t)audit->stale, "last",
+                     time_or_null(audit->last));
+}
+
 json_t *status_encode(const struct status *status)
 {
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}, "
-        "s:o}",
+        "s:o, s:o}",
         "state", daemon_state_names[status->state], "message",
         wire_text(status->message != NULL ? status->message : ""), "stats",
         stats_encode(&status->stats), "running", running_list(status), "queue",
@@ -66,7 +82,7 @@ json_t *status_encode(const struct status *status)
         "degraded", wire_text_or_null(status->degraded), "warm", "hosts",
         (json_int_t)status->warm.hosts, "spares", (json_int_t)status->warm.spares,
         "layers", (json_int_t)status->warm.layers, "focus",
-        wire_path_or_null(status->focus));
+        wire_path_or_null(status->focus), "audit", audit_counts(&status->audit));
 }
 
 /* JSON has no word for what is not a number, and a negative duration is none. */
@@ -114,18 +130,35 @@ json_t *run_result_encode(const struct result_record *record)
 
 json_t *file_encode(const struct file_record *record)
 {
-    char last_run[32];
-    iso_time(record->last_run, last_run);
+    bool audited = record->audited != 0;
     return json_pack(
-        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:o}", "file",
+        "{s:o, s:s, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "file",
         wire_path(record->file), "state", file_state_names[record->state], "runs",
         (json_int_t)record->runs, "outcome",
         wire_text_or_null(record->has_outcome ? outcome_names[record->outcome] : NULL),
         "duration_ms", record->has_outcome ? duration(record->duration_ms) : json_null(),
-        "tests", (json_int_t)record->tests, "last_run",
-        wire_text_or_null(record->last_run != 0 ? last_run : NULL), "from_cache",
-        record->from_cache, "flaky", record->flaky, "unseen", record->unseen, "package",
-        wire_path(record->package));
+        "tests", (json_int_t)record->tests, "last_run", time_or_null(record->last_run),
+        "from_cache", record->from_cache, "flaky", record->flaky, "unseen",
+        record->unseen, "package", wire_path(record->package), "audited",
+        time_or_null(record->audited), "audit",
+        wire_text_or_null(audited ? audit_names[record->audit] : NULL));
+}
+
+static json_t *list_or_empty(json_t *list)
+{
+    return list != NULL ? json_incref(list) : json_array();
+}
+
+json_t *audit_encode(const struct audit_record *record)
+{
+    return json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "file",
+                     wire_path(record->file), "found", audit_names[record->found],
+                     "detail", wire_text(record->detail), "runs",
+                     (json_int_t)record->runs, "tests", list_or_empty(record->tests),
+                     "only_now", list_or_empty(record->only_now), "only_before",
+                     list_or_empty(record->only_before), "moved",
+                     list_or_empty(record->moved), "more", (json_int_t)record->more,
+                     "package", wire_path(record->package));
 }
 
 /* Existence is what the other side of the wire calls presence: only what was seen of it differs. */

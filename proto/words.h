@@ -60,6 +60,10 @@ static const char *const reason_names[] = {"changed",     "deleted",   "added",
                                            "forced",      "new",       "failed-import",
                                            "environment", "never_run", NULL};
 
+/* What an audit found of a verdict; see PROTOCOL.md. The last one is told, never stored. */
+enum audit_found { AUDIT_AGREED, AUDIT_FLAKY, AUDIT_STALE, AUDIT_DISTURBED };
+static const char *const audit_names[] = {"agreed", "flaky", "stale", "disturbed", NULL};
+
 /* Index of NAME in NAMES, or -1. */
 static inline int word_find(const char *const *names, const char *name)
 {

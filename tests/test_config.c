@@ -265,12 +265,17 @@ static const struct {
      "pyproject.toml:2: framework must be \"auto\", \"pytest\", \"nose\" or "
      "\"unittest\", not \"a b\""},
     {"pyproject.toml", "[tool.sniffer]\nwork = 1\nabc = 2\n",
-     "pyproject.toml:2: work is no setting; there are: args, env, fail_fast, framework, "
+     "pyproject.toml:2: work is no setting; there are: args, audit, env, fail_fast, "
+     "framework, "
      "history, "
      "ignore, "
      "isolation, jobs, "
      "memory, notify, order, packages, precision, processes, python, timeout, "
      "triggers"},
+    {"pyproject.toml", "[tool.sniffer]\naudit = true\n",
+     "pyproject.toml:2: audit must be \"off\" or \"idle\", not true"},
+    {"setup.cfg", "[sniffer]\naudit = always\n",
+     "setup.cfg:2: audit must be \"off\" or \"idle\", not \"always\""},
     {"pyproject.toml", "[tool.sniffer]\nnotify = true\n",
      "pyproject.toml:2: notify must be a command: a text for the shell, or a list of "
      "program and arguments such as [\"notify-send\", \"tests\"], not true"},
@@ -319,7 +324,8 @@ static const struct {
     {"setup.cfg", "[sniffer]\nargs = a\nargs = b\n",
      "setup.cfg:3: args is set a second time; keep one of them"},
     {"setup.cfg", "[sniffer]\njobs = 2\nwork = 3\n",
-     "setup.cfg:3: work is no setting; there are: args, env, fail_fast, framework, "
+     "setup.cfg:3: work is no setting; there are: args, audit, env, fail_fast, "
+     "framework, "
      "history, "
      "ignore, isolation, jobs, memory, notify, order, packages, precision, processes, "
      "python, timeout, "

@@ -392,6 +392,7 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         .backend = "inotify",
         .python = "3.11.2 /usr/bin/python3",
         .warm = {2, 1, 3},
+        .audit = {3, 2, 1, 1795415216123},
     };
     expect_json(
         status_encode(&status),
@@ -402,7 +403,9 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "\"queue\":[\"c.py\",{\"b64\":\"ZP8ucHk=\"}],\"root\":{\"b64\":\"L3D/\"},"
         "\"pid\":4711,\"version\":\"" SNIFFER_VERSION "\",\"backend\":\"inotify\","
         "\"framework\":null,\"python\":\"3.11.2 /usr/bin/python3\",\"degraded\":null,"
-        "\"warm\":{\"hosts\":2,\"spares\":1,\"layers\":3},\"focus\":null}");
+        "\"warm\":{\"hosts\":2,\"spares\":1,\"layers\":3},\"focus\":null,"
+        "\"audit\":{\"audited\":6,\"agreed\":3,\"flaky\":2,\"stale\":1,"
+        "\"last\":\"2026-11-23T06:26:56.123Z\"}}");
     struct status bare = {.root = "/p"};
     expect_json(
         status_encode(&bare),
@@ -411,7 +414,8 @@ START_TEST(status_has_the_keys_of_the_command_line_in_their_order)
         "\"running\":[],\"queue\":[],\"root\":\"/p\",\"pid\":0,"
         "\"version\":\"" SNIFFER_VERSION "\",\"backend\":null,\"framework\":null,"
         "\"python\":null,\"degraded\":null,"
-        "\"warm\":{\"hosts\":0,\"spares\":0,\"layers\":0},\"focus\":null}");
+        "\"warm\":{\"hosts\":0,\"spares\":0,\"layers\":0},\"focus\":null,"
+        "\"audit\":{\"audited\":0,\"agreed\":0,\"flaky\":0,\"stale\":0,\"last\":null}}");
 }
 END_TEST
 
@@ -449,18 +453,41 @@ START_TEST(a_file_tells_what_it_has)
                                  .duration_ms = 2.5,
                                  .tests = 4,
                                  .last_run = 1795415216123,
-                                 .from_cache = true};
+                                 .from_cache = true,
+                                 .audited = 1795415216123,
+                                 .audit = AUDIT_STALE};
     expect_json(
         file_encode(&record),
         "{\"file\":\"a.py\",\"state\":\"current\",\"runs\":3,\"outcome\":\"skipped\","
         "\"duration_ms\":2.5,\"tests\":4,\"last_run\":\"2026-11-23T06:26:56.123Z\","
-        "\"from_cache\":true,\"flaky\":false,\"unseen\":false,\"package\":\".\"}");
+        "\"from_cache\":true,\"flaky\":false,\"unseen\":false,\"package\":\".\","
+        "\"audited\":\"2026-11-23T06:26:56.123Z\",\"audit\":\"stale\"}");
     struct file_record fresh = {
         .file = "a.py", .state = FILE_NEVER_RUN, .flaky = true, .package = "."};
     expect_json(file_encode(&fresh),
                 "{\"file\":\"a.py\",\"state\":\"never_run\",\"runs\":0,\"outcome\":null,"
                 "\"duration_ms\":null,\"tests\":0,\"last_run\":null,\"from_cache\":false,"
-                "\"flaky\":true,\"unseen\":false,\"package\":\".\"}");
+                "\"flaky\":true,\"unseen\":false,\"package\":\".\","
+                "\"audited\":null,\"audit\":null}");
+}
+END_TEST
+
+START_TEST(an_audit_tells_what_it_found)
+{
+    json_t *tests = json_pack("[{s:s}]", "test", "t");
+    struct audit_record record = {.file = "b\xff.py",
+                                  .package = ".",
+                                  .found = AUDIT_STALE,
+                                  .detail = "caf\xe9",
+                                  .runs = 5,
+                                  .tests = tests,
+                                  .more = 2};
+    expect_json(audit_encode(&record),
+                "{\"file\":{\"b64\":\"Yv8ucHk=\"},\"found\":\"stale\","
+                "\"detail\":\"caf\\\\xe9\",\"runs\":5,\"tests\":[{\"test\":\"t\"}],"
+                "\"only_now\":[],\"only_before\":[],\"moved\":[],\"more\":2,"
+                "\"package\":\".\"}");
+    json_decref(tests);
 }
 END_TEST
 
@@ -551,6 +578,8 @@ static char *encode_records(void)
             &(struct evidence_record){.file = "a", .path = "b", .detail = "c"}),
         why_encode(&(struct why_record){
             .file = "a", .path = "b", .detail = "c", .package = "d"}),
+        audit_encode(
+            &(struct audit_record){.file = "a", .package = "\xff", .detail = "c"}),
     };
     bool whole = true;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -645,6 +674,7 @@ int main(void)
     tcase_add_test(tests, status_has_the_keys_of_the_command_line_in_their_order);
     tcase_add_test(tests, a_result_survives_any_bytes);
     tcase_add_test(tests, a_file_tells_what_it_has);
+    tcase_add_test(tests, an_audit_tells_what_it_found);
     tcase_add_test(tests, evidence_and_reasons_name_their_path);
     tcase_add_test(tests, times_are_iso_in_utc);
     tcase_add_test(tests, without_memory_there_is_no_line_and_no_leak);

@@ -35,7 +35,12 @@ NEWS = {**without(RESULT, "report"), "report_text": "E   no\n", "seq": 3}
 FRESH = without(NEWS, "current")
 FILE = {"file": "a", "state": "current", "runs": 1, "outcome": None, "duration_ms": None,
         "tests": 0, "last_run": "2026-11-23T06:26:56.123Z", "from_cache": False, "flaky": False,
-        "unseen": False, "package": "."}
+        "unseen": False, "package": ".", "audited": None, "audit": None}
+
+AUDIT = {"file": "a", "found": "flaky", "detail": "", "runs": 2,
+         "tests": [{"test": "t", "was": None, "now": {"outcome": "error", "exception": "E"}}],
+         "only_now": [{"kind": "code", "path": "b", "detail": "f"}], "only_before": [], "moved": [],
+         "more": 0, "package": ".", "seq": 1}
 
 
 # (schema, what is right, what is not)
@@ -117,6 +122,14 @@ CASES = [
     ("client", "notification", note("watch", {"changed": 1, "seq": 1}), [
         note("watch", {"seq": 1}),
         note("watch", {"changed": 1, "degraded": None, "seq": 1})]),
+    ("client", "notification", note("audit", AUDIT), [
+        *(note("audit", without(AUDIT, key)) for key in AUDIT),
+        note("audit", {**AUDIT, "found": "wrong"}),
+        note("audit", {**AUDIT, "tests": [{"test": "t", "was": None}]}),
+        note("audit", {**AUDIT, "moved": ["a"]})]),
+    ("client", "request", {"method": "audit", "params": {"count": 3}}, [
+        {"method": "audit", "params": {"count": -1}}, {"method": "audit", "params": {"files": "a"}},
+        {"method": "audit", "params": {"all": 1}}]),
     ("client", "notification",
      note("bye", {"epoch": 1, "seq": 1, "reason": "stop"}), [
          note("bye", {"epoch": 1, "seq": 1})]),

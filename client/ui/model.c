@@ -445,6 +445,7 @@ bool model_take(struct model *model, const char *name, const json_t *params, int
         model_contact(model, CONTACT_LOST, reason);
         return true;
     }
+    case TOPIC_AUDIT:
     case TOPIC_FILE_FAILURES: /* said by the results themselves */
     case TOPIC_GREEN:
     case TOPIC_RED:

@@ -148,6 +148,15 @@ static bool take_order(struct judging *judging, const struct setting *setting)
     return true;
 }
 
+static bool take_audit(struct judging *judging, const struct setting *setting)
+{
+    bool idle = is_text(setting) && strcmp(setting->text, "idle") == 0;
+    if (!idle && (!is_text(setting) || strcmp(setting->text, "off") != 0))
+        return refuse(judging, setting, "\"off\" or \"idle\"");
+    judging->config.audit_idle = idle;
+    return true;
+}
+
 static bool take_isolation(struct judging *judging, const struct setting *setting)
 {
     static const char *const isolations[] = {"file", "directory", "package", NULL};
@@ -372,14 +381,23 @@ static const struct known {
     bool (*take)(struct judging *judging, const struct setting *setting);
     bool of_root; /* it is about all packages */
 } known[] = {
-    {"args", take_args, false},           {"env", take_env, false},
-    {"fail_fast", take_fail_fast, true},  {"framework", take_framework, false},
-    {"history", take_history, true},      {"ignore", take_ignore, true},
-    {"isolation", take_isolation, false}, {"jobs", take_jobs, true},
-    {"memory", take_memory, false},       {"notify", take_notify, true},
-    {"order", take_order, false},         {"packages", take_packages, true},
-    {"precision", take_precision, false}, {"processes", take_processes, false},
-    {"python", take_python, false},       {"timeout", take_timeout, false},
+    {"args", take_args, false},
+    {"audit", take_audit, true},
+    {"env", take_env, false},
+    {"fail_fast", take_fail_fast, true},
+    {"framework", take_framework, false},
+    {"history", take_history, true},
+    {"ignore", take_ignore, true},
+    {"isolation", take_isolation, false},
+    {"jobs", take_jobs, true},
+    {"memory", take_memory, false},
+    {"notify", take_notify, true},
+    {"order", take_order, false},
+    {"packages", take_packages, true},
+    {"precision", take_precision, false},
+    {"processes", take_processes, false},
+    {"python", take_python, false},
+    {"timeout", take_timeout, false},
     {"triggers", take_triggers, true},
 };
 enum { KNOWN_COUNT = sizeof known / sizeof known[0] };

@@ -29,6 +29,7 @@ struct config {
     const char
         *isolation; /* which test files share a process: "file", "directory", "package" */
     bool fail_fast; /* after a failure no other test file is started */
+    bool audit_idle;    /* audit = idle: verdicts are audited while the machine rests */
     bool changed_first; /* order = changed-first: of the tests within a file */
     bool whole_files;   /* precision = file: code counts by files, not by blocks */
     char **notify;      /* a command for news of red and green; empty: none */

@@ -130,7 +130,8 @@ static const struct {
     {METHOD_RESULTS, "offset", true}, {METHOD_FILES, "offset", true},
     {METHOD_DEPS, "offset", true},    {METHOD_AFFECTED, "offset", true},
     {METHOD_WHY, "offset", true},     {METHOD_RESULTS, "failed", false},
-    {METHOD_RUN, "all", false},
+    {METHOD_RUN, "all", false},       {METHOD_AUDIT, "count", true},
+    {METHOD_AUDIT, "all", false},
 };
 
 /* Where it is given all the same it must be of its kind: to ignore it would be to answer another
@@ -331,6 +332,9 @@ static void answer_doctor(const struct asking *asking)
     if (notifier != NULL)
         add_check(checks, "notify", fine, notifier);
     fine = true;
+    autofree char *audits = audit_words(engine, &fine);
+    add_check(checks, "audits", fine, audits);
+    fine = true;
     autofree char *hidden = hidden_tests(engine, &fine);
     add_check(checks, "ignored tests", fine, hidden);
     add_check(checks, "root", !engine->root_gone, engine->root);
@@ -344,6 +348,24 @@ static void answer_status(const struct asking *asking)
     const struct package *only = NULL;
     if (asking_package(asking, &only))
         asking_reply(asking, news_status(asking->engine, only));
+}
+
+enum { AUDITED_USUALLY = 10 };
+
+static void answer_audit(const struct asking *asking)
+{
+    struct strset files = {0};
+    const json_t *count = json_object_get(asking->params, "count");
+    if (!asking_files(asking, false, &files))
+        return;
+    if (json_object_get(asking->params, "files") == NULL) {
+        size_t most = count != NULL ? (size_t)json_integer_value(count) : AUDITED_USUALLY;
+        if (json_is_true(json_object_get(asking->params, "all")))
+            most = SIZE_MAX;
+        files = audit_choose(asking->engine, most, false);
+    }
+    audit_want(asking->engine, asking->ticket, &files);
+    strset_finish(&files);
 }
 
 static void answer_wait(const struct asking *asking)
@@ -405,6 +427,9 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         break;
     case METHOD_FOCUS:
         answer_focus(&asking);
+        break;
+    case METHOD_AUDIT:
+        answer_audit(&asking);
         break;
     case METHOD_RECORD_BEGIN:
         manual_begin(engine, ticket, now);

@@ -26,6 +26,7 @@ struct engine *engine_new(const char *root, const char *backend, struct index *i
     engine->asleep = -1;
     packages_begin(engine);
     opened_open(engine);
+    audit_open(engine);
     tree_on_open(engine->tree, opened_own, engine);
     return engine;
 }
@@ -48,6 +49,7 @@ void engine_free(struct engine *engine)
     free(engine->disturbances);
     wait_finish(engine);
     opened_close(engine);
+    audit_close(engine);
     conflict_forget_writes(engine);
     free(engine->writes);
     strset_finish(&engine->conflicts);
@@ -130,6 +132,7 @@ static void turn(struct engine *engine, int64_t now)
         pick_stragglers(engine);
     blocks_ask(engine);
     run_start_what_fits(engine, now);
+    audit_turn(engine, now);
     opened_idle(engine, now);
     wait_check(engine, now);
     news_flush(engine);
@@ -443,6 +446,8 @@ int64_t engine_deadline(const struct engine *engine)
         deadline = progress_deadline(engine);
     if (tidy_deadline(engine) < deadline)
         deadline = tidy_deadline(engine);
+    if (audit_deadline(engine) < deadline)
+        deadline = audit_deadline(engine);
     for (size_t i = 0; i < engine->waiter_count; i++)
         if (engine->waiters[i].deadline < deadline)
             deadline = engine->waiters[i].deadline;
@@ -476,6 +481,7 @@ void engine_tick(struct engine *engine, int64_t now)
         strset_finish(&paths);
     }
     engine->ticked = now;
+    audit_tick(engine, now);
     turn(engine, now);
     tidy_tick(engine, now);
 }
@@ -513,7 +519,7 @@ static void find_deferred(void *owner, const char *file, int64_t value)
     deferring->any |= deferring->only == NULL || package == deferring->only;
 }
 
-bool engine_at_rest(const struct engine *engine, const struct package *only)
+bool engine_wants_nothing(const struct engine *engine, const struct package *only)
 {
     if (blocks_wanted(engine))
         return false;
@@ -523,7 +529,12 @@ bool engine_at_rest(const struct engine *engine, const struct package *only)
             return false;
     struct deferring deferring = {.engine = engine, .only = only};
     strset_each(&engine->deferred, find_deferred, &deferring);
-    return !deferring.any && !run_some_on(engine, only) && !waits_for_run(engine, only);
+    return !deferring.any && !waits_for_run(engine, only);
+}
+
+bool engine_at_rest(const struct engine *engine, const struct package *only)
+{
+    return engine_wants_nothing(engine, only) && !run_some_on(engine, only);
 }
 
 bool engine_settled(const struct engine *engine, const struct package *only)

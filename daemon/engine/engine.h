@@ -91,6 +91,13 @@ struct engine_ports {
         void *owner); /* a settings file changed: load it, call engine_configured */
     void (*stop)(void *owner);    /* a client asked the daemon to leave */
     int64_t (*wall)(void *owner); /* ms since the epoch */
+    struct engine_machine (*machine)(void *owner);
+};
+
+/* The machine, for work that can wait. */
+struct engine_machine {
+    double busy; /* percent of the last minute in which somebody waited for a processor */
+    bool mains;  /* it does not live on a battery */
 };
 
 /* How a run ended, as the workers saw it. */
@@ -186,6 +193,9 @@ void engine_triggers(struct engine *engine, const struct engine_trigger *trigger
 void engine_repackage(struct engine *engine, int64_t now);
 /* Is no other test file started after one has failed, until something changes or somebody says so? */
 void engine_fail_fast(struct engine *engine, bool fail_fast);
+
+/* Are verdicts audited by and by while the machine rests? */
+void engine_audits(struct engine *engine, bool idle, int64_t now);
 
 /* Why the watcher's backend is not the one that was asked for, in words. */
 void engine_refused(struct engine *engine, const char *why);

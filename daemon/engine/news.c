@@ -183,6 +183,7 @@ json_t *news_status(struct engine *engine, const struct package *only)
     for (size_t i = 0; i < count; i++)
         if (only == NULL || package_of(engine, jobs[i]->file) == only)
             queue[queued++] = jobs[i]->file;
+    struct index_audit audits = index_audits(engine->index);
     json_t *json = status_encode(&(struct status){
         .state = news_state(engine),
         .message = news_message(engine),
@@ -199,6 +200,10 @@ json_t *news_status(struct engine *engine, const struct package *only)
         .degraded = engine->degraded,
         .focus = engine->focus,
         .warm = engine->ports.warmth(engine->ports.owner),
+        .audit = {.agreed = audits.agreed,
+                  .flaky = audits.flaky,
+                  .stale = audits.stale,
+                  .last = audits.at},
     });
     free(queue);
     free(jobs);
@@ -237,6 +242,8 @@ json_t *news_file(struct engine *engine, const struct index_file *file)
         .from_cache = file->from_cache,
         .flaky = file->flaky,
         .unseen = file->unseen,
+        .audited = file->audit.at,
+        .audit = file->audit.found,
         .package = package_shown(package),
     });
 }

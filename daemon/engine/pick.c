@@ -70,7 +70,7 @@ static bool environment_holds(struct engine *engine, const struct index_fact *fa
     return value != NULL && strcmp(value, fact->detail) == 0;
 }
 
-static bool fact_holds(struct engine *engine, const struct index_fact *fact)
+bool pick_holds(struct engine *engine, const struct index_fact *fact)
 {
     if (fact->unsure)
         return false;
@@ -100,7 +100,7 @@ static void note_turn(struct engine *engine, int64_t fact, bool holds)
 void pick_judge(void *owner, const struct index_fact *fact)
 {
     struct engine *engine = owner;
-    bool holds = fact_holds(engine, fact);
+    bool holds = pick_holds(engine, fact);
     if (holds != fact->holds) {
         index_mark(engine->index, fact->id, holds);
         note_turn(engine, fact->id, holds);

@@ -150,7 +150,9 @@ struct run {
     size_t tested_count, tested_capacity;
     bool ended; /* waits for its cookie */
     uint64_t cookie;
-    bool discard; /* cancelled: nothing comes of it */
+    bool discard;            /* cancelled: nothing comes of it */
+    int64_t audits;          /* the verdict that it is to be held against; 0: none */
+    struct audit_finding *finding; /* see finding.c */
 };
 
 struct waiter {
@@ -242,6 +244,7 @@ struct engine {
     uint64_t cookie;
 
     struct openings *openings;
+    struct audits *audits; /* see audit.c */
 
     struct waiter *waiters;
     size_t waiter_count, waiter_capacity;
@@ -354,6 +357,7 @@ char *warm_words(const struct engine *engine);
 /* pick.c: from changes to what must run */
 /* An index_visit_fact: does FACT hold now? OWNER is the engine. */
 void pick_judge(void *owner, const struct index_fact *fact);
+bool pick_holds(struct engine *engine, const struct index_fact *fact);
 /* PATH is evidence: note where nobody would tell that it was written. */
 void pick_shared(struct engine *engine, const char *path);
 /* The same where its name is one that watchers do not tell. */
@@ -381,6 +385,8 @@ void pick_remove_file(struct engine *engine, const char *file);
 
 /* run.c: runs that are on */
 void run_start_what_fits(struct engine *engine, int64_t now);
+/* FILE runs though nobody wants it to, only to be audited. False: not now. */
+bool run_start_audit(struct engine *engine, const char *file, int64_t now);
 /* Is a run of PACKAGE (NULL: any) on, or waiting for its cookie, that somebody may wait for? */
 bool run_some_on(const struct engine *engine, const struct package *only);
 struct run *run_find(struct engine *engine, int64_t id);
@@ -477,6 +483,43 @@ void opened_by_hand_over(struct engine *engine, struct run *run);
 int64_t opened_deadline(const struct engine *engine);
 void opened_tick(struct engine *engine, int64_t now);
 
+/* audit.c: verdicts that are current, run again to see whether they are true */
+void audit_open(struct engine *engine);
+void audit_close(struct engine *engine);
+/* TICKET waits for all of FILES. */
+void audit_want(struct engine *engine, uint64_t ticket, const struct strset *files);
+/* The COUNT files that are to be audited first; UNAUDITED: only those whose verdict never was. */
+struct strset audit_choose(struct engine *engine, size_t count, bool unaudited);
+/* The end of each turn, when all has been started that is wanted: go on, or make room. */
+void audit_turn(struct engine *engine, int64_t now);
+/* RUN was started, maybe for an audit. */
+void audit_run_begins(struct engine *engine, struct run *run);
+/* RUN is over and, where it is RECORDED, left a verdict. */
+void audit_run_ends(struct engine *engine, struct run *run, bool recorded, int64_t now);
+int64_t audit_deadline(const struct engine *engine);
+void audit_tick(struct engine *engine, int64_t now);
+/* What was found, in words; the caller's. OK: no verdict was stale when it was audited last. */
+char *audit_words(const struct engine *engine, bool *ret_ok);
+
+/* finding.c: a run held against the verdict that was current when it began */
+struct audit_finding {
+    bool disturbed;   /* by an edit: it says nothing */
+    bool differs;     /* in the outcome of a test */
+    bool known_flaky; /* the verdict was */
+    bool more_now;    /* the run looked at what the verdict does not rest on */
+    char *first_now, *first_moved;                  /* a path of each kind, or NULL */
+    json_t *tests, *only_now, *only_before, *moved; /* as in PROTOCOL.md */
+    int64_t more;                                   /* how many of these were left out */
+    struct index_fact *before;                      /* what the verdict rests on */
+    size_t before_count, before_capacity;
+};
+/* Before its verdict, which rests on ITEMS, is stored. */
+struct audit_finding *finding_new(struct engine *engine, const struct run *run,
+                            const struct index_evidence *items, size_t count);
+/* When it is: in what do they rest on something else? */
+void finding_compare(struct engine *engine, const char *file, struct audit_finding *finding);
+void finding_free(struct audit_finding *finding);
+
 /* conflict.c: test files that disturb each other */
 void conflict_note(struct engine *engine, const struct run *run);
 void conflict_forget_writes(struct engine *engine);
@@ -569,6 +612,8 @@ void news_begin(struct engine *engine);
 void news_flush(struct engine *engine);
 /* Nothing runs, waits or is being asked; of PACKAGE, or NULL: of all. */
 bool engine_at_rest(const struct engine *engine, const struct package *package);
+/* The same, whatever runs just now. */
+bool engine_wants_nothing(const struct engine *engine, const struct package *package);
 /* And every change that was told has been judged. */
 bool engine_settled(const struct engine *engine, const struct package *package);
 /* Something has changed, or somebody wants it: go on after a failure. */

@@ -82,6 +82,7 @@ void run_forget(struct engine *engine, struct run *run)
     free(run->path);
     free(run->detail);
     free(run->test);
+    finding_free(run->finding);
     free(run);
     if (engine->runs != NULL)
         return;
@@ -255,6 +256,7 @@ static bool start_files(struct engine *engine, const struct sched_job *job, char
             continue;
         }
         sched_started(engine->sched, files[i]);
+        audit_run_begins(engine, runs[i]);
         engine->news_stats = engine->news_queue = engine->news_state = true;
         tell_start(engine, runs[i]);
     }
@@ -351,6 +353,15 @@ void run_start_what_fits(struct engine *engine, int64_t now)
     while ((job = next_job(engine, now)) != NULL)
         if (!start_one(engine, job, now))
             return;
+}
+
+bool run_start_audit(struct engine *engine, const char *file, int64_t now)
+{
+    const struct sched_job job = {.file = file,
+                                  .reason = REASON_FORCED,
+                                  .detail = "its verdict is audited",
+                                  .forced = true};
+    return may_start(engine, &job, now) && start_one(engine, &job, now);
 }
 
 void run_end(struct engine *engine, struct run *run)

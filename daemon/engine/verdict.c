@@ -416,6 +416,9 @@ static int record(struct engine *engine, struct run *run)
     blame_others(engine, run, &list);
     remember(engine, &list);
     struct index_tested *tested = order_record(engine, run);
+    if (run->audits != 0)
+        run->finding = finding_new(engine, run, list.items, list.count);
+    const struct audit_finding *finding = run->finding;
     int error = index_record(engine->index,
                              &(struct index_run){.file = run->file,
                                                  .started = run->started_wall,
@@ -424,6 +427,9 @@ static int record(struct engine *engine, struct run *run)
                                                  .path = run->path,
                                                  .detail = run->detail,
                                                  .unseen = run_is_unseen(run),
+                                                 .disproves = finding != NULL &&
+                                                              finding->differs &&
+                                                              !finding->known_flaky,
                                                  .results = results,
                                                  .result_count = run->result_count,
                                                  .evidence = list.items,
@@ -481,7 +487,8 @@ static void stumble(struct engine *engine, const struct run *run,
 static void want_again(struct engine *engine, const struct run *run)
 {
     struct index_file file;
-    if (!index_file(engine->index, run->file, &file) || (file.current && !run->discard))
+    bool cancelled = run->discard && run->audits == 0;
+    if (!index_file(engine->index, run->file, &file) || (file.current && !cancelled))
         return;
     if (sched_waiting(engine->sched, run->file) != NULL)
         return;
@@ -527,6 +534,7 @@ void verdict_conclude(struct engine *engine, struct run *run, int64_t now)
     }
     opened_run_ends(engine, run,
                     recorded ? index_last_verdict(engine->index, run->file) : 0);
+    audit_run_ends(engine, run, recorded, now);
     engine->concluded = run->file;
     pick_turned(engine, NULL);
     engine->concluded = NULL;

@@ -88,6 +88,8 @@ static int load(struct index *index)
         r = load_facts(index);
     if (r == 0)
         r = blocks_load(index);
+    if (r == 0)
+        r = audits_load(index);
     if (r < 0) {
         index->db.damaged = index->db.damaged || r == -EBADMSG;
         return r;

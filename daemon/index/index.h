@@ -69,6 +69,14 @@ struct counts {
     int64_t successes, failures, errors, skipped;
 };
 
+/* What audits of a test file's verdicts found; see daemon/engine/audit.c. */
+struct index_audit {
+    int64_t verdict; /* the one that was audited last, or took its place; 0: none was */
+    int64_t at;      /* ms since the epoch */
+    enum audit_found found;       /* then */
+    int64_t agreed, flaky, stale; /* how often */
+};
+
 struct index_file {
     int64_t id;
     const char *path;
@@ -83,6 +91,7 @@ struct index_file {
         unseen; /* the shown verdict rests on something unseen: it is never shown from the cache */
     double duration_ms;   /* of the shown verdict; negative: none */
     struct counts counts; /* of the shown verdict */
+    struct index_audit audit;
 };
 
 /* Adds the test file, or sets its size. Its id, or -errno. */
@@ -169,6 +178,9 @@ struct index_run {
     enum reason reason;
     const char *path, *detail; /* what called for the run; may be NULL */
     bool unseen;               /* a part of what it did was not told */
+    /* The outcomes are not those of the verdict that was current: it and all others of the file
+     * go, for what they rest on is not all, and whether it is flaky, somebody else says. */
+    bool disproves;
     const struct index_result *results;
     size_t result_count;
     const struct index_evidence *evidence;
@@ -193,6 +205,16 @@ int index_record(struct index *index, const struct index_run *run);
 int index_rebase(struct index *index, enum evidence_kind kind, const char *path,
                  struct digest state, bool (*was)(void *owner, int64_t fact, bool holds),
                  void *owner);
+
+/* Runs with the facts of FILE's shown verdict had different outcomes. */
+int index_mark_flaky(struct index *index, const char *file);
+/* FILE's shown verdict was audited AT; WORDS (may be NULL) tell what was found. -ENOENT: no such file. */
+int index_set_audit(struct index *index, const char *file, int64_t at,
+                    enum audit_found found, const char *words);
+/* The words of the last audit, or NULL. The caller's. */
+char *index_audit_words(struct index *index, const char *file);
+/* Sums over all files; at and verdict are of the last one. */
+struct index_audit index_audits(const struct index *index);
 
 /* The verdict that was recorded last for FILE; 0: none. */
 int64_t index_last_verdict(const struct index *index, const char *file);

@@ -56,6 +56,9 @@ void index_forget(struct index *index);
 int index_open_somewhere(struct index *index, char **ret_aside);
 int index_open_in_memory(struct index *index, int why);
 
+/* Reads what audits found, after the files. */
+int audits_load(struct index *index);
+
 /* Reads again which states have blocks; forgets it. */
 int blocks_load(struct index *index);
 void blocks_forget(struct index *index);

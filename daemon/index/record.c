@@ -117,7 +117,8 @@ static int write_again(struct recording *recording)
     struct db *db = &recording->index->db;
     recording->verdict = recording->again->id;
     /* A fact that is not known proves nothing about the other ones. */
-    int differ = recording->looks.unsure ? 0 : outcomes_differ(recording);
+    int differ =
+        recording->looks.unsure || run->disproves ? 0 : outcomes_differ(recording);
     if (differ < 0)
         return differ;
     recording->flaky = recording->again->flaky || differ;
@@ -210,6 +211,9 @@ static int write_all(struct recording *recording)
     recording->again =
         state_same_facts(recording->file, &recording->looks.fingerprint, NULL);
     r = recording->again != NULL ? write_again(recording) : write_new(recording);
+    if (r == 0 && recording->run->disproves)
+        r = db_run(&recording->index->db, REMOVE_OTHER_VERDICTS,
+                   as_number(recording->file->id), as_number(recording->verdict));
     if (r == 0)
         r = write_results(recording);
     if (r == 0)
@@ -255,6 +259,8 @@ static void keep(struct recording *recording)
     state_hide(state, file); /* the counts of what is shown are about to change */
     struct verdict *verdict =
         recording->again != NULL ? keep_again(recording) : keep_new(recording);
+    while (recording->run->disproves && file->verdict_count > 1)
+        state_remove_verdict(state, file->verdicts[file->verdict_count - 1]);
     verdict->counts = recording->counts;
     verdict->duration_ms = recording->run->duration_ms;
     verdict->flaky = recording->flaky;

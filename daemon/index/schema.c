@@ -110,6 +110,16 @@ static const char *const steps[] = {
     " state BLOB NOT NULL CHECK (length(state) = 16),"
     " tests BLOB NOT NULL,"
     " PRIMARY KEY (file_id, path)) STRICT, WITHOUT ROWID;",
+
+    "CREATE TABLE audit ("
+    " file_id INTEGER PRIMARY KEY REFERENCES file ON DELETE CASCADE,"
+    " verdict_id INTEGER NOT NULL," /* may be gone */
+    " at INTEGER NOT NULL,"
+    " found INTEGER NOT NULL,"
+    " agreed INTEGER NOT NULL,"
+    " flaky INTEGER NOT NULL,"
+    " stale INTEGER NOT NULL,"
+    " words TEXT) STRICT;",
 };
 
 int schema_version(void)

@@ -263,6 +263,7 @@ void state_describe(const struct file *file, struct index_file *ret)
         .last_run = file->last_run,
         .current = file->current,
         .duration_ms = -1,
+        .audit = file->audit,
     };
     if (file->shown == NULL)
         return;

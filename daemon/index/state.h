@@ -41,6 +41,7 @@ struct file {
     int64_t id;
     char *path;
     int64_t size, runs, last_run;
+    struct index_audit audit;
     struct verdict *verdicts[INDEX_VERDICTS]; /* the last recorded one first */
     size_t verdict_count;
     struct verdict *shown; /* NULL: none */

@@ -56,6 +56,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [REMOVE_OLD_VERDICTS] = "DELETE FROM verdict WHERE file_id = ?1 AND recorded <="
                             " (SELECT recorded FROM verdict WHERE file_id = ?1"
                             " ORDER BY recorded DESC LIMIT 1 OFFSET ?2)",
+    [REMOVE_OTHER_VERDICTS] = "DELETE FROM verdict WHERE file_id = ?1 AND id <> ?2",
+    [MARK_FLAKY] = "UPDATE verdict SET flaky = 1 WHERE id = ?1",
 
     [ADD_EVIDENCE] = "INSERT OR IGNORE INTO evidence (verdict_id, fact_id, volatile)"
                      " VALUES (?1, ?2, ?3)",
@@ -94,6 +96,13 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [LAST_HISTORY] =
         "SELECT reason, path, detail, started FROM history WHERE file_id = ?1"
         " ORDER BY id DESC LIMIT 1",
+
+    [EACH_AUDIT] = "SELECT path, verdict_id, at, found, agreed, flaky, stale"
+                   " FROM audit JOIN file ON file.id = audit.file_id",
+    [SET_AUDIT] = "INSERT OR REPLACE INTO audit"
+                  " (file_id, verdict_id, at, found, agreed, flaky, stale, words)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [AUDIT_WORDS] = "SELECT words FROM audit WHERE file_id = ?1",
 
     [SEE] = "INSERT OR REPLACE INTO seen (path_id, device, inode, size, mtime_ns, "
             "ctime_ns, mode,"

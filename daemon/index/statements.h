@@ -38,6 +38,8 @@ enum statement {
     SET_FINGERPRINT,
     REMOVE_VERDICT,
     REMOVE_OLD_VERDICTS,
+    REMOVE_OTHER_VERDICTS,
+    MARK_FLAKY,
 
     ADD_EVIDENCE,
     REMOVE_EVIDENCE,
@@ -56,6 +58,10 @@ enum statement {
     ADD_HISTORY,
     TRIM_HISTORY,
     LAST_HISTORY,
+
+    EACH_AUDIT,
+    SET_AUDIT,
+    AUDIT_WORDS,
 
     SEE,
     EACH_SEEN,

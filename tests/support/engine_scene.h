@@ -37,6 +37,7 @@ struct scene {
         *hidden; /* as the watcher would find it; ends with a NULL path */
     bool hidden_partly;
     struct warmth warm;
+    struct engine_machine machine;
     const char *notifier; /* what its health is, NULL: there is none */
     bool notifier_ok;
     const struct scene_cold *cold; /* ends with a NULL folder */
@@ -329,6 +330,12 @@ static int64_t scene_wall(void *owner)
     return 1700000000000 + scene.now;
 }
 
+static struct engine_machine scene_machine(void *owner)
+{
+    (void)owner;
+    return scene.machine;
+}
+
 /* ---- files ---- */
 
 static inline char *scene_path(const char *path)
@@ -402,7 +409,8 @@ static inline void scene_wake(void)
                                        .decides = scene_decides,
                                        .settings = scene_settings,
                                        .stop = scene_nothing,
-                                       .wall = scene_wall};
+                                       .wall = scene_wall,
+                                       .machine = scene_machine};
     scene.engine = engine_new(scene.root, "fake", scene.index, &ports);
 }
 
