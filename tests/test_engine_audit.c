@@ -16,10 +16,15 @@ static void begin_green(void)
     ck_assert_str_eq(scene_state(), "idle");
 }
 
-static void audit(const char *file)
+static void forget_reply(void)
 {
     json_decref(scene.reply);
     scene.reply = NULL;
+}
+
+static void audit(const char *file)
+{
+    forget_reply();
     scene_ask(METHOD_AUDIT, json_pack("{s:[s]}", "files", file));
     ck_assert(!scene.refused);
 }
@@ -70,8 +75,7 @@ START_TEST(a_true_verdict_is_run_again_and_agrees)
     ck_assert_ptr_null(scene.reply);
     ck_assert_int_eq(scene.refreshed, 1);
     ck_assert_str_eq(scene_state(), "running");
-    json_decref(scene.reply);
-    scene.reply = NULL;
+    forget_reply();
     scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     ck_assert_int_eq(answered("agreed"), 1);
     ck_assert_int_eq(answered("audited"), 1);
@@ -257,6 +261,38 @@ START_TEST(what_is_stale_goes_before_an_audit)
 }
 END_TEST
 
+START_TEST(who_waits_for_the_truth_waits_for_no_audits)
+{
+    begin_green();
+    forget_reply();
+    scene_ask(METHOD_AUDIT, json_pack("{s:b}", "all", 1));
+    int64_t run = scene.started[scene.started_count - 1].id;
+    const char *file = scene.started[scene.started_count - 1].file;
+    scene_ask(METHOD_WAIT, json_object());
+    engine_synced(scene.engine, scene.cookie, scene.now);
+    scene_look(run, EVIDENCE_CODE, strcmp(file, "test_a.py") == 0 ? "a.py" : "b.py");
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    ck_assert_ptr_null(scene.reply);
+    scene_end(run); /* the other one has not begun before the answer */
+    ck_assert_str_eq(json_string_value(json_object_get(scene.reply, "state")), "idle");
+    ck_assert_uint_eq(scene.started_count, 4);
+    const char *other = scene.started[3].file;
+    scene_play(other, strcmp(other, "test_a.py") == 0 ? "a.py" : "b.py", OUTCOME_SUCCESS);
+    ck_assert_int_eq(answered("agreed"), 2);
+}
+END_TEST
+
+START_TEST(where_tests_cannot_be_run_any_more_it_is_answered)
+{
+    begin_green();
+    scene.places = 0; /* no worker comes */
+    audit("test_a.py");
+    ck_assert_ptr_null(scene.reply);
+    engine_unfit(scene.engine, "", "there is no python", scene.now);
+    ck_assert_int_eq(answered("disturbed"), 1);
+}
+END_TEST
+
 START_TEST(a_file_that_goes_away_is_answered_for)
 {
     begin_green();
@@ -435,6 +471,8 @@ int main(void)
     tcase_add_test(of, an_edit_in_between_makes_it_count_for_nothing);
     tcase_add_test(of, an_edit_of_what_only_the_verdict_rests_on_disturbs_it_too);
     tcase_add_test(of, what_is_stale_goes_before_an_audit);
+    tcase_add_test(of, who_waits_for_the_truth_waits_for_no_audits);
+    tcase_add_test(of, where_tests_cannot_be_run_any_more_it_is_answered);
     tcase_add_test(of, a_file_that_goes_away_is_answered_for);
     tcase_add_test(of, those_never_audited_come_first_then_those_audited_long_ago);
     tcase_add_test(of, what_rests_on_something_unseen_comes_first_of_all);

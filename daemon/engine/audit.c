@@ -401,6 +401,10 @@ void audit_turn(struct engine *engine, int64_t now)
             give_up(engine, one, "its verdict is not current");
             continue;
         }
+        if (package_of(engine, one->file)->error != NULL) {
+            give_up(engine, one, "its tests cannot be run");
+            continue;
+        }
         audits->starting = true;
         bool started = run_start_audit(engine, one->file, now);
         audits->starting = false;

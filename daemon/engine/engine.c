@@ -132,9 +132,9 @@ static void turn(struct engine *engine, int64_t now)
         pick_stragglers(engine);
     blocks_ask(engine);
     run_start_what_fits(engine, now);
-    audit_turn(engine, now);
-    opened_idle(engine, now);
     wait_check(engine, now);
+    audit_turn(engine, now); /* when nobody waits any more */
+    opened_idle(engine, now);
     news_flush(engine);
 }
 

@@ -98,6 +98,8 @@ def client():
         talk.ask("touch", paths=["data/prices.txt"])
         talk.ask("run", files=["test_broken.py"])
         talk.ask("wait", timeout_ms=0)
+        talk.ask("wait")
+        talk.ask("audit", count=2)
         for method in ("wait", "pause", "status", "resume", "doctor", "unsubscribe"):
             talk.ask(method)
         talk.say('{"id":"a","method":"status"}')

@@ -70,6 +70,10 @@ class Recorded(unittest.TestCase):
         client.call("resume")
         client.call("focus", file="test_lib.py")
         client.call("focus", file=None)
+        client.call("wait")
+        client.call("audit", files=["test_lib.py"])
+        client.call("audit", count=1)
+        client.until("audit")
         client.call("run", files=["test_lib.py"])
         client.call("wait")
         self.house.write("lib.py", "def f():\n    return 2\n")
@@ -115,7 +119,7 @@ class Recorded(unittest.TestCase):
                         ["results", "--failed"], ["files"], ["deps", "test_lib.py"],
                         ["why", "test_lib.py"],
                         ["affected", "lib.py"], ["run", "test_lib.py"], ["run", "--all"],
-                        ["touch", "lib.py"], ["pause"], ["resume"], ["doctor"]):
+                        ["touch", "lib.py"], ["pause"], ["resume"], ["doctor"], ["audit", "1"]):
             ctl(*command)
         subprocess.run([self.python, "-m", "pytest", "-p", "sniffer", "-q"], cwd=self.house.root,
                        env=dict(self.house.environment,
