@@ -332,9 +332,11 @@ END_TEST
 START_TEST(what_rests_on_something_unseen_comes_first_of_all)
 {
     scene_write("a.py", "a = 1\n");
-    scene_write("test_a.py", "import a\n");
-    scene_write("test_b.py", "\n");
+    scene_write("test_a.py", "\n");
+    scene_write("test_b.py",
+                "import a\n"); /* runs last: its verdict is the younger one */
     scene_begin("3.11.2 python3");
+    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     int64_t run = scene_run_of("test_b.py");
     engine_report(scene.engine,
                   &(struct report){.type = REPORT_LOOK,
@@ -346,7 +348,6 @@ START_TEST(what_rests_on_something_unseen_comes_first_of_all)
     scene_result(run, "test_it", OUTCOME_SUCCESS);
     scene_end(run);
     ck_assert(scene_file("test_b.py").unseen);
-    scene_play("test_a.py", "a.py", OUTCOME_SUCCESS);
     scene_ask(METHOD_AUDIT, json_pack("{s:i}", "count", 1));
     ck_assert_uint_eq(scene_started_times("test_b.py"), 2);
     ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
