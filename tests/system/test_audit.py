@@ -1,5 +1,6 @@
 """Audits of verdicts that are true, flaky and really stale: by what no tracing can see."""
 
+import mmap
 import os
 import socketserver
 import threading
@@ -106,6 +107,29 @@ class Audits(HouseTest):
         self.assertIn("test_asks.py: 5 fresh runs", house.ctl("doctor", code=1).stdout)
         self.audit("test_asks.py")
         self.assertEqual(self.record("test_asks.py")["audit"], "agreed")
+
+    def test_a_change_that_no_event_tells_is_named(self):
+        house = self.house
+        house.write("data.txt", "yes\n")
+        house.write("test_data.py", """
+            def test_data():
+                with open("data.txt") as file:
+                    assert file.read() == "yes\\n"
+            """)
+        house.remove("test_red.py")
+        house.wait(code=0)
+        with open(house.path("data.txt"), "r+b") as file:
+            mapped = mmap.mmap(file.fileno(), 0)
+        house.wait(code=0)
+        mapped[0:3] = b"no!"
+        mapped.flush()
+        house.wait(code=0)  # it cannot know
+        stale = self.audit("test_data.py", code=1)["test_data.py"]
+        mapped.close()
+        self.assertEqual(stale["found"], "stale")
+        self.assertEqual([look["path"] for look in stale["moved"]], ["data.txt"])
+        self.assertIn("data.txt has changed, and nobody told", stale["detail"])
+        house.wait(code=1)
 
     def test_a_flaky_test_is_told_as_one(self):
         house = self.house
