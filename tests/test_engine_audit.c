@@ -437,6 +437,28 @@ START_TEST(an_idle_machine_audits_each_verdict_once_and_then_sleeps)
 }
 END_TEST
 
+START_TEST(an_audit_by_and_by_that_gave_way_waits_for_the_next_rest)
+{
+    begin_green();
+    engine_audits(scene.engine, true, scene.now);
+    scene.machine = (struct engine_machine){.busy = 0, .mains = true};
+    while (scene_started_times("test_a.py") < 2)
+        scene_settle();
+    int64_t run = scene_run_of("test_a.py");
+    scene_save("b.py", "b = 2\n");
+    scene_settle();
+    ck_assert_int_eq(scene.cancelled, run);
+    scene_end_as(run, ENGINE_CANCELLED);
+    int64_t began = scene.now;
+    scene_play("test_b.py", "b.py", OUTCOME_SUCCESS);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+    ck_assert_str_eq(scene_state(), "idle");
+    while (scene_started_times("test_a.py") < 3)
+        scene_settle();
+    ck_assert_int_ge(scene.now - began, 60000);
+}
+END_TEST
+
 static const struct engine_machine at_work[] = {{.busy = 80, .mains = true},
                                                 {.busy = 0, .mains = false}};
 
@@ -481,6 +503,7 @@ int main(void)
     tcase_add_test(of, files_that_share_a_process_are_audited_together);
     tcase_add_test(of, nothing_is_audited_that_nobody_asks_for);
     tcase_add_test(of, an_idle_machine_audits_each_verdict_once_and_then_sleeps);
+    tcase_add_test(of, an_audit_by_and_by_that_gave_way_waits_for_the_next_rest);
     tcase_add_loop_test(of, a_machine_at_work_or_on_a_battery_is_left_alone, 0,
                         sizeof at_work / sizeof *at_work);
     suite_add_tcase(suite, of);

@@ -5,9 +5,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define AVERAGE "avg60="
 
 /* The first line of FOLDER/NAME; "" where it cannot be read. */
 static char *first_line(const char *folder, const char *name)
@@ -21,15 +23,23 @@ static char *first_line(const char *folder, const char *name)
     return xstrdup(text);
 }
 
+static bool number_at(const char *text, double *ret)
+{
+    char *end;
+    *ret = strtod(text, &end);
+    return end != text;
+}
+
 static double busy(const char *proc)
 {
     autofree char *pressure = first_line(proc, "pressure/cpu");
     autofree char *load = first_line(proc, "loadavg");
     double percent = 0;
-    if (sscanf(pressure, "some avg10=%*f avg60=%lf", &percent) == 1)
+    const char *minute = strstr(pressure, AVERAGE);
+    if (minute != NULL && number_at(minute + strlen(AVERAGE), &percent))
         return percent;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    if (sscanf(load, "%lf", &percent) == 1 && processors > 0)
+    if (number_at(load, &percent) && processors > 0)
         return percent * 100 / (double)processors;
     return 100;
 }

@@ -97,14 +97,13 @@ static json_t *ending(const struct ended *ended)
                      wire_text_or_null(exception));
 }
 
-static void tell_test(struct audit_finding *finding, const struct ended *was,
-                      const struct ended *now)
+static void tell_test(struct audit_finding *finding, const char *test,
+                      const struct ended *was, const struct ended *now)
 {
     finding->differs = true;
     list(finding, finding->tests,
-         json_pack("{s:o, s:o, s:o}", "test",
-                   wire_text(was != NULL ? was->test : now->test), "was", ending(was),
-                   "now", ending(now)));
+         json_pack("{s:o, s:o, s:o}", "test", wire_text(test), "was", ending(was), "now",
+                   ending(now)));
 }
 
 static void compare_endings(struct audit_finding *finding, struct endings *was,
@@ -124,10 +123,12 @@ static void compare_endings(struct audit_finding *finding, struct endings *was,
                                     : strcmp(left->test, right->test);
         i += order <= 0;
         j += order >= 0;
-        if (order != 0)
-            tell_test(finding, order < 0 ? left : NULL, order > 0 ? right : NULL);
+        if (order < 0)
+            tell_test(finding, left->test, left, NULL);
+        else if (order > 0)
+            tell_test(finding, right->test, NULL, right);
         else if (compare_ended(left, right) != 0)
-            tell_test(finding, left, right);
+            tell_test(finding, left->test, left, right);
     }
 }
 

@@ -150,8 +150,8 @@ struct run {
     size_t tested_count, tested_capacity;
     bool ended; /* waits for its cookie */
     uint64_t cookie;
-    bool discard;            /* cancelled: nothing comes of it */
-    int64_t audits;          /* the verdict that it is to be held against; 0: none */
+    bool discard;   /* cancelled: nothing comes of it */
+    int64_t audits; /* the verdict that it is to be held against; 0: none */
     struct audit_finding *finding; /* see finding.c */
 };
 
@@ -488,8 +488,6 @@ void audit_open(struct engine *engine);
 void audit_close(struct engine *engine);
 /* TICKET waits for all of FILES. */
 void audit_want(struct engine *engine, uint64_t ticket, const struct strset *files);
-/* The COUNT files that are to be audited first; UNAUDITED: only those whose verdict never was. */
-struct strset audit_choose(struct engine *engine, size_t count, bool unaudited);
 /* The end of each turn, when all has been started that is wanted: go on, or make room. */
 void audit_turn(struct engine *engine, int64_t now);
 /* RUN was started, maybe for an audit. */
@@ -498,6 +496,10 @@ void audit_run_begins(struct engine *engine, struct run *run);
 void audit_run_ends(struct engine *engine, struct run *run, bool recorded, int64_t now);
 int64_t audit_deadline(const struct engine *engine);
 void audit_tick(struct engine *engine, int64_t now);
+
+/* audit_list.c */
+/* The COUNT files that are to be audited first; UNAUDITED: only those whose verdict never was. */
+struct strset audit_choose(struct engine *engine, size_t count, bool unaudited);
 /* What was found, in words; the caller's. OK: no verdict was stale when it was audited last. */
 char *audit_words(const struct engine *engine, bool *ret_ok);
 
@@ -515,9 +517,10 @@ struct audit_finding {
 };
 /* Before its verdict, which rests on ITEMS, is stored. */
 struct audit_finding *finding_new(struct engine *engine, const struct run *run,
-                            const struct index_evidence *items, size_t count);
+                                  const struct index_evidence *items, size_t count);
 /* When it is: in what do they rest on something else? */
-void finding_compare(struct engine *engine, const char *file, struct audit_finding *finding);
+void finding_compare(struct engine *engine, const char *file,
+                     struct audit_finding *finding);
 void finding_free(struct audit_finding *finding);
 
 /* conflict.c: test files that disturb each other */
