@@ -427,8 +427,9 @@ void audit_tick(struct engine *engine, int64_t now)
         audits->idle_at = INT64_MAX; /* until a run has left a verdict */
         return;
     }
-    audits->idle_at = now + LATER_MS;
-    if (audits->cases == NULL && may_start(engine) && machine_rests(engine))
+    bool may = audits->cases == NULL && may_start(engine);
+    audits->idle_at = now + (may ? LATER_MS : REST_MS);
+    if (may && machine_rests(engine))
         strset_each(&chosen, add_idle, audits);
     strset_finish(&chosen);
 }
