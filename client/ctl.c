@@ -90,6 +90,9 @@ static const struct command commands[] = {
      "first;\n"
      "                     without it 10\n"
      "  --all              all test files\n" JSON_LINE},
+    {"debug", cmd_debug, "[--pdb] FILE[::TEST]",
+     "run this test here and now, with the terminal",
+     "  --pdb              begin a debugger where a test fails\n"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

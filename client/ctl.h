@@ -100,5 +100,6 @@ int cmd_pause(struct ctl *ctl);
 int cmd_resume(struct ctl *ctl);
 int cmd_focus(struct ctl *ctl);
 int cmd_audit(struct ctl *ctl);
+int cmd_debug(struct ctl *ctl);
 
 #endif

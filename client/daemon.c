@@ -37,6 +37,14 @@ static char *find_snifferd(void)
     return text_format("snifferd");
 }
 
+static _Noreturn void explain_exec(void)
+{
+    dprintf(
+        STDERR_FILENO, "%s: cannot run snifferd: %s; install it beside %s or in PATH\n",
+        program_invocation_short_name, strerror(errno), program_invocation_short_name);
+    _exit(127);
+}
+
 /* In the child: what snifferd says goes to SAID, a file in memory. Unlike a pipe it cannot make
  * the caller wait for a daemon that keeps it open. */
 static void become_snifferd(char *const *argv, int said)
@@ -48,10 +56,7 @@ static void become_snifferd(char *const *argv, int said)
     }
     dup2(said, STDERR_FILENO);
     execvp(argv[0], argv);
-    dprintf(
-        STDERR_FILENO, "%s: cannot run snifferd: %s; install it beside %s or in PATH\n",
-        program_invocation_short_name, strerror(errno), program_invocation_short_name);
-    _exit(127);
+    explain_exec();
 }
 
 static void pass_on(int said)
@@ -192,6 +197,53 @@ int daemon_open(struct link *ret, const struct project *project, bool *ret_start
     if (code == 0)
         *ret_started = started;
     return code;
+}
+
+/* ---- describe ---- */
+
+static json_t *read_description(int fd)
+{
+    FILE *file = fdopen(fd, "r");
+    if (file == NULL) {
+        close(fd);
+        return NULL;
+    }
+    json_t *json = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
+    fclose(file);
+    return json;
+}
+
+int daemon_describe(const struct project *project, const char *file, json_t **ret,
+                    struct trouble *trouble)
+{
+    autofree char *program = find_snifferd(), *name = text_format("%s", file);
+    static char option[] = "--describe";
+    autofree char **argv = build_argv(program, project, (char *[]){option, name, NULL});
+    int fds[2];
+    pid_t pid = -1;
+    fflush(NULL);
+    if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+        return trouble_set(trouble, CTL_NO_DAEMON, "cannot run snifferd: %s",
+                           strerror(errno));
+    if (pid == 0) {
+        dup2(fds[1], STDOUT_FILENO);
+        execvp(argv[0], argv);
+        explain_exec();
+    }
+    close(fds[1]);
+    json_t *json = read_description(fds[0]);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (status == 0 && json != NULL) {
+        *ret = json;
+        return 0;
+    }
+    json_decref(json);
+    trouble_set(trouble, CTL_NO_DAEMON, "snifferd --describe did not end well");
+    if (WIFEXITED(status)) /* it gave the reason itself, in one line */
+        trouble->text[0] = '\0';
+    return trouble->code;
 }
 
 /* ---- stop ---- */

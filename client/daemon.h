@@ -16,6 +16,10 @@ int daemon_start(const struct project *project, char *const *options,
 int daemon_open(struct link *ret, const struct project *project, bool *ret_started,
                 struct trouble *trouble);
 
+/* Where no daemon runs: what one would reply to "debug" for FILE, as snifferd --describe prints it. */
+int daemon_describe(const struct project *project, const char *file, json_t **ret,
+                    struct trouble *trouble);
+
 /* Tells the daemon to leave and waits until its process is gone. */
 int daemon_stop(struct link *link, struct trouble *trouble);
 

@@ -3,7 +3,7 @@
 _snifferctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="start stop restart status wait check results files deps affected why run touch
-        events socket service doctor pause resume focus audit"
+        events socket service doctor pause resume focus audit debug"
     local topics="stats result file.failures green red queue run.started run.test run.result
         run.output run.finished watch state file audit bye"
     local command= i
@@ -68,6 +68,7 @@ _snifferctl() {
         touch) options="-0 --null" ;;
         focus) options="--off" ;;
         audit) options="--all --json" ;;
+        debug) options="--pdb" ;;
         files) options="--json --package" ;;
         deps | affected | why | doctor | pause | resume) options="--json" ;;
         esac
@@ -77,7 +78,7 @@ _snifferctl() {
     case $command in
     events) COMPREPLY=($(compgen -W "$topics" -- "$cur")) ;;
     service) COMPREPLY=($(compgen -W "enable disable status" -- "$cur")) ;;
-    results | deps | affected | why | run | touch | focus | audit)
+    results | deps | affected | why | run | touch | focus | audit | debug)
         COMPREPLY=($(compgen -f -- "$cur"))
         compopt -o filenames 2>/dev/null
         ;;

@@ -1,7 +1,7 @@
 # Completion of snifferctl for fish.
 
 set -l commands start stop restart status wait check results files deps affected why run touch \
-    events socket service doctor pause resume focus audit
+    events socket service doctor pause resume focus audit debug
 set -l fresh "not __fish_seen_subcommand_from $commands"
 
 complete -c snifferctl -f
@@ -32,6 +32,8 @@ complete -c snifferctl -n $fresh -a focus -d 'run only this test file until swit
 complete -c snifferctl -n '__fish_seen_subcommand_from focus' -l off -d 'run all again'
 complete -c snifferctl -n $fresh -a audit -d 'run current test files again, and compare'
 complete -c snifferctl -n '__fish_seen_subcommand_from audit' -l all -d 'all test files'
+complete -c snifferctl -n $fresh -a debug -d 'run this test here and now, with the terminal'
+complete -c snifferctl -n '__fish_seen_subcommand_from debug' -l pdb -d 'begin a debugger where a test fails'
 
 set -l daemon '__fish_seen_subcommand_from start restart'
 complete -c snifferctl -n $daemon -l jobs -x -d 'run this many test files at a time'

@@ -55,9 +55,21 @@ int lodgings_jobs(const struct house *house);
 char *lodgings_find(struct house *house, const char *const *marks, size_t count,
                     void (*found)(void *engine, const struct engine_package *package),
                     void *engine);
+/* How SCRIPT of the Python half is started for PACKAGE as its workers are, for config_packages_free; NULL
+ * where there is no such package. *RET_DIRECTORY is the caller's. */
+char **lodgings_words(const struct house *house, const char *package, const char *script,
+                      char **ret_directory);
+/* In a house without rooms: provides for the package that FILE belongs to, of those that MARKS may mark,
+ * and returns its path, the house's. */
+const char *lodgings_lodge(struct house *house, const char *file,
+                           const char *const *marks, size_t count);
 /* Can a change of PATH make or unmake a package, or change what was chosen for one? */
 bool lodgings_decide(const struct house *house, const char *path);
 void lodgings_finish(struct house *house);
+
+/* foreground.c: the command that runs FILE as a worker of PACKAGE would, as the protocol has it */
+json_t *foreground_command(const struct house *house, const char *package,
+                           const char *file);
 
 /* sinks.c: what the other rooms tell */
 void sinks_fill(struct house *house);

@@ -98,14 +98,14 @@ static void add_list(struct words *words, const char *name, char *const *values)
         add_word(words, xasprintf("%s=%s", name, *values));
 }
 
-static char **worker_words(const struct house *house, const struct lodging *lodging)
+static char **script_words(const struct house *house, const struct lodging *lodging,
+                           const char *script)
 {
     const struct config *config = &lodging->config;
-    autofree char *host = path_join(house->settings.plugin, "sniffer_host.py");
     struct words words = {0};
     add_word(&words, xstrdup(lodging->python));
     add_word(&words, xstrdup("-B"));
-    add_word(&words, xstrdup(host));
+    add_word(&words, path_join(house->settings.plugin, script));
     add_option(&words, "--root", house->settings.root);
     add_option(&words, "--package", lodging->path);
     add_option(&words, "--framework", lodging->framework);
@@ -119,12 +119,22 @@ static char **worker_words(const struct house *house, const struct lodging *lodg
     return words.items;
 }
 
+char **lodgings_words(const struct house *house, const char *package, const char *script,
+                      char **ret_directory)
+{
+    const struct lodging *lodging = find(house, package);
+    if (lodging == NULL || !lodging->there)
+        return NULL;
+    *ret_directory = path_absolute(house->settings.root, lodging->path);
+    return script_words(house, lodging, script);
+}
+
 /* Hosts are started as LODGING wants it from now on; they are replaced where that is otherwise. */
 static void configure(struct house *house, struct lodging *lodging)
 {
     autofree char *tracer = find_tracer(house->settings.plugin);
     autofree char *directory = path_absolute(house->settings.root, lodging->path);
-    char **argv = worker_words(house, lodging);
+    char **argv = script_words(house, lodging, "sniffer_host.py");
     if (!lodging->configured || !config_list_equal(argv, lodging->argv) ||
         lodging->timeout_ms != lodging->config.timeout_ms ||
         lodging->processes != lodging->config.processes) {
@@ -242,6 +252,24 @@ char *lodgings_find(struct house *house, const char *const *marks, size_t count,
                                        .changed_first = lodging->config.changed_first});
     }
     return why;
+}
+
+const char *lodgings_lodge(struct house *house, const char *file,
+                           const char *const *marks, size_t count)
+{
+    autofree char *why = NULL;
+    char **packages =
+        config_packages(&house->config, house->settings.root, marks, count, &why);
+    const char *own = "";
+    for (char **package = packages; *package != NULL; package++)
+        if (path_below(file, *package) && strlen(*package) > strlen(own))
+            own = *package;
+    lodge(house, "");
+    if (own[0] != '\0')
+        lodge(house, own);
+    own = find(house, own)->path;
+    config_packages_free(packages);
+    return own;
 }
 
 bool lodgings_decide(const struct house *house, const char *path)

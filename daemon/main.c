@@ -5,6 +5,8 @@
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/config/config.h"
+#include "daemon/foreground.h"
+#include "daemon/house.h"
 #include "daemon/index/index.h"
 #include "daemon/loop.h"
 #include "proto/place.h"
@@ -28,6 +30,7 @@ enum { LOG_LIMIT = 4 << 20 };
 
 struct options {
     const char *directory, *python, *backend;
+    const char *describe; /* a test file, or NULL */
     int jobs;
     bool foreground, pipe;
     bool fail_fast;
@@ -49,6 +52,8 @@ static const char usage[] =
     "  --log-level L    error, warning, info or debug\n"
     "  --pipe           read from the FIFO .sniffer/changed which paths changed, one a "
     "line\n"
+    "  --describe FILE  only print how a worker would run FILE, as snifferctl debug has "
+    "it\n"
     "  --help, --version\n";
 
 __attribute__((format(printf, 1, 2))) static int refuse(const char *format, ...)
@@ -85,7 +90,18 @@ static int parse_backend(const char *text, const char **ret)
 /* 0: go on; positive: leave with 0; negative: leave with its absolute value. */
 static int parse(int argc, char **argv, struct options *ret)
 {
-    enum { FOREGROUND = 256, JOBS, PYTHON, BACKEND, LEVEL, PIPE, FAIL_FAST, HELP, VERSION };
+    enum {
+        FOREGROUND = 256,
+        JOBS,
+        PYTHON,
+        BACKEND,
+        LEVEL,
+        PIPE,
+        FAIL_FAST,
+        DESCRIBE,
+        HELP,
+        VERSION
+    };
     static const struct option longs[] = {
         {"foreground", no_argument, NULL, FOREGROUND},
         {"jobs", required_argument, NULL, JOBS},
@@ -94,6 +110,7 @@ static int parse(int argc, char **argv, struct options *ret)
         {"log-level", required_argument, NULL, LEVEL},
         {"pipe", no_argument, NULL, PIPE},
         {"fail-fast", no_argument, NULL, FAIL_FAST},
+        {"describe", required_argument, NULL, DESCRIBE},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
         {NULL, 0, NULL, 0},
@@ -132,6 +149,9 @@ static int parse(int argc, char **argv, struct options *ret)
             break;
         case FAIL_FAST:
             ret->fail_fast = true;
+            break;
+        case DESCRIBE:
+            ret->describe = optarg;
             break;
         case HELP:
             fputs(usage, stdout);
@@ -488,6 +508,18 @@ static int with_seat(const struct options *options, const char *root, struct sea
     return with_index(options, root, state, plugin, seat->socket, birth);
 }
 
+static int describe(const struct options *options, const char *root)
+{
+    autofree char *plugin = find_plugin();
+    if (plugin == NULL)
+        return EXIT_NO_START;
+    int error = foreground_describe(&(struct house_settings){.root = root,
+                                                             .plugin = plugin,
+                                                             .python = options->python},
+                                    options->describe);
+    return error < 0 || fflush(stdout) != 0 ? EXIT_NO_START : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.directory = ".", .backend = "auto"};
@@ -502,6 +534,8 @@ int main(int argc, char **argv)
     }
     if (chdir(root) < 0)
         return fail("enter", root, -errno);
+    if (options.describe != NULL)
+        return describe(&options, root);
     struct seat seat;
     int code = find_seat(root, &seat);
     int error = code == 0 ? notify_open(&birth.notify) : 0;

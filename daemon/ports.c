@@ -205,6 +205,11 @@ static int64_t port_seq(void *owner)
     return server_seq(house->server);
 }
 
+static json_t *port_debug(void *owner, const char *package, const char *file)
+{
+    return foreground_command(owner, package, file);
+}
+
 static bool port_decides(void *owner, const char *path)
 {
     return lodgings_decide(owner, path);
@@ -260,6 +265,7 @@ struct engine_ports ports_of(struct house *house)
                                  .reply = port_reply,
                                  .refuse = port_refuse,
                                  .seq = port_seq,
+                                 .debug = port_debug,
                                  .packages = port_packages,
                                  .decides = port_decides,
                                  .settings = port_settings,

@@ -20,6 +20,7 @@ const char *const method_names[] = {
     [METHOD_RESUME] = "resume",
     [METHOD_FOCUS] = "focus",
     [METHOD_AUDIT] = "audit",
+    [METHOD_DEBUG] = "debug",
     [METHOD_SUBSCRIBE] = "subscribe",
     [METHOD_UNSUBSCRIBE] = "unsubscribe",
     [METHOD_RECORD_BEGIN] = "record.begin",

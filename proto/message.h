@@ -31,6 +31,7 @@ enum method {
     METHOD_RESUME,
     METHOD_FOCUS,
     METHOD_AUDIT,
+    METHOD_DEBUG,
     METHOD_SUBSCRIBE,
     METHOD_UNSUBSCRIBE,
     METHOD_RECORD_BEGIN,
@@ -231,6 +232,13 @@ struct why_record {
     const char *package; /* its folder; "." is the root */
 };
 json_t *why_encode(const struct why_record *record);
+
+/* A program and how it is to be started: ARGV and ENVIRONMENT ("NAME=VALUE") end with NULL. */
+struct command_record {
+    const char *directory;
+    char *const *argv, *const *environment;
+};
+json_t *command_encode(const struct command_record *record);
 
 /* "2026-11-22T06:26:56.123Z" from ms since the epoch. */
 void iso_time(int64_t ms, char ret[32]);

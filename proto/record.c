@@ -85,6 +85,25 @@ json_t *status_encode(const struct status *status)
         wire_path_or_null(status->focus), "audit", audit_counts(&status->audit));
 }
 
+static json_t *path_list(char *const *items)
+{
+    json_t *list = json_array();
+    for (; list != NULL && *items != NULL; items++) {
+        if (json_array_append_new(list, wire_path(*items)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+json_t *command_encode(const struct command_record *record)
+{
+    return json_pack("{s:o, s:o, s:o}", "directory", wire_path(record->directory), "argv",
+                     path_list(record->argv), "environment",
+                     path_list(record->environment));
+}
+
 /* JSON has no word for what is not a number, and a negative duration is none. */
 static json_t *duration(double ms)
 {

@@ -24,7 +24,7 @@ static void close_fake(void)
 static const char *const names[] = {
     "start",  "stop",   "restart", "status",   "wait",    "check", "results",
     "files",  "deps",   "why",     "affected", "run",     "touch", "events",
-    "socket", "doctor", "pause",   "resume",   "service", "focus",
+    "socket", "doctor", "pause",   "resume",   "service", "focus", "debug",
 };
 
 START_TEST(every_command_explains_itself)

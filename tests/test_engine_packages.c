@@ -179,6 +179,29 @@ START_TEST(what_was_run_by_hand_in_the_root_is_no_verdict_of_a_package)
 }
 END_TEST
 
+static const char *debugged(size_t i)
+{
+    return json_string_value(json_array_get(json_object_get(scene.reply, "argv"), i));
+}
+
+START_TEST(a_file_is_debugged_as_its_package_runs)
+{
+    begin(two);
+    scene_ask(METHOD_DEBUG, json_pack("{s:s}", "file", "one/sub/test_new.py"));
+    ck_assert_str_eq(debugged(0), "one");
+    ck_assert_str_eq(debugged(1), "one/sub/test_new.py");
+    scene_ask(METHOD_DEBUG, json_pack("{s:s}", "file", "test_root.py"));
+    ck_assert_str_eq(debugged(0), "");
+    static const char *const wrong[] = {"/etc/passwd", "../test_a.py", ""};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        scene_ask(METHOD_DEBUG, json_pack("{s:s}", "file", wrong[i]));
+        ck_assert(scene.refused);
+    }
+    scene_ask(METHOD_DEBUG, json_object());
+    ck_assert(scene.refused);
+}
+END_TEST
+
 START_TEST(what_is_wrong_with_one_package_hinders_no_other)
 {
     scene.places = 3;
@@ -212,6 +235,7 @@ int main(void)
     tcase_add_test(tests, who_is_near_to_the_change_runs_first);
     tcase_add_test(tests, after_a_failure_nothing_starts_until_something_changes);
     tcase_add_test(tests, what_was_run_by_hand_in_the_root_is_no_verdict_of_a_package);
+    tcase_add_test(tests, a_file_is_debugged_as_its_package_runs);
     tcase_add_test(tests, what_is_wrong_with_one_package_hinders_no_other);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

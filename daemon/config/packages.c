@@ -73,6 +73,11 @@ bool config_marks_package(const char *path)
     return false;
 }
 
+const char *config_package_mark(size_t i)
+{
+    return i < SIGN_COUNT ? signs[i].name : NULL;
+}
+
 /* ---- is the root a Python project itself? ---- */
 
 struct search {

@@ -13,6 +13,8 @@
 
 /* May a file of this name make a package of its folder? */
 bool config_marks_package(const char *path);
+/* These names, one by one; NULL behind the last. */
+const char *config_package_mark(size_t i);
 
 /* The packages of the project in ROOT besides the root itself: folders relative to it, by name; NULL at
  * the end. MARKS: all paths in it that may mark one. For config_packages_free. *RET_WHY, the caller's, is

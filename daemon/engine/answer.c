@@ -258,6 +258,26 @@ static void answer_focus(const struct asking *asking)
     asking_reply(asking, news_status(asking->engine, NULL));
 }
 
+/* Nothing is run here, and FILE need not be known yet: it may just have been saved. */
+static void answer_debug(const struct asking *asking)
+{
+    const struct engine *engine = asking->engine;
+    autofree char *given = wire_path_bytes(json_object_get(asking->params, "file"));
+    if (given == NULL || given[0] == '\0') {
+        asking_refuse(asking, FAULT_BAD_PARAMS, "file must be a path");
+        return;
+    }
+    autofree char *file = path_in_root(engine->root, engine->root, given);
+    json_t *command = NULL;
+    if (file[0] != '/')
+        command = engine->ports.debug(engine->ports.owner, package_of(engine, file)->path,
+                                      file);
+    if (command != NULL)
+        asking_reply(asking, command);
+    else
+        asking_refuse(asking, FAULT_BAD_PARAMS, "%s is not in this project", given);
+}
+
 static void add_check(json_t *checks, const char *name, bool ok, const char *message)
 {
     json_t *check = json_object();
@@ -430,6 +450,9 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         break;
     case METHOD_AUDIT:
         answer_audit(&asking);
+        break;
+    case METHOD_DEBUG:
+        answer_debug(&asking);
         break;
     case METHOD_RECORD_BEGIN:
         manual_begin(engine, ticket, now);

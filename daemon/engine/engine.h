@@ -80,6 +80,8 @@ struct engine_ports {
     void (*refuse)(void *owner, uint64_t ticket, const struct fault *fault);
     int64_t (*seq)(void *owner);
     /* The house. */
+    /* The reply to "debug": how a worker of PACKAGE would run FILE. NULL: there are none. */
+    json_t *(*debug)(void *owner, const char *package, const char *file);
     /* Which packages there are, where MARKS are all files whose names may mark one: FOUND gets each before
      * this returns. Returns how they were found, a sentence that is the engine's then. */
     char *(*packages)(void *owner, const char *const *marks, size_t count,

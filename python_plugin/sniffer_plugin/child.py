@@ -27,9 +27,8 @@ from .telling import Looks, Reporter
 _exit = posix._exit
 
 
-def _clean_process(name: str) -> None:
-    """As a process that was just started to run the module NAME, a package's __main__: the host's
-    ways must not shine through."""
+def _clean_process() -> None:
+    """As a process that was just started: the host's ways must not shine through."""
     posix.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -37,6 +36,10 @@ def _clean_process(name: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     random.seed()
+
+
+def as_main(name: str) -> None:
+    """As a process that runs the module NAME, a package's __main__."""
     faulthandler.enable(2)
     # A Python program that a test starts trusts bytecode by whole seconds and length: it must not
     # leave any that a second save within the second would be taken for.
@@ -206,7 +209,13 @@ def _files(host, order: dict) -> list[str]:  # type: ignore[no-untyped-def, type
 def _become(host, *files: str) -> None:  # type: ignore[no-untyped-def]
     """The process that runs FILES."""
     limit_memory(host.settings.memory)
-    _clean_process(host.runner.MAIN)
+    _clean_process()
+    as_main(host.runner.MAIN)
+    make_way(host, *files)
+
+
+def make_way(host, *files: str) -> None:  # type: ignore[no-untyped-def]
+    """What FILES will import is found as without a host."""
     names = frozenset().union(*(shadowed(host, file) for file in files))
     for loaded in list(sys.modules):
         if loaded.partition(".")[0] in names:

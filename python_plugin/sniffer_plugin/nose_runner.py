@@ -75,7 +75,7 @@ def switched_off(options) -> list[tuple[str, str, object]]:  # type: ignore[no-u
             and str(getattr(options, item[0])) != "0"]
 
 
-def _config(args: list[str], notes: list[str]):  # type: ignore[no-untyped-def]
+def config_of(args: list[str], notes: list[str]):  # type: ignore[no-untyped-def]
     """nose's settings as `python -m nose` in this folder would have them, but for options that
     are switched off. NOTES gets their names."""
     from optparse import OptionParser
@@ -150,7 +150,7 @@ class _Picker:
         from nose.loader import TestLoader
         from nose.selector import TestAddress
         self.off: list[str] = []
-        config = _config(args, self.off)
+        config = config_of(args, self.off)
         config.plugins.addPlugins(extraplugins=[_plugin()])
         # The same thing happens in TestProgram; quiet, for nobody reads it here.
         config.configure(["nosetests"] + args)
@@ -274,7 +274,7 @@ def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-unty
         return False
 
     try:
-        config = _config(args, notes)
+        config = config_of(args, notes)
         configure = config.configure
 
         def configure_and_tell(*a, **k) -> None:  # type: ignore[no-untyped-def]

@@ -235,7 +235,6 @@ class Settled:
         for item in SWITCHED_OFF:
             self._switch_off(config.option, *item)
         self.choosing = [shown for name, shown in _CHOOSING if getattr(config.option, name, None)]
-        config.option.color = "no"
         config._inicache["cache_dir"] = self.folders.cache
         if not config.option.basetemp:
             config.option.basetemp = self.folders.temporary
@@ -286,6 +285,7 @@ class Results(Settled, Records):
 
     def settle(self, config) -> None:  # type: ignore[no-untyped-def]
         self._config = config
+        config.option.color = "no"
         config.args = list(self.files)  # settings may name others
         self.settled()
         self.keyword = config.option.keyword

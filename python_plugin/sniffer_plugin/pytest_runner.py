@@ -129,7 +129,7 @@ class _Folders:
 # -- running -------------------------------------------------------------------------------
 
 
-def _main(plugin: Settled, args: list[str]) -> object:
+def main(plugin: Settled, args: list[str]) -> object:
     """The exit status. PLUGIN learns what goes wrong before there is a session."""
     import pytest
     plugin.folders = folders = _Folders()
@@ -181,7 +181,7 @@ def classify(args: list[str], paths: list[str]) -> Answer:
 
 def _find(finder: Finder, args: list[str]) -> Finder:
     try:
-        _main(finder, args)
+        main(finder, args)
     except BaseException as error:  # pytest.skip() in a conftest file is no Exception
         finder.problem = finder.problem or error
     return finder
@@ -284,7 +284,7 @@ def run(args: list[str], file: str, sink, begins, first,  # type: ignore[no-unty
     if park is not None:
         _parks(plugin, args, park, early)
     try:
-        status = _main(plugin, [*args, file, *company])
+        status = main(plugin, [*args, file, *company])
     except BaseException as error:
         status, plugin.problem = None, plugin.problem or error
     if plugin.problem is not None:

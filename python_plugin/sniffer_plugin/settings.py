@@ -28,7 +28,10 @@ class Settings:
                 if not words:
                     raise Usage("%s needs a value" % name)
                 value = words.popleft()
-            self._take(name, value)
+            self.take(name, value)
+        self.check()
+
+    def check(self) -> None:
         if not self.root or min(self.fds.values()) < 0:
             raise Usage("--root, --orders, --reports and --looks are needed")
         if self.precision not in ("block", "file"):
@@ -38,7 +41,7 @@ class Settings:
         if self.isolation not in ("file", "directory", "package"):
             raise Usage("--isolation is file, directory or package")
 
-    def _take(self, name: str, value: str) -> None:
+    def take(self, name: str, value: str) -> None:
         if name == "--arg":
             self.args.append(value)
         elif name == "--env":

@@ -228,12 +228,21 @@ class _OneFile(unittest.TestLoader):
         return module
 
 
-def _runner(settings: _Settings, results: Callable[..., Results]) -> unittest.TextTestRunner:
+def _runner(settings: _Settings, results: Callable[..., unittest.TextTestResult]) -> unittest.TextTestRunner:
     options = settings.options
     return unittest.TextTestRunner(
         verbosity=2 if options.verbose else 0 if options.quiet else 1, buffer=options.buffer,
         tb_locals=options.locals, warnings=None if sys.warnoptions else "default",
         resultclass=results)
+
+
+def load(args: list[str], file: str) -> tuple[unittest.TestSuite, str, Callable[
+        [Callable[..., unittest.TextTestResult]], unittest.TextTestRunner]]:
+    """The tests of FILE, its module's name, and what makes a runner with results of a kind."""
+    settings = _Settings(args)
+    loader = _OneFile(settings, file)
+    return (loader.load(settings.start, settings.pattern), loader.module,
+            functools.partial(_runner, settings))
 
 
 def _put_ahead(tests: unittest.TestSuite, first: First, module: str) -> unittest.TestSuite:

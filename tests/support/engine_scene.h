@@ -146,6 +146,12 @@ static bool scene_decides(void *owner, const char *path)
     return strcmp(path, "pyproject.toml") == 0;
 }
 
+static json_t *scene_debug(void *owner, const char *package, const char *file)
+{
+    (void)owner;
+    return json_pack("{s:[s,s]}", "argv", package, file);
+}
+
 static void scene_heed(void *owner, const char *path)
 {
     (void)owner;
@@ -407,6 +413,7 @@ static inline void scene_wake(void)
                                        .refuse = scene_refuse,
                                        .seq = scene_seq,
                                        .decides = scene_decides,
+                                       .debug = scene_debug,
                                        .settings = scene_settings,
                                        .stop = scene_nothing,
                                        .wall = scene_wall,

@@ -69,7 +69,7 @@ ASKING = (["status"], ["status", "--json"], ["status", "--short"], ["results"], 
           ["stop"])
 COMMANDS = ("start", "stop", "restart", "status", "wait", "check", "results", "files", "deps", "affected",
             "why", "run", "touch", "events", "socket", "doctor", "pause", "resume",
-            "focus")
+            "focus", "debug")
 
 
 def is_gone(pid):

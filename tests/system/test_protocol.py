@@ -74,6 +74,7 @@ class Recorded(unittest.TestCase):
         client.call("audit", files=["test_lib.py"])
         client.call("audit", count=1)
         client.until("audit")
+        client.call("debug", file="test_lib.py")
         client.call("run", files=["test_lib.py"])
         client.call("wait")
         self.house.write("lib.py", "def f():\n    return 2\n")
