@@ -182,7 +182,7 @@ class _Part:
         if self.company:
             self.report: Reporter = Company(host.reports, number, self.files, host.scope)
         else:
-            self.report = Reporter(host.reports, number,
+            self.report = Reporter(host.reports, number, host.scope.shown(self.file),
                                    library.test if heard and host.by_tests else None)
         self.tells = Looks(host.looks, number)
         self.certain = list(dict.fromkeys(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 
+from . import debugger
 from .channel import path_json
 from .names import Names
 from .records import Record
@@ -23,7 +24,8 @@ class Company(Reporter):
     or for all."""
 
     def __init__(self, serial: Serial, run: int, files: list[str], scope: Scope) -> None:
-        super().__init__(serial, run)
+        super().__init__(serial, run, scope.shown(files[0]))
+        self._plain = {file: scope.shown(file) for file in files}
         self._shown = {file: path_json(scope.shown(file)) for file in files}
         self._names_of = {file: Names() for file in files}
         self._real = {os.path.realpath(file): file for file in files}
@@ -45,6 +47,7 @@ class Company(Reporter):
 
     def ends(self, record: Record) -> None:
         file = self.of(record.file)
+        debugger.amend(record, self._plain.get(file, self._file))
         if file is not None:
             self.say_ends(record, self._shown[file])
             return

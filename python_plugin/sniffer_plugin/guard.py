@@ -64,6 +64,16 @@ def _is_folder(path: str) -> bool:
         return False
 
 
+def _mend_after(loader: Any, mend: Callable[[Any], None]) -> None:
+    execute = loader.exec_module
+
+    def exec_module(module) -> None:  # type: ignore[no-untyped-def]
+        execute(module)
+        mend(module)
+
+    loader.exec_module = exec_module
+
+
 class _Quietly:
     """A signal handler that raises between the steps would leave a process that is not heard; at
     the end of a run it is seen whether it was (library.last)."""
@@ -99,6 +109,7 @@ class Guard:
         self.noted = Noted()
         self.sink: Any = self.noted
         self.strangers: list[str] = []  # sources outside of the project that were loaded
+        self.mended: dict[str, Callable[[Any], None]] = {}  # who changes which module, once loaded
         self._quiet = quiet
         self._links: dict[str, tuple[str, ...]] = {}
         self._inside: set[int] = set()  # threads in a search along a whole path
@@ -160,6 +171,8 @@ class Guard:
                     guard._inside.discard(thread)
             guard.searched(fullname, sys.path if path is None else path, spec)
             guard.installed.found(fullname, spec)
+            if fullname in guard.mended and getattr(spec, "loader", None) is not None:
+                _mend_after(spec.loader, guard.mended[fullname])
             return spec
 
         def guarded_find_in_folder(self, fullname: str,  # type: ignore[no-untyped-def]

@@ -23,8 +23,8 @@ import time
 import types
 from collections import deque
 
-from . import (PROTOCOL, child, framework, guard, layers, library, looks, packages, questions,
-               trace, trial, weak, wrappers)
+from . import (PROTOCOL, child, debugger, framework, guard, layers, library, looks, packages,
+               questions, trace, trial, weak, wrappers)
 from .channel import Channel, Lost, Serial, identity, plain
 from .environment import environment, python_words
 from .evidence import Run
@@ -122,6 +122,7 @@ class Host:
         else:
             wrappers.wrap()
         self.guard.install()
+        debugger.install(self.guard)
         self.guard.store.tidy()
         sys.path[0] = self.scope.home
         try:

@@ -82,7 +82,8 @@ def short_traceback(error: BaseException, *inside: str) -> str:
 
 def prune(error: object, where: types.TracebackType | None) -> None:
     """Take the frames of our own wrappers out of a traceback: they are no news to anybody."""
-    own = tuple(os.path.dirname(__file__) + name for name in ("/wrappers.py", "/guard.py"))
+    own = tuple(os.path.dirname(__file__) + name for name in ("/wrappers.py", "/guard.py",
+                                                            "/debugger.py"))
     known = set()
     while isinstance(error, BaseException) and id(error) not in known:
         known.add(id(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 from json.encoder import encode_basestring_ascii
 
+from . import debugger
 from .channel import PIPE_BUF, Channel, Lost, Serial, path_json, plain, seen_json
 from .names import Names
 
@@ -34,11 +35,12 @@ class Reporter:
     """The sink of a run in a child: records go out as they come. Only the process of the run
     itself may report: what it forks has inherited the pipe."""
 
-    def __init__(self, serial: Serial, run: int,
+    def __init__(self, serial: Serial, run: int, file: str,
                  mark: Callable[[str], None] | None = None) -> None:
-        """MARK(name) is called when a test begins, and MARK("") when it is over."""
+        """FILE: as people know it. MARK(name) is called when a test begins, and MARK("") when it is over."""
         self._serial = serial
         self._run = run
+        self._file = file
         self._mark = mark
         self._pid = _getpid()
         self._names = Names()
@@ -57,6 +59,7 @@ class Reporter:
     def ends(self, record) -> None:  # type: ignore[no-untyped-def]
         if self._mark is not None:
             self._mark("")
+        debugger.amend(record, self._file)
         self.say_ends(record)
 
     def say_begins(self, name: str, file: str = "") -> None:

@@ -253,5 +253,98 @@ class AsAWorker(DebugTest):
         house.ctl("debug", "tests/test_a.py::TestX.test_fails", code=0)
 
 
+class InAWorker(DebugTest):
+    STOPS = """\
+        import io
+        import pdb
+        import sys
+        import unittest
+
+
+        def calls():
+            pdb.set_trace()
+
+
+        class TestX(unittest.TestCase):
+            def test_breakpoint(self):
+                breakpoint()
+
+            def test_set_trace(self):
+                calls()
+
+            def test_swallows(self):
+                try:
+                    breakpoint()
+                except Exception:
+                    pass
+
+            def test_after(self):
+                print("printed")
+                self.assertEqual(1, 2)
+
+            def test_debugs_itself(self):
+                said = io.StringIO()
+                pdb.Pdb(stdin=io.StringIO("p 6 * 7\\nc\\n"), stdout=said).set_trace()
+                self.assertIn("42", said.getvalue())
+
+            def test_asks(self):
+                input()
+        """
+
+    @with_each
+    def test_a_debugger_is_an_error_that_says_what_to_do(self, house):
+        house.write("tests/test_a.py", self.STOPS)
+        house.wait(1)
+        results = house.results()
+        for name, line in (("breakpoint", 13), ("set_trace", 8), ("swallows", 20)):
+            record = results["tests/test_a.py", "TestX.test_" + name]
+            self.assertEqual(("error", "DebuggerWanted"), (record["outcome"], record["exception"]))
+            self.assertTrue(record["report"].rstrip().endswith(
+                "\nDebuggerWanted: a debugger was asked for, and there is no terminal here. To run "
+                "this with one:\n    snifferctl debug tests/test_a.py::TestX.test_%s" % name),
+                record["report"])
+            places = [words for words in record["report"].splitlines() if "File" in words]
+            self.assertIn("test_a.py\", line %d, in " % line, places[-1])
+        self.assertEqual("failure", results["tests/test_a.py", "TestX.test_after"]["outcome"])
+        # A debugger that is given something to read, and a question, are not our business.
+        self.assertEqual("success", results["tests/test_a.py", "TestX.test_debugs_itself"]["outcome"])
+        self.assertIn(results["tests/test_a.py", "TestX.test_asks"]["exception"],
+                      ("EOFError", "OSError"))
+
+    @with_each
+    def test_so_it_is_when_a_file_is_loaded(self, house):
+        house.write("tests/test_a.py", "import unittest\nbreakpoint()\n\nclass TestX(unittest.TestCase):\n"
+                                       "    def test_x(self):\n        pass\n")
+        house.wait(1)
+        (_, record), = house.results().items()
+        self.assertEqual(("error", "DebuggerWanted"), (record["outcome"], record["exception"]))
+        self.assertTrue(record["report"].rstrip().endswith("\n    snifferctl debug tests/test_a.py"))
+
+    @with_each
+    def test_the_user_s_own_hook_is_called(self, house):
+        house.write("own.py", "calls = []\n\ndef stop():\n    calls.append(1)\n")
+        house.write("tests/test_a.py", """\
+            import sys
+            import unittest
+
+            import own
+
+            class TestX(unittest.TestCase):
+                def test_variable(self):
+                    breakpoint()
+                    self.assertEqual(1, own.calls[-1])
+
+                def test_hook(self):
+                    before, sys.breakpointhook = sys.breakpointhook, lambda: own.calls.append(2)
+                    try:
+                        breakpoint()
+                    finally:
+                        sys.breakpointhook = before
+                    self.assertEqual(2, own.calls[-1])
+            """)
+        house.environment["PYTHONBREAKPOINT"] = "own.stop"
+        house.wait(0)
+
+
 if __name__ == "__main__":
     main()
