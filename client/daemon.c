@@ -18,8 +18,7 @@ enum { STOP_LIMIT_MS = 10000, START_TRIES = 3 };
 
 /* ---- start ---- */
 
-/* "snifferd" beside this program, else the bare name for $PATH. */
-static char *find_snifferd(void)
+char *daemon_program(const char *name)
 {
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -28,13 +27,13 @@ static char *find_snifferd(void)
         char *slash = strrchr(self, '/');
         if (slash != NULL) {
             *slash = '\0';
-            char *beside = text_format("%s/snifferd", self);
+            char *beside = text_format("%s/%s", self, name);
             if (access(beside, X_OK) == 0)
                 return beside;
             free(beside);
         }
     }
-    return text_format("snifferd");
+    return text_format("%s", name);
 }
 
 static _Noreturn void explain_exec(void)
@@ -87,7 +86,7 @@ static char **build_argv(char *program, const struct project *project,
 /* Runs it and returns its wait status, or -errno. */
 static int run_snifferd(const struct project *project, char *const *options, int said)
 {
-    autofree char *program = find_snifferd();
+    autofree char *program = daemon_program("snifferd");
     autofree char **argv = build_argv(program, project, options);
     fflush(NULL);
     pid_t pid = fork();
@@ -216,7 +215,7 @@ static json_t *read_description(int fd)
 int daemon_describe(const struct project *project, const char *file, json_t **ret,
                     struct trouble *trouble)
 {
-    autofree char *program = find_snifferd(), *name = text_format("%s", file);
+    autofree char *program = daemon_program("snifferd"), *name = text_format("%s", file);
     static char option[] = "--describe";
     autofree char **argv = build_argv(program, project, (char *[]){option, name, NULL});
     int fds[2];

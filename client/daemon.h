@@ -5,6 +5,10 @@
 
 #include "client/link.h"
 
+/* The program of sniffer's called NAME: the one beside this program, else the bare name for $PATH. The
+ * caller's. */
+char *daemon_program(const char *name);
+
 /* Runs snifferd for PROJECT: the one beside this program, else the one in $PATH. OPTIONS
  * (NULL-terminated, may be NULL) are handed on. Returns once its socket answers. What snifferd says on
  * stderr is passed on; when it fails that is the reason. The first time in a root it is told on stderr

@@ -7,10 +7,19 @@
 #include "proto/order.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static int await(pid_t pid)
+{
+    int status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
 
 /* ---- the editor ---- */
 
@@ -65,9 +74,7 @@ static void edit(struct app *app)
     pid_t pid = fork();
     if (pid == 0)
         run_editor(whole, line);
-    int status = 0;
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    int status = await(pid);
     app_block(app);
     term_back();
     if (pid < 0)
@@ -75,6 +82,45 @@ static void edit(struct app *app)
     else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         view_notice(&app->view,
                     "the editor was not found; set EDITOR to one that is there");
+}
+
+/* ---- the debugger ---- */
+
+static void run_debug(const struct app *app, const struct known_test *test)
+{
+    autofree char *program = daemon_program("snifferctl");
+    /* What stands for no test, as "(import)", is seen when the file is run. */
+    bool whole = test->name[0] == '(';
+    autofree char *place = text_format("%s/%s%s%s", app->project.root, test->file->path,
+                                       whole ? "" : "::", whole ? "" : test->name);
+    signal(SIGINT, SIG_DFL); /* an interrupt is for the test */
+    execlp(program, "snifferctl", "-C", app->project.root, "debug", "--", place,
+           (char *)NULL);
+    fprintf(stderr, "cannot run snifferctl: %s\n", strerror(errno));
+    _exit(127);
+}
+
+/* What it has said is to be read before it goes. */
+static void debug(struct app *app)
+{
+    const struct known_test *test = view_selected(&app->view);
+    term_lend();
+    app_unblock();
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        run_debug(app, test);
+    await(pid);
+    if (pid > 0) {
+        fputs("\nsniffer: enter goes back\n", stdout);
+        fflush(stdout);
+        for (char letter = 0; letter != '\n' && read(STDIN_FILENO, &letter, 1) == 1;)
+            ;
+    }
+    app_block(app);
+    term_back();
+    if (pid < 0)
+        view_notice(&app->view, "cannot start snifferctl: %s", strerror(errno));
 }
 
 /* ---- the daemon ---- */
@@ -152,6 +198,9 @@ void app_act(struct app *app, enum act act)
         break;
     case ACT_EDIT:
         edit(app);
+        break;
+    case ACT_DEBUG:
+        debug(app);
         break;
     case ACT_COPY:
         copy(app);

@@ -19,6 +19,7 @@ static const char help[] =
     "all\n"
     "  w                why did this test file run?\n"
     "  d                what does its verdict rest on?\n"
+    "  D                run this test here, for a debugger in it (snifferctl debug)\n"
     "  o                follow what the tests print\n"
     "  c                copy the report (the terminal must know OSC 52)\n"
     "  ^L               draw anew\n"
@@ -248,6 +249,8 @@ static enum act take_letter(struct view *view, const struct model *model, int co
     case '\r':
     case 'e':
         return of_selected(view, ACT_EDIT);
+    case 'D':
+        return of_selected(view, ACT_DEBUG);
     case 'c':
         return of_selected(view, ACT_COPY);
     case 'r':

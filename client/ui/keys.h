@@ -32,6 +32,7 @@ enum act {
     ACT_NONE,
     ACT_QUIT,
     ACT_EDIT,
+    ACT_DEBUG, /* the selected failure's test */
     ACT_COPY,
     ACT_RUN, /* the selected failure's file */
     ACT_RUN_ALL,

@@ -244,7 +244,7 @@ class Hostile(HouseTest):
         for file, expected in (("test_group.py", [("test_kills_its_group", "error", "SIGKILL")]),
                                ("test_stop.py", [("test_stops_itself", "error", "Timeout")]),
                                ("test_input.py", [("test_asks", "error", "EOFError")]),
-                               ("test_breakpoint.py", [("test_breaks", "error", "BdbQuit")]),
+                               ("test_breakpoint.py", [("test_breaks", "error", "DebuggerWanted")]),
                                ("test_escapes.py", [("test_paints", "error", "ValueError")])):
             with self.subTest(file):
                 self.assertEqual(self.told(file), expected)

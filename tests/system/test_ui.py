@@ -146,6 +146,19 @@ class Screen(house.HouseTest):
         tmux.type("Enter")
         tmux.wait("2 of 3 tests fail", "words of mine")
 
+    def test_a_debugger_has_the_terminal_and_gives_it_back(self):
+        self.house.write("tests/test_stops.py", "def test_it():\n    number = 6\n    breakpoint()\n")
+        tmux = self.open()
+        tmux.wait("3 of 4 tests fail", "current since")
+        tmux.type("/", "stops", "Enter", "D")
+        tmux.wait("(Pdb)", gone=["tests fail"])
+        tmux.type("p number * 7", "Enter")
+        tmux.wait("42")
+        tmux.type("c", "Enter")
+        tmux.wait("enter goes back")
+        tmux.type("Enter")
+        tmux.wait("3 of 4 tests fail", "DebuggerWanted")
+
     def test_suspended_and_back(self):
         tmux = self.open()
         tmux.wait("2 of 3 tests fail")
