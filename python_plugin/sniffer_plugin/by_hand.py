@@ -34,9 +34,6 @@ _SHORT = 2000
 _OWN = ("__main__", "sniffer", "sniffer_plugin")  # modules that no worker imports
 
 
-unheard = False  # this process is not to be told of
-
-
 class Refused(Exception):
     pass
 
@@ -96,7 +93,7 @@ def _path(path: str) -> object:
 def begin(framework: str, settings: list[str]) -> Hand | None:
     """The ear of a daemon that would run tests as this process does; None: there is none.
     FRAMEWORK: name and version. SETTINGS: the files where it looks for some."""
-    root = None if unheard else find_root(os.getcwd())
+    root = find_root(os.getcwd())
     if root is None or root != os.path.realpath(os.getcwd()):
         return None
     try:

@@ -14,7 +14,7 @@ import traceback
 import types
 import unittest
 
-from . import by_hand, child, framework
+from . import child, framework
 from .guard import Guard
 from .processes import limit_memory
 from .scope import Scope
@@ -84,7 +84,6 @@ class Foreground:
     def run(self) -> int:
         settings = self.settings
         file = os.path.join(self.scope.root, settings.file)
-        by_hand.unheard = True
         # The order is a host's and its child's.
         self.guard.install()
         sys.path[0] = self.scope.home

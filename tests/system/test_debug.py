@@ -8,7 +8,7 @@ import select
 import subprocess
 import unittest
 
-from house import BUILD, TIMEOUT, House, interpreter_with, main
+from house import BUILD, SOURCE, TIMEOUT, House, interpreter_with, main
 
 FILES = {
     "lib.py": "def answer():\n    return 42\n",
@@ -207,6 +207,13 @@ class ExitCodes(DebugTest):
 class AsAWorker(DebugTest):
     @with_each
     def test_no_verdict_comes_of_it(self, house):
+        # Not even with the plugin for runs by hand.
+        house.environment["PYTHONPATH"] = os.path.join(SOURCE, "python_plugin")
+        plugin = {"pytest": "-p sniffer", "nose": "--with-sniffer"}
+        settings = house.read("pyproject.toml")
+        for framework, words in plugin.items():
+            if '"%s"' % framework in settings:
+                house.write("pyproject.toml", "%sargs = %r\n" % (settings, words.split()))
         house.write("tests/test_a.py", house.read("tests/test_a.py").replace(
             "breakpoint()", "pass").replace("signal.pause()", "pass"))
         house.wait(1)
@@ -319,6 +326,18 @@ class InAWorker(DebugTest):
         (_, record), = house.results().items()
         self.assertEqual(("error", "DebuggerWanted"), (record["outcome"], record["exception"]))
         self.assertTrue(record["report"].rstrip().endswith("\n    snifferctl debug tests/test_a.py"))
+
+    @with_each
+    def test_so_it_is_in_company(self, house):
+        house.write("pyproject.toml", house.read("pyproject.toml") + 'isolation = "directory"\n')
+        house.write("tests/test_a.py", self.STOPS)
+        house.write("tests/test_b.py", self.STOPS)
+        house.wait(1)
+        results = house.results()
+        for file in ("tests/test_a.py", "tests/test_b.py"):
+            self.assertIn("snifferctl debug %s::TestX.test_swallows\n" % file,
+                          results[file, "TestX.test_swallows"]["report"])
+            self.assertEqual("AssertionError", results[file, "TestX.test_after"]["exception"])
 
     @with_each
     def test_the_user_s_own_hook_is_called(self, house):
