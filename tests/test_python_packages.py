@@ -15,12 +15,17 @@ PLUGIN = os.path.join(os.path.dirname(HERE), "python_plugin")
 sys.path.insert(0, PLUGIN)
 sys.path.insert(0, os.path.join(HERE, "support"))
 from each_python import load_tests_of  # noqa: E402
+from sniffer_plugin.portable import HERE, Places, split, value  # noqa: E402
 from sniffer_plugin.packages import ABSENT, Noted, Packages, keys, normal  # noqa: E402
 
 EXTENSION = importlib.machinery.EXTENSION_SUFFIXES[0]
 # Some of it lies elsewhere, and some is no module, under names that others have here.
 REQUESTS_FILES = ["requests/__init__.py", "requests/adapters.py", "../../../gi/requests",
                   "data-folder.txt", "requests/a,b.txt"]
+
+
+def installed(sys_path, root="/nowhere"):
+    return Packages(sys_path, root)
 
 
 class Site:
@@ -104,13 +109,13 @@ class SiteTest(unittest.TestCase):
         site.write("data-folder/a.txt")
         site.write("lonely.py")
         site.write("README.txt")
-        return Packages(["", "/nowhere/site-packages", self.site.path])
+        return installed(["", "/nowhere/site-packages", self.site.path])
 
 
 class PackagesTest(SiteTest):
     def titles(self, packages):
         """What is there, without the part that is not for people."""
-        return {key: value.rpartition(" ")[0] for key, value in packages.everything().items()
+        return {key: split(value)[0].rpartition(" ")[0] for key, value in packages.everything().items()
                 if not key.startswith("distribution")}
 
     def test_each_name_belongs_to_the_distribution_that_installed_it(self):
@@ -138,50 +143,50 @@ class PackagesTest(SiteTest):
 
     def test_the_values_are_those_of_another_host(self):
         packages = self.fill()
-        self.assertEqual(packages.everything(), Packages([self.site.path + "/"]).everything())
+        self.assertEqual(packages.everything(), installed([self.site.path + "/"]).everything())
 
     def test_many_owners_are_counted(self):
         for number in range(9):
             self.site.wheel("ns%d" % number, "1", ["ns/m%d.py" % number])
-        packages = Packages([self.site.path])
+        packages = installed([self.site.path])
         before = packages.value("package:ns")
-        self.assertEqual(before.rpartition(" ")[0], "ns0 1, ns1 1, ns2 1 and 6 more")
+        self.assertEqual(split(before)[0].rpartition(" ")[0], "ns0 1, ns1 1, ns2 1 and 6 more")
         os.rename(self.site.at("ns8-1.dist-info"), self.site.at("ns8-2.dist-info"))
         packages.forget()
         self.assertNotEqual(packages.value("package:ns"), before)
 
     def test_a_package_folder_that_is_none(self):
         self.site.write("nested/site-packages", "a text")
-        self.assertEqual(set(Packages([self.site.at("nested/site-packages")]).everything()),
+        self.assertEqual(set(installed([self.site.at("nested/site-packages")]).everything()),
                          {"pth", "distributions"})
 
     def test_only_package_folders_are_looked_at(self):
         self.fill()
         Site(self.outer, "lib").write("helper.py")
-        packages = Packages([self.outer + "/lib", self.outer])
+        packages = installed([self.outer + "/lib", self.outer])
         self.assertEqual(set(packages.everything()), {"pth", "distributions"})
 
     def test_a_folder_that_is_reached_twice_counts_once(self):
         self.fill()
         os.symlink(self.outer, self.outer + "/lib64")
-        self.assertEqual(Packages([self.site.path, self.outer + "/lib64/site-packages"])
-                         .everything(), Packages([self.site.path]).everything())
+        self.assertEqual(installed([self.site.path, self.outer + "/lib64/site-packages"])
+                         .everything(), installed([self.site.path]).everything())
 
     def test_the_first_folder_and_the_second_one_both_count(self):
         other = Site(self.outer, "dist-packages")
         self.site.wheel("six", "1.16.0", ["six.py"])
-        packages = Packages([self.site.path, other.path])
+        packages = installed([self.site.path, other.path])
         before = packages.value("package:six"), packages.value("distribution:six")
         other.wheel("six", "1.17.0", ["six.py"])
         packages.forget()
         after = packages.value("package:six"), packages.value("distribution:six")
         self.assertTrue(before[0] != after[0] and before[1] != after[1])
-        self.assertNotEqual(Packages([other.path, self.site.path]).value("package:six"), after[0])
+        self.assertNotEqual(installed([other.path, self.site.path]).value("package:six"), after[0])
 
     def test_the_folder_counts(self):
         other = Site(self.outer, "dist-packages")
         self.site.write("lonely.py")
-        packages = Packages([self.site.path, other.path])
+        packages = installed([self.site.path, other.path])
         before = packages.value("package:lonely")
         os.rename(self.site.at("lonely.py"), other.at("lonely.py"))
         packages.forget()
@@ -192,7 +197,7 @@ class PackagesTest(SiteTest):
             name = "pkg%d" % number
             self.site.wheel(name, "1.0", [name + "/m%d.py" % n for n in range(5)],
                             name + "\n" if number % 2 else None)
-        packages = Packages([self.site.path])
+        packages = installed([self.site.path])
         self.assertEqual(len(packages.everything()), 602)
         before = dict(packages.everything())
         self.site.touch("pkg7-1.0.dist-info/RECORD")
@@ -306,7 +311,7 @@ class ChangesTest(SiteTest):
         self.assertIs(packages.everything(), packages.everything())  # not read anew by itself
         packages.forget()
         after = packages.everything()
-        self.assertEqual(after, Packages([self.site.path]).everything())
+        self.assertEqual(after, installed([self.site.path]).everything())
         return {key for key in {**before, **after} if before.get(key) != after.get(key)}
 
 
@@ -321,11 +326,65 @@ for _name, (_change, _wanted) in CHANGES.items():
     setattr(ChangesTest, "test_" + _name.replace(" ", "_"), _change_test(_name, _change, _wanted))
 
 
+class TravelTest(SiteTest):
+    """What another machine has of the same: the part before HERE."""
+
+    WHEEL = ["requests/__init__.py", "../../../bin/get", "__editable__.own-1.0.pth"]
+
+    def make(self, name, get=None, last="", line=""):
+        """A project with its own environment, as an installer leaves it there; GET is a script."""
+        root = os.path.join(self.outer, name)
+        site = Site(root + "/.venv/lib/python3")
+        os.makedirs(root + "/.venv/bin")
+        with open(root + "/.venv/bin/get", "w") as file:
+            file.write(get or "#!%s/.venv/bin/python\nimport requests\n" % root)
+        site.wheel("requests", "2.31.0", self.WHEEL)
+        site.write("__editable__.own-1.0.pth", root + "/src\n")
+        with open(site.at("requests-2.31.0.dist-info/RECORD"), "a") as file:
+            file.write("requests/last.py,sha256=%s,7\n%s" % (last, line))
+        packages = installed(["", site.path], root)
+        return {key: split(packages.value(key)) for key in ("package:requests", "pth")}
+
+    def test_the_same_elsewhere_is_the_same_but_for_the_part_behind(self):
+        one, two = self.make("one"), self.make("two")
+        for key, told in one.items():
+            self.assertEqual(told[0], two[key][0])
+            self.assertNotEqual(told[1], two[key][1])
+
+    def test_other_contents_are_others(self):
+        one = self.make("one")["package:requests"]
+        self.assertNotEqual(one[0], self.make("two", last="other")["package:requests"][0])
+        script = self.make("three", get="#!/bin/sh\n")["package:requests"]
+        self.assertNotEqual(one[0], script[0])
+
+    def test_a_record_without_a_digest_proves_nothing_elsewhere(self):
+        one, two = (self.make(name, line="requests/more.py,,\n") for name in ("one", "two"))
+        self.assertNotEqual(one["package:requests"][0], two["package:requests"][0])
+
+    def test_bytecode_needs_no_digest(self):
+        one = self.make("one")
+        two = self.make("two", line="requests/__pycache__/last.cpython-311.pyc,,\n")
+        self.assertEqual(one["package:requests"][0], two["package:requests"][0])
+
+    def test_folders_have_names_in_texts(self):
+        places = Places("/a/b")
+        for text, wanted in (("/a/b", "{root}"), ("/a/b/c", "{root}/c"), ("/a/bc", "/a/bc"),
+                             ("/x/a/b", "/x/a/b"), ("file:///a/b", "file://{root}"),
+                             ("#!/a/b/bin/p -s", "#!{root}/bin/p -s"), ("'/a/b'", "'{root}'"),
+                             (sys.prefix + "/lib", "{prefix}/lib")):
+            self.assertEqual(places.text(text), wanted)
+
+    def test_a_value_has_one_end_only(self):
+        self.assertNotIn(HERE, value("=a" + HERE + "b"))
+        self.assertEqual(split(value("a" + HERE + "b", "c" + HERE)),
+                         ("a here:: b", "c" + HERE))
+
+
 class BrokenRecordsTest(SiteTest):
     """Where the record does not say what was installed, the entry speaks for itself."""
 
     def assert_unrecorded(self, info):
-        packages = Packages([self.site.path])
+        packages = installed([self.site.path])
         before = packages.value("package:foo")
         self.assertEqual(before.partition(" ")[0], "unrecorded")
         recorded = packages.value("distribution:foo")
@@ -356,7 +415,7 @@ class BrokenRecordsTest(SiteTest):
         self.site.write("foo/__init__.py")
         os.symlink("nowhere", self.site.at("foo-1.0.dist-info"))
         os.symlink("nowhere", self.site.at("gone"))
-        packages = Packages([self.site.path])
+        packages = installed([self.site.path])
         self.assertEqual(packages.value("package:foo").partition(" ")[0], "unrecorded")
         self.assertNotEqual(packages.value("distribution:foo"), ABSENT)
 
@@ -368,7 +427,7 @@ class BrokenRecordsTest(SiteTest):
 
     def test_a_declaration_that_is_empty_is_none(self):
         self.site.wheel("foo", "1.0", ["foo/__init__.py"], "\n")
-        self.assertEqual(Packages([self.site.path]).value("package:foo").partition(" ")[0], "foo")
+        self.assertEqual(installed([self.site.path]).value("package:foo").partition(" ")[0], "foo")
 
 
 # A path, and what depends on it.

@@ -27,6 +27,14 @@ void variables_free(struct variable *variables, size_t count)
     free(variables);
 }
 
+bool environment_same(const char *value, const char *then)
+{
+    const char *here = strstr(value, INDEX_HERE);
+    bool travelled = here != NULL && strstr(then, INDEX_HERE) == NULL;
+    size_t length = travelled ? (size_t)(here - value) : strlen(value);
+    return strlen(then) == length && strncmp(value, then, length) == 0;
+}
+
 /* OF: facts are about these, and have names of their own; NULL: names as they are told. */
 static struct variable *copy_variables(const struct report_environment *told,
                                        size_t count, const struct package *of)
@@ -164,7 +172,9 @@ static void follow_installed(struct engine *engine, struct package *package)
     for (size_t i = 0; i < package->environment_count; i++) {
         if (strncmp(package->environment[i].name, "sys.path", strlen("sys.path")) != 0)
             continue;
-        json_t *folders = json_loads(package->environment[i].value, 0, NULL);
+        const char *here = strstr(package->environment[i].value, INDEX_HERE);
+        json_t *folders =
+            here != NULL ? json_loads(here + strlen(INDEX_HERE), 0, NULL) : NULL;
         size_t at = 0;
         const json_t *item = NULL;
         json_array_foreach(folders, at, item)

@@ -67,7 +67,7 @@ static bool environment_holds(struct engine *engine, const struct index_fact *fa
     if (!told && package != NULL)
         return strncmp(fact->path, "python", length) != 0;
     const char *value = pick_environment(engine, fact->path);
-    return value != NULL && strcmp(value, fact->detail) == 0;
+    return value != NULL && environment_same(value, fact->detail);
 }
 
 bool pick_holds(struct engine *engine, const struct index_fact *fact)

@@ -316,6 +316,9 @@ char *package_inside_fact(const struct package *package);
 int64_t package_rank(struct engine *engine, const char *file, const char *cause);
 
 /* environment.c: what workers tell of themselves */
+/* Is VALUE, as a worker told it, what it was THEN? What came from another machine says nothing of what
+ * holds on one alone. */
+bool environment_same(const char *value, const char *then);
 void variables_free(struct variable *variables, size_t count);
 /* Have a host of each package that has not told of itself. */
 void packages_warm(struct engine *engine);

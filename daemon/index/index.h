@@ -109,6 +109,9 @@ struct counts index_totals(const struct index *index);
 
 /* ---- facts ---- */
 
+/* In the detail of a fact about the environment: what stands behind it is about one machine alone. */
+#define INDEX_HERE " here: "
+
 struct index_fact {
     int64_t id;
     enum evidence_kind kind;

@@ -17,7 +17,7 @@ import socket
 import struct
 import sys
 
-from . import looks, packages, wrappers
+from . import looks, packages, portable, wrappers
 from .channel import plain
 from .guard import Guard
 from .names import Names
@@ -101,7 +101,7 @@ def begin(framework: str, settings: list[str]) -> Hand | None:
     except (OSError, Refused):
         return None
     try:
-        from .environment import environment, python_words
+        from .environment import environment, python_words, sys_path
         if link.ask("status", {}).get("python") != python_words():
             raise Refused("another interpreter")
         scope = Scope(root)
@@ -112,14 +112,15 @@ def begin(framework: str, settings: list[str]) -> Hand | None:
         args = json.loads(theirs["args"])
         names = [name[4:] for name in theirs if name.startswith("env:")]
         order = theirs.get("order", "file")  # where any order will do, so does that of the file
-        ours = dict(environment(args, names, framework, packages.Packages(sys.path), order))
-        path = json.loads(ours["sys.path"])
+        installed = packages.Packages(sys.path, root)
+        ours = dict(environment(args, names, framework, installed, settings, order))
+        path = json.loads(portable.split(ours["sys.path"])[1])
         script = _script_folder()
         if script in path:
             path.remove(script)
             if root not in path:
                 path.insert(0, root)
-            ours["sys.path"] = json.dumps(path)
+            ours["sys.path"] = sys_path(path, installed.places)
         if ours != theirs:
             raise Refused("another environment")
         return Hand(scope, link, answer["run"], args, settings, script)

@@ -96,7 +96,7 @@ class Host:
         by_blocks = settings.precision == "block" and self.precision_why is None
         self.sources = Sources(self.scope.root, self.guard.store) if by_blocks else None
         self.by_tests = by_blocks and settings.order == "changed-first"
-        self.packages = packages.Packages(sys.path)
+        self.packages = packages.Packages(sys.path, self.scope.root)
         self._startup = startup
         self._stamp: object = None
         self._unread = base64.b64decode(settings.pending)
@@ -151,8 +151,9 @@ class Host:
             "suffixes": self.runner.SUFFIXES,
             "environment": environment(
                 self.args, [*self.settings.env, *self.runner.VARIABLES],
-                "%s %s" % (self.runner.NAME, version), self.packages, self.settings.order,
-                self.settings.isolation, self.settings.memory),
+                "%s %s" % (self.runner.NAME, version), self.packages,
+                self.runner.settings_files(), self.settings.order, self.settings.isolation,
+                self.settings.memory),
             "distributions": self.packages.everything(),
             "precision": "block" if by_blocks else "file",
             "precision_why": None if by_blocks or asked else self.precision_why,

@@ -13,7 +13,8 @@ A key that is not there has the value "absent", which is evidence like any other
 `try: import yaml` depends on yaml also where it is missing.
 
 A distribution is known by its record, for whatever installs a package writes that anew. What no
-record claims is known by its own time stamp.
+record claims is known by its own time stamp. On another machine time stamps say nothing: there a
+record counts by what it says of the contents of the files (see portable.py).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import stat
 import types
 from _thread import get_ident
 from hashlib import blake2b
+
+from .portable import Places, split, value
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 
@@ -45,6 +48,10 @@ _SUFFIXES = tuple(importlib.machinery.all_suffixes())
 _MODULES = (".py", ".pyc", ".so")  # of any interpreter
 # A line of RECORD or installed-files.txt: how far up, the first name, is there more below it?
 _FILE = re.compile(r'^"?((?:\.\./)*)([^/,"\r\n]+)(/?)', re.MULTILINE)
+# One with the file's digest, and its size.
+_PROOF = re.compile(r"^(.*),([^,\r\n]*),([^,\r\n]*?)\r?$", re.MULTILINE)
+_UNPROVED = (".pyc", "/RECORD", "/RECORD.jws", "/RECORD.p7s")
+_SCRIPT_MOST = 1 << 16  # bytes: what installers write with paths in it is small
 _GROUP = re.compile(r"^[ \t]*\[([^\]\r\n]+)\]", re.MULTILINE)
 
 
@@ -129,17 +136,20 @@ class _Record:
     """What the record of a distribution says."""
 
     def __init__(self, stamps: list[object], tops: frozenset[str] = frozenset(),
-                 groups: frozenset[str] = frozenset()) -> None:
+                 groups: frozenset[str] = frozenset(), proof: object = None) -> None:
         self.stamps = stamps  # of its files
+        self.proof = proof or stamps  # of what it has installed, anywhere
+        self.scripts: list[tuple[str, object]] = []  # what was read for it, and the stamps
         self.tops = tops      # the names that were installed; none: it does not say
         self.groups = groups  # of entry points
 
 
 class _Distribution:
-    def __init__(self, folder: str, entry: str, record: _Record) -> None:
+    def __init__(self, folder: str, shown: str, entry: str, record: _Record) -> None:
         self.name, self.version = _split(entry)
         self.record = record
         self.state = _digest((folder, entry, record.stamps))  # new with each installation
+        self.content = _digest((shown, entry, record.proof))
         self.title = (self.name + " " + self.version).rstrip()
 
 
@@ -152,8 +162,10 @@ def _named(distributions: list[_Distribution]) -> str:
 class _Folder:
     """A package folder as it is now."""
 
-    def __init__(self, path: str, records: dict[str, _Record]) -> None:
+    def __init__(self, path: str, places: Places, records: dict[str, _Record]) -> None:
         self.path = path
+        self.shown = places.text(path)
+        self._places = places
         self.entries: dict[str, list[str]] = {}  # by the name that is imported
         self.distributions: list[_Distribution] = []
         self.start: list[tuple[str, str]] = []
@@ -172,7 +184,7 @@ class _Folder:
         low = entry.lower()
         if low.endswith(_RECORDS):
             record = self._record(self.path + "/" + entry)
-            self.distributions.append(_Distribution(self.path, entry, record))
+            self.distributions.append(_Distribution(self.path, self.shown, entry, record))
             return
         if low.endswith((".pth", ".egg-link")) or entry.startswith("__editable__"):
             self.start.append((entry, _text(self.path + "/" + entry)))
@@ -190,14 +202,41 @@ class _Folder:
         if not any(stamps):  # Debian has records that are a file, and tell the version alone
             return _Record([_stamp(path)])
         known = self._records.get(path)
-        if known is None or known.stamps != stamps:
+        if known is None or known.stamps != stamps or \
+                any(_stamp(name) != stamp for name, stamp in known.scripts):
             _, listed, declared, points = (name if stamp else ""
                                            for name, stamp in zip(names, stamps))
             tops = frozenset(line.partition("/")[0] for line in _text(declared).split())
-            known = _Record(stamps, tops or _tops(_text(listed), up),
-                            frozenset(_GROUP.findall(_text(points))))
+            files = _text(listed)
+            scripts: list[tuple[str, object]] = []
+            known = _Record(stamps, tops or _tops(files, up),
+                            frozenset(_GROUP.findall(_text(points))),
+                            None if up else self._proof(files, scripts))
+            known.scripts = scripts
             self._records[path] = known
         return known
+
+    def _proof(self, record: str,
+               scripts: list[tuple[str, object]]) -> list[tuple[str, str]] | None:
+        """All that a RECORD names, with its digest; None where it leaves that out of some. SCRIPTS
+        gets what was read for it."""
+        proof = []
+        for name, digest, size in _PROOF.findall(record):
+            name = name.strip('"')
+            if not digest:
+                if not name.endswith(_UNPROVED):
+                    return None
+            elif name.startswith("__editable__") or name.endswith(".pth"):
+                proof.append((name, ""))  # its text is in START
+            elif (name.startswith("../") or name.endswith("/direct_url.json")) \
+                    and size.isdigit() and int(size) <= _SCRIPT_MOST:
+                # Installers write the paths of this machine into it.
+                path = self.path + "/" + name
+                scripts.append((path, _stamp(path)))
+                proof.append((name, _digest(self._places.text(_text(path)))))
+            else:
+                proof.append((name, digest))
+        return sorted(proof)
 
     def claims(self) -> dict[str, list[_Distribution]]:
         """Who says that it has installed what is imported by a name."""
@@ -217,9 +256,11 @@ class _Folder:
 
 
 class Packages:
-    """What is installed in the package folders of SYS_PATH, read when it is first asked for."""
+    """What is installed in the package folders of SYS_PATH, read when it is first asked for. ROOT is
+    the project's."""
 
-    def __init__(self, sys_path: list[str]) -> None:
+    def __init__(self, sys_path: list[str], root: str) -> None:
+        self.places = Places(root)
         real = {os.path.realpath(path): None for path in sys_path
                 if path and os.path.basename(path.rstrip("/")) in FOLDERS}
         self._paths = list(real)
@@ -240,31 +281,49 @@ class Packages:
         return self._pairs
 
     def _read(self) -> dict[str, str]:
-        folders = [_Folder(path, self._records) for path in self._paths]
+        folders = [_Folder(path, self.places, self._records) for path in self._paths]
         every = [one for folder in folders for one in folder.distributions]
         pairs = dict(_packages(folders))
         pairs.update(_distributions(every))
-        pairs[START] = _digest([(folder.path, folder.start) for folder in folders if folder.start])
-        pairs[ALL] = "%d %s" % (len(every), _digest(sorted(pairs.items())))
+        started = [folder for folder in folders if folder.start]
+        pairs[START] = value(
+            _digest([(folder.shown, [(name, self.places.text(text)) for name, text in folder.start])
+                     for folder in started]),
+            _digest([(folder.path, folder.start) for folder in started]))
+        parts = [(key, *split(told)) for key, told in sorted(pairs.items())]
+        pairs[ALL] = value("%d %s" % (len(every), _digest([part[:2] for part in parts])),
+                           _digest(parts))
         return pairs
 
 
 def _packages(folders: list[_Folder]) -> Iterator[tuple[str, str]]:
     owners: dict[str, list[_Distribution]] = {}
-    states: dict[str, list[object]] = {}  # in the order of sys.path: who comes first is found
+    contents: dict[str, list[object]] = {}  # in the order of sys.path: who comes first is found
+    states: dict[str, list[object]] = {}
     for folder in folders:
         claims = folder.claims()
-        silent = [one.state for one in folder.distributions if not one.record.tops]
+        silent = [one for one in folder.distributions if not one.record.tops]
         for top, entries in folder.entries.items():
             claimed = claims.get(top, [])
+            # What it does not claim may be its own.
+            others = silent if not claimed or folder.is_shared(top) else []
+            stamps = [] if claimed else folder.stamps(top)
             # The entries count where they are claimed, too: another may come before them.
-            state: list[object] = [entries, [one.state for one in claimed] or folder.stamps(top)]
-            if silent and (not claimed or folder.is_shared(top)):
-                state.append(silent)  # what it does not claim may be its own
-            states.setdefault(top, []).append((folder.path, state))
+            contents.setdefault(top, []).append(
+                (folder.shown, entries, stamps, [one.content for one in claimed],
+                 [one.content for one in others]))
+            states.setdefault(top, []).append(
+                (folder.path, entries, stamps, [one.state for one in claimed],
+                 [one.state for one in others]))
             owners.setdefault(top, []).extend(claimed)
     for top, state in states.items():
-        yield "package:" + top, "%s %s" % (_named(owners[top]) or "unrecorded", _digest(state))
+        yield "package:" + top, value("%s %s" % (_named(owners[top]) or "unrecorded",
+                                                 _digest(contents[top])), _digest(state))
+
+
+def _known(title: str, found: list[_Distribution]) -> str:
+    return value("%s %s" % (title, _digest([one.content for one in found])),
+                 _digest([one.state for one in found]))
 
 
 def _distributions(every: list[_Distribution]) -> Iterator[tuple[str, str]]:
@@ -275,11 +334,9 @@ def _distributions(every: list[_Distribution]) -> Iterator[tuple[str, str]]:
         for group in one.record.groups:
             groups.setdefault(group.strip(), []).append(one)
     for name, found in names.items():
-        yield "distribution:" + name, "%s %s" % (found[0].version or "unversioned",
-                                                 _digest([one.state for one in found]))
+        yield "distribution:" + name, _known(found[0].version or "unversioned", found)
     for group, found in groups.items():
-        yield "entry points:" + group, "%s %s" % (_named(found),
-                                                  _digest([one.state for one in found]))
+        yield "entry points:" + group, _known(_named(found), found)
 
 
 # -- what a run depends on -------------------------------------------------------------------
