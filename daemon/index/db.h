@@ -35,6 +35,10 @@ int db_open(struct db *db, const char *path);
 /* All that is in DB goes to PATH, over what is there (NULL: into memory), and from now on DB is that.
  * -errno: it is as before; -EBUSY in the middle of a transaction or of an answer. */
 int db_move(struct db *db, const char *path);
+/* In memory, with the BYTES of such a file, which are looked at whole. */
+int db_open_bytes(struct db *db, const unsigned char *bytes, size_t size);
+/* The file that a database in memory would be; to be freed by sqlite3_free. NULL: no memory left. */
+unsigned char *db_bytes(struct db *db, size_t *ret_size);
 /* Also of a database that failed to open, or was never opened. */
 void db_close(struct db *db);
 

@@ -19,9 +19,8 @@ struct index_fact fact_read(const struct index *index, sqlite3_stmt *ask)
     };
 }
 
-int fact_store(struct index *index, const struct index_evidence *evidence, int64_t *ret)
+int fact_store(struct db *db, const struct index_evidence *evidence, int64_t *ret)
 {
-    struct db *db = &index->db;
     const struct value values[] = {
         as_bytes(evidence->path),    as_number(evidence->kind),
         as_bytes(evidence->detail),  as_digest(&evidence->state),

@@ -112,9 +112,20 @@ void index_forget(struct index *index)
     index->recorded = 0;
 }
 
+int index_reload(struct index *index)
+{
+    state_finish(&index->state);
+    blocks_forget(index);
+    index->recorded = 0;
+    index->checked = index->blind = false;
+    return load(index);
+}
+
 static int try_open(struct index *index, const char *path)
 {
     int r = db_open(&index->db, path);
+    if (r == 0 && path != NULL)
+        r = index_arrive(index);
     if (r == 0)
         r = load(index);
     if (r < 0)

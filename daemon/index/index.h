@@ -59,6 +59,27 @@ int index_renew(struct index *index, char **ret_aside);
 /* The last RUNS runs of each file are remembered, from the next one on; without this, 50. */
 void index_keep_history(struct index *index, int64_t runs);
 
+/* ---- an index that travels ----
+ *
+ * As one file, for other checkouts and machines: verdicts, their evidence and the history of test files,
+ * under the sum of their bytes. What proves something on this machine alone is not in it: what the tree
+ * remembers of contents, and of the environment what stands behind INDEX_HERE.
+ *
+ * A file of the index itself that was moved or copied (another place, another inode) travels the same
+ * way, when it is opened. */
+
+struct index_merged {
+    int64_t files, verdicts; /* that were added */
+};
+
+/* Written beside PATH and renamed. */
+int index_export(struct index *index, const char *path);
+/* Adds what the file at PATH knows: of each test file the INDEX_VERDICTS that ran last stay, and its
+ * history where it has none here. -EMEDIUMTYPE: no exported index; -EBADMSG: damaged; -EPROTONOSUPPORT: of
+ * a newer program; then all is as before. After 0 as after index_open nothing is current before
+ * index_checked. */
+int index_import(struct index *index, const char *path, struct index_merged *ret);
+
 /* ---- small values: epoch, sequence number ---- */
 int index_number(struct index *index, const char *name, int64_t fallback, int64_t *ret);
 int index_set_number(struct index *index, const char *name, int64_t value);

@@ -35,7 +35,7 @@ struct index {
  * step. */
 struct index_fact fact_read(const struct index *index, sqlite3_stmt *ask);
 /* Inside a transaction: the fact's id, a new one where there was none. */
-int fact_store(struct index *index, const struct index_evidence *evidence, int64_t *ret);
+int fact_store(struct db *db, const struct index_evidence *evidence, int64_t *ret);
 /* Nothing is current any more: what the counters say is no longer known to be true. */
 void index_go_blind(struct index *index);
 
@@ -52,6 +52,12 @@ void index_say_trouble(struct index *index, int why);
 void index_know_file(struct index *index);
 /* All that came from the database goes, and the database is closed. */
 void index_forget(struct index *index);
+/* What is in memory is read anew from the database. */
+int index_reload(struct index *index);
+/* A database that is open may have been moved or copied here: then it holds what travels. */
+int index_arrive(struct index *index);
+/* From now on the open file is at home here. */
+int index_settle(struct index *index);
 /* Opens and loads: the file, else a new one, else memory. */
 int index_open_somewhere(struct index *index, char **ret_aside);
 int index_open_in_memory(struct index *index, int why);

@@ -66,7 +66,7 @@ int looks_gather(struct looks *looks, struct index *index, const struct index_ru
     for (size_t i = 0; i < run->evidence_count; i++) {
         const struct index_evidence *evidence = &run->evidence[i];
         struct look *look = &looks->items[looks->count++];
-        int r = fact_store(index, evidence, &look->fact);
+        int r = fact_store(&index->db, evidence, &look->fact);
         if (r < 0)
             return r;
         look->unsure = evidence->unsure;

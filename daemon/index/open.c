@@ -151,7 +151,24 @@ static int check(struct db *db)
     return db_run(db, SET_CLEAN, as_number(0));
 }
 
-static int open_at(struct db *db, const char *path)
+/* In a journal mode that needs a second file it cannot be opened in memory: two bytes of the first page
+ * tell it. */
+enum { MODE_AT = 18, MODE_END = 20, MODE_PLAIN = 1 };
+
+static int fill(sqlite3 *sql, const unsigned char *bytes, size_t size)
+{
+    unsigned char *copied = size > MODE_END ? sqlite3_malloc64(size) : NULL;
+    if (copied == NULL)
+        return size > MODE_END ? -ENOMEM : -EBADMSG;
+    memcpy(copied, bytes, size);
+    memset(copied + MODE_AT, MODE_PLAIN, MODE_END - MODE_AT);
+    unsigned flags = SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE;
+    return db_errno(sql, sqlite3_deserialize(sql, "main", copied, (sqlite3_int64)size,
+                                             (sqlite3_int64)size, flags));
+}
+
+static int open_at(struct db *db, const char *path, const unsigned char *bytes,
+                   size_t size)
 {
     bool wrong = path != NULL && sum_is_wrong(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
@@ -162,7 +179,9 @@ static int open_at(struct db *db, const char *path)
     /* A log that belongs to somebody else's file is not ours to write back. */
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     int version = 0;
-    int r = hold(db->sql, &version);
+    int r = bytes != NULL ? fill(db->sql, bytes, size) : 0;
+    if (r == 0)
+        r = hold(db->sql, &version);
     if (r == 0 && wrong)
         r = -EBADMSG;
     if (r < 0)
@@ -191,15 +210,35 @@ static int open_at(struct db *db, const char *path)
     return r;
 }
 
-int db_open(struct db *db, const char *path)
+static int open_from(struct db *db, const char *path, const unsigned char *bytes,
+                     size_t size)
 {
     *db = (struct db){.path = path != NULL ? xstrdup(path) : NULL};
-    int r = open_at(db, path);
+    int r = open_at(db, path, bytes, size);
     if (r < 0) {
         db->damaged = true; /* so that closing does not call it clean */
         db_close(db);
     }
     return r;
+}
+
+int db_open(struct db *db, const char *path)
+{
+    return open_from(db, path, NULL, 0);
+}
+
+int db_open_bytes(struct db *db, const unsigned char *bytes, size_t size)
+{
+    return open_from(db, NULL, bytes, size);
+}
+
+unsigned char *db_bytes(struct db *db, size_t *ret_size)
+{
+    sqlite3_int64 size = 0;
+    unsigned char *bytes = sqlite3_serialize(db->sql, "main", &size, 0);
+    if (bytes != NULL)
+        *ret_size = (size_t)size;
+    return bytes;
 }
 
 void db_close(struct db *db)

@@ -75,7 +75,7 @@ static int write_moves(struct index *index, enum evidence_kind kind, const char 
         struct move *move = &moves->items[i];
         struct index_evidence evidence = {
             .kind = kind, .path = path, .detail = move->detail, .state = *state};
-        r = fact_store(index, &evidence, &move->to);
+        r = fact_store(&index->db, &evidence, &move->to);
         if (r == 0 && move->to != move->from)
             r = write_move(&index->db, move);
     }
@@ -155,7 +155,7 @@ static int try_add_evidence(struct index *index, const char *path, int64_t id,
     int r = db_begin_write(&index->db);
     if (r < 0)
         return r;
-    r = fact_store(index, evidence, &fact);
+    r = fact_store(&index->db, evidence, &fact);
     if (r == 0)
         r = write_more(&index->db, verdict, fact, &fingerprint, &added);
     r = db_end_write(&index->db, r);

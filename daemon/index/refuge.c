@@ -58,6 +58,7 @@ void index_come_back(struct index *index)
     free(index->trouble);
     index->trouble = NULL;
     index_know_file(index);
+    index_settle(index); /* where it fails, the next daemon believes less of it */
 }
 
 void index_find_lost(struct index *index)

@@ -15,6 +15,10 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [GET_NUMBER] = "SELECT value FROM number WHERE name = ?1",
     [SET_NUMBER] = "INSERT OR REPLACE INTO number (name, value) VALUES (?1, ?2)",
 
+    [EACH_NUMBER] = "SELECT name, value FROM number",
+
+    [FIND_FILE] = "SELECT id, runs FROM file WHERE path = ?1",
+    [TAKE_RUNS] = "UPDATE file SET runs = ?2, last_run = ?3 WHERE id = ?1",
     [EACH_FILE] = "SELECT id, path, size, runs, last_run FROM file ORDER BY path",
     [ADD_FILE] = "INSERT INTO file (path, size) VALUES (?1, ?2) RETURNING id",
     [SET_FILE_SIZE] = "UPDATE file SET size = ?2 WHERE id = ?1",
@@ -51,6 +55,16 @@ const char *const statement_texts[STATEMENT_COUNT] = {
         "UPDATE verdict SET recorded = ?2, started = ?3, duration_ms = ?4,"
         " successes = ?5, failures = ?6, errors = ?7, skipped = ?8, flaky = ?9"
         " WHERE id = ?1",
+    [LAST_RECORDED] = "SELECT coalesce(max(recorded), 0) FROM verdict",
+    [VERDICTS_OF_FILE] =
+        "SELECT id, started, duration_ms, successes, failures, errors, skipped, flaky,"
+        " unseen FROM verdict WHERE file_id = ?1 ORDER BY recorded DESC",
+    /* Of two of the same moment the one that was there first is the last. */
+    [VERDICTS_BY_TIME] = "SELECT id FROM verdict WHERE file_id = ?1"
+                         " ORDER BY started, recorded DESC",
+    [SAME_VERDICT] = "SELECT id FROM verdict WHERE file_id = ?1 AND fingerprint = ?2",
+    [SET_RECORDED] = "UPDATE verdict SET recorded = ?2 WHERE id = ?1",
+    [SET_FLAKY] = "UPDATE verdict SET flaky = 1 WHERE id = ?1",
     [SET_FINGERPRINT] = "UPDATE verdict SET fingerprint = ?2 WHERE id = ?1",
     [REMOVE_VERDICT] = "DELETE FROM verdict WHERE id = ?1",
     [REMOVE_OLD_VERDICTS] = "DELETE FROM verdict WHERE file_id = ?1 AND recorded <="
@@ -103,6 +117,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
                   " (file_id, verdict_id, at, found, agreed, flaky, stale, words)"
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [AUDIT_WORDS] = "SELECT words FROM audit WHERE file_id = ?1",
+    [HISTORY_OF] = "SELECT started, duration_ms, successes, failures, errors, skipped,"
+                   " reason, path, detail FROM history WHERE file_id = ?1 ORDER BY id",
 
     [SEE] = "INSERT OR REPLACE INTO seen (path_id, device, inode, size, mtime_ns, "
             "ctime_ns, mode,"
@@ -116,6 +132,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [SET_BLOCKS] =
         "INSERT OR REPLACE INTO source (state, count, blocks) VALUES (?1, ?2, ?3)",
     [GET_BLOCKS] = "SELECT count, blocks FROM source WHERE state = ?1",
+    [EACH_SOURCE] = "SELECT state, count, blocks FROM source",
     [EACH_BLOCKS] = "SELECT state FROM source",
     [FORGET_BLOCKS] = "DELETE FROM source WHERE NOT EXISTS"
                       " (SELECT 1 FROM maker WHERE name = ?1)",

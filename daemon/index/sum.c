@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 1 << 16, DIGITS = 16 };
+enum { BLOCK = 1 << 16, DIGITS = SUM_DIGITS };
 
 /* The file is a row of whole pages, and so of words. */
 static uint64_t add(uint64_t sum, const unsigned char *bytes, size_t size)
@@ -22,6 +22,11 @@ static uint64_t add(uint64_t sum, const unsigned char *bytes, size_t size)
         sum ^= sum >> 29;
     }
     return sum;
+}
+
+void sum_bytes(const unsigned char *bytes, size_t size, char ret[SUM_DIGITS + 1])
+{
+    snprintf(ret, DIGITS + 1, "%016" PRIx64, add(size, bytes, size));
 }
 
 static bool sum_file(const char *path, char *ret)

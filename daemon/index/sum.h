@@ -7,6 +7,12 @@
  * close a file gives up all of a process's locks on it. */
 
 #include <stdbool.h>
+#include <stddef.h>
+
+enum { SUM_DIGITS = 16 };
+
+/* The sum of these bytes, as text. */
+void sum_bytes(const unsigned char *bytes, size_t size, char ret[SUM_DIGITS + 1]);
 
 /* Is there a sum, and another one than the file's? */
 bool sum_is_wrong(const char *path);
