@@ -172,9 +172,23 @@ static int junit_close(struct ctl *ctl, struct junit_file *junit, const json_t *
 
 struct check_options {
     bool json, once;
+    const char *shard; /* "K/N", or NULL */
+    int part, of;
     const char *junit_xml;
     int64_t timeout;
 };
+
+enum { SHARDS_MOST = 1000 };
+
+static bool read_shard(const char *text, struct check_options *ret)
+{
+    int length = 0;
+    ret->shard = text;
+    return strspn(text, "0123456789/") == strlen(text) &&
+           sscanf(text, "%4d/%4d%n", &ret->part, &ret->of, &length) == 2 &&
+           text[length] == '\0' && ret->part >= 1 && ret->part <= ret->of &&
+           ret->of <= SHARDS_MOST;
+}
 
 static bool read_check_options(struct ctl *ctl, struct check_options *ret, int *ret_code)
 {
@@ -183,6 +197,7 @@ static bool read_check_options(struct ctl *ctl, struct check_options *ret, int *
                                           {"junit-xml", required_argument, NULL, 'x'},
                                           {"timeout", required_argument, NULL, 't'},
                                           {"once", no_argument, NULL, 'o'},
+                                          {"shard", required_argument, NULL, 's'},
                                           {NULL, 0, NULL, 0}};
     *ret = (struct check_options){.timeout = -1};
     int option;
@@ -195,6 +210,12 @@ static bool read_check_options(struct ctl *ctl, struct check_options *ret, int *
             ret->junit_xml = optarg;
         if (option == 't' && !ctl_seconds(ctl, optarg, &ret->timeout)) {
             *ret_code = CTL_USAGE;
+            return false;
+        }
+        if (option == 's' && !read_shard(optarg, ret)) {
+            *ret_code = ctl_usage(
+                ctl, "--shard takes K/N, K from 1 to N and N at most %d, not \"%s\"",
+                SHARDS_MOST, optarg);
             return false;
         }
     }
@@ -246,6 +267,26 @@ static void print_summary(const struct print *print, const json_t *status)
     fprintf(print->out, " (waited %s)\n", waited);
 }
 
+/* The daemon counts all of the test files. */
+static void count_part(json_t *status, const json_t *records)
+{
+    static const char *const outcomes[][2] = {{"success", "successes"},
+                                              {"failure", "failures"},
+                                              {"error", "errors"},
+                                              {"skipped", "skipped"}};
+    json_t *stats = json_object_get(status, "stats");
+    size_t total = json_array_size(records);
+    for (size_t kind = 0; kind < sizeof outcomes / sizeof *outcomes; kind++) {
+        json_int_t count = 0;
+        for (size_t i = 0; i < total; i++) {
+            autofree char *outcome = print_field(json_array_get(records, i), "outcome");
+            count += strcmp(outcome, outcomes[kind][0]) == 0;
+        }
+        json_object_set_new(stats, outcomes[kind][1], must(json_integer(count)));
+    }
+    json_object_set_new(stats, "tests", must(json_integer((json_int_t)total)));
+}
+
 static int check(struct ctl *ctl, struct link *link, const struct check_options *options,
                  int64_t started, struct junit_file *junit)
 {
@@ -253,10 +294,18 @@ static int check(struct ctl *ctl, struct link *link, const struct check_options 
     int code = ctl_settle(ctl, link, started, options->timeout, &status);
     if (code != 0)
         return code;
-    json_t *params = junit->file != NULL ? NULL : must(json_pack("{s:b}", "failed", 1));
+    json_t *params = must(json_object());
+    if (options->shard != NULL) /* who reports a part counts it, too */
+        json_object_set_new(
+            params, "shard",
+            must(json_pack("{s:i,s:i}", "part", options->part, "of", options->of)));
+    else if (junit->file == NULL)
+        json_object_set_new(params, "failed", json_true());
     code = ctl_list(ctl, link, METHOD_RESULTS, params, &records);
     if (code == 0)
         code = junit_close(ctl, junit, records);
+    if (code == 0 && options->shard != NULL)
+        count_part(status, records);
     size_t red = 0;
     for (size_t i = 0; code == 0 && i < json_array_size(records); i++) {
         const json_t *record = json_array_get(records, i);
@@ -292,11 +341,15 @@ int cmd_check(struct ctl *ctl)
     code = junit_open(ctl, options.junit_xml, &junit);
     if (code != 0)
         return code;
-    code = daemon_open(&link, &ctl->project, &fresh, &ctl->trouble);
+    autofree char *shard =
+        options.shard != NULL ? text_format("--shard=%s", options.shard) : NULL;
+    char *const extra[] = {shard, NULL};
+    code = daemon_open(&link, &ctl->project, extra, &fresh, &ctl->trouble);
     if (code == 0) {
         code = check(ctl, &link, &options, started, &junit);
         struct trouble aside = {0}; /* the check's own end counts first */
-        if (options.once && fresh && daemon_stop(&link, &aside) != 0 && code <= CTL_RED) {
+        if ((options.once || options.shard != NULL) && fresh &&
+            daemon_stop(&link, &aside) != 0 && code <= CTL_RED) {
             ctl->trouble = aside;
             code = aside.code;
         }

@@ -340,7 +340,7 @@ int cmd_wait(struct ctl *ctl)
         return code;
     struct link link;
     bool fresh;
-    code = daemon_open(&link, &ctl->project, &fresh, &ctl->trouble);
+    code = daemon_open(&link, &ctl->project, NULL, &fresh, &ctl->trouble);
     if (code != 0)
         return code;
     json_t *status = NULL;

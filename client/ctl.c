@@ -49,10 +49,15 @@ static const struct command commands[] = {
      "  --timeout S        give up after S seconds (exit code 4)\n" JSON_LINE
          PACKAGE_LINE},
     {"check", cmd_check, "[OPTION...]", "wait, then show the failures with their reports",
-     JSON_LINE "  --junit-xml FILE   write all results to FILE as JUnit XML\n"
-               "  --timeout S        give up after S seconds (exit code 4)\n"
-               "  --once             stop the daemon afterwards if this call started "
-               "it\n" PACKAGE_LINE},
+     JSON_LINE
+     "  --junit-xml FILE   write all results to FILE as JUnit XML\n"
+     "  --timeout S        give up after S seconds (exit code 4)\n"
+     "  --once             stop the daemon afterwards if this call started "
+     "it\n"
+     "  --shard K/N        part K of N of the test files alone; a daemon that this "
+     "call\n"
+     "                     starts runs no others, and is stopped "
+     "afterwards\n" PACKAGE_LINE},
     {"results", cmd_results, "[--json | --format quickfix] [--failed] [FILE...]",
      "one record a test",
      JSON_LINE "  --failed           failures and errors only\n"
@@ -73,6 +78,10 @@ static const struct command commands[] = {
      "  -0, --null         they end with a NUL byte instead\n"},
     {"events", cmd_events, "[TOPIC...]", "the notifications as they come, one a line",
      NULL},
+    {"index", cmd_index, "export FILE | import FILE",
+     "carry what is known to another checkout or machine",
+     "  export FILE        write the index to FILE\n"
+     "  import FILE        add what FILE knows; import only what you would run\n"},
     {"socket", cmd_socket, "", "print the path of the socket", NULL},
     {"service", cmd_service, "enable | disable | status",
      "have systemd run the daemon while you are logged in", NULL},

@@ -85,6 +85,7 @@ int cmd_restart(struct ctl *ctl);
 int cmd_status(struct ctl *ctl);
 int cmd_wait(struct ctl *ctl);
 int cmd_check(struct ctl *ctl);
+int cmd_index(struct ctl *ctl);
 int cmd_results(struct ctl *ctl);
 int cmd_files(struct ctl *ctl);
 int cmd_deps(struct ctl *ctl);

@@ -180,14 +180,51 @@ int daemon_start(const struct project *project, char *const *options,
     return code;
 }
 
-int daemon_open(struct link *ret, const struct project *project, bool *ret_started,
-                struct trouble *trouble)
+/* What was said, without the end of its last line. */
+static char *read_all(int said)
+{
+    off_t size = lseek(said, 0, SEEK_END);
+    char *text = must(calloc(1, size > 0 ? (size_t)size + 1 : 1));
+    ssize_t got = pread(said, text, size > 0 ? (size_t)size : 0, 0);
+    text[got > 0 && text[got - 1] == '\n' ? got - 1 : got > 0 ? got : 0] = '\0';
+    return text;
+}
+
+int daemon_carry(const struct project *project, bool import, const char *file,
+                 char **ret_said, struct trouble *trouble)
+{
+    int said = memfd_create("snifferd-stderr", MFD_CLOEXEC);
+    if (said < 0)
+        return trouble_set(trouble, CTL_NO_DAEMON, "cannot start snifferd: %s",
+                           strerror(errno));
+    autofree char *option = text_format("--%s=%s", import ? "import" : "export", file);
+    char *const options[] = {option, NULL};
+    int status = run_snifferd(project, options, said);
+    char *text = read_all(said);
+    close(said);
+    if (status == 0) {
+        *ret_said = text;
+        return 0;
+    }
+    const char *prefix = "snifferd: ";
+    bool own = strncmp(text, prefix, strlen(prefix)) == 0;
+    bool left = status > 0 && WIFEXITED(status);
+    int code = left && WEXITSTATUS(status) == CTL_REFUSED ? CTL_REFUSED : CTL_NO_DAEMON;
+    trouble_set(trouble, code, "%s",
+                text[0] == '\0' ? "snifferd ended and said nothing"
+                                : text + (own ? strlen(prefix) : 0));
+    free(text);
+    return code;
+}
+
+int daemon_open(struct link *ret, const struct project *project, char *const *options,
+                bool *ret_started, struct trouble *trouble)
 {
     bool started = false;
     int code = link_open(ret, project, trouble);
     /* A daemon that was just leaving can take a try or two. */
     for (int i = 0; code != 0 && trouble->absent && i < START_TRIES; i++) {
-        code = daemon_start(project, NULL, trouble);
+        code = daemon_start(project, options, trouble);
         if (code != 0)
             return code;
         started = true;

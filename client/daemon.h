@@ -16,9 +16,15 @@ char *daemon_program(const char *name);
 int daemon_start(const struct project *project, char *const *options,
                  struct trouble *trouble);
 
-/* As link_open, but starts the daemon where none runs; *RET_STARTED says whether. */
-int daemon_open(struct link *ret, const struct project *project, bool *ret_started,
-                struct trouble *trouble);
+/* Has snifferd export the index to FILE, or import it (both where no daemon runs); *RET_SAID is what it
+ * says of it, the caller's. */
+int daemon_carry(const struct project *project, bool import, const char *file,
+                 char **ret_said, struct trouble *trouble);
+
+/* As link_open, but starts the daemon where none runs, with OPTIONS as daemon_start; *RET_STARTED says
+ * whether. */
+int daemon_open(struct link *ret, const struct project *project, char *const *options,
+                bool *ret_started, struct trouble *trouble);
 
 /* Where no daemon runs: what one would reply to "debug" for FILE, as snifferd --describe prints it. */
 int daemon_describe(const struct project *project, const char *file, json_t **ret,

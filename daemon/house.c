@@ -223,6 +223,8 @@ int house_open(struct house **ret, const struct house_settings *settings,
     ignore_on_read(house->ignore, sinks_own_open, house);
     engine_fail_fast(house->engine, house->config.fail_fast || settings->fail_fast);
     engine_audits(house->engine, house->config.audit_idle, house->clock.now());
+    if (settings->shards > 0)
+        engine_shard(house->engine, settings->shard, settings->shards);
     config_on_read(sinks_own_open, house);
     set_triggers(house);
     house->pool = pool_new(lodgings_jobs(house), house->poller, &house->pool_sink);

@@ -25,6 +25,7 @@ struct house_settings {
     int jobs;
     const char *python;
     bool fail_fast;
+    int shard, shards;     /* which part of how many is run; 0: all */
     const char *backend;   /* "auto", "inotify" or "fanotify" */
     bool pipe;             /* read hints from a FIFO in the state folder */
     struct notify *notify; /* who is told that all is well; the caller's */

@@ -5,6 +5,7 @@
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/config/config.h"
+#include "daemon/engine/engine.h"
 #include "daemon/foreground.h"
 #include "daemon/house.h"
 #include "daemon/index/index.h"
@@ -25,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_NO_START = 3 };
+enum { EXIT_USAGE = 2, EXIT_NO_START = 3, EXIT_REFUSED = 5 };
 enum { LOG_LIMIT = 4 << 20 };
 
 struct options {
@@ -34,6 +35,8 @@ struct options {
     int jobs;
     bool foreground, pipe;
     bool fail_fast;
+    int shard, shards;
+    const char *export, *import;
 };
 
 static const char usage[] =
@@ -54,6 +57,10 @@ static const char usage[] =
     "line\n"
     "  --describe FILE  only print how a worker would run FILE, as snifferctl debug has "
     "it\n"
+    "  --shard K/N      run part K of N alone, dealt out by the times that the index "
+    "has\n"
+    "  --export FILE    write what is known to FILE, and leave; no daemon may run\n"
+    "  --import FILE    add what FILE knows, and leave; no daemon may run\n"
     "  --help, --version\n";
 
 __attribute__((format(printf, 1, 2))) static int refuse(const char *format, ...)
@@ -87,6 +94,21 @@ static int parse_backend(const char *text, const char **ret)
     return refuse("--backend must be auto, inotify or fanotify, not \"%s\"", text);
 }
 
+static int parse_shard(const char *text, struct options *ret)
+{
+    int part = 0;
+    int of = 0;
+    int length = 0;
+    if (sscanf(text, "%4d/%4d%n", &part, &of, &length) == 2 && text[length] == '\0' &&
+        part >= 1 && part <= of && of <= SHARDS_MOST) {
+        ret->shard = part;
+        ret->shards = of;
+        return 0;
+    }
+    return refuse("--shard must be K/N, K from 1 to N and N at most %d, not \"%s\"",
+                  SHARDS_MOST, text);
+}
+
 /* 0: go on; positive: leave with 0; negative: leave with its absolute value. */
 static int parse(int argc, char **argv, struct options *ret)
 {
@@ -99,6 +121,9 @@ static int parse(int argc, char **argv, struct options *ret)
         PIPE,
         FAIL_FAST,
         DESCRIBE,
+        SHARD,
+        EXPORT,
+        IMPORT,
         HELP,
         VERSION
     };
@@ -111,6 +136,9 @@ static int parse(int argc, char **argv, struct options *ret)
         {"pipe", no_argument, NULL, PIPE},
         {"fail-fast", no_argument, NULL, FAIL_FAST},
         {"describe", required_argument, NULL, DESCRIBE},
+        {"shard", required_argument, NULL, SHARD},
+        {"export", required_argument, NULL, EXPORT},
+        {"import", required_argument, NULL, IMPORT},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
         {NULL, 0, NULL, 0},
@@ -152,6 +180,15 @@ static int parse(int argc, char **argv, struct options *ret)
             break;
         case DESCRIBE:
             ret->describe = optarg;
+            break;
+        case SHARD:
+            error = parse_shard(optarg, ret);
+            break;
+        case EXPORT:
+            ret->export = optarg;
+            break;
+        case IMPORT:
+            ret->import = optarg;
             break;
         case HELP:
             fputs(usage, stdout);
@@ -391,6 +428,8 @@ static int with_index(const struct options *options, const char *root, const cha
                                               .python = options->python,
                                               .backend = options->backend,
                                               .fail_fast = options->fail_fast,
+                                              .shard = options->shard,
+                                              .shards = options->shards,
                                               .pipe = options->pipe,
                                               .notify = &birth->notify,
                                               .ret_failed = &failed},
@@ -520,6 +559,44 @@ static int describe(const struct options *options, const char *root)
     return error < 0 || fflush(stdout) != 0 ? EXIT_NO_START : EXIT_SUCCESS;
 }
 
+/* ---- the index as a file, where no daemon runs ---- */
+
+static int carry(const struct options *options, const char *root)
+{
+    autofree char *state = path_join(root, ".sniffer");
+    autofree char *path = path_join(state, "index.sqlite");
+    if (options->import == NULL && access(path, R_OK) < 0) {
+        fprintf(stderr, "snifferd: nothing is known of %s yet: %s: %s\n", root, path,
+                strerror(errno));
+        return EXIT_NO_START;
+    }
+    int error = make_state(root, state);
+    if (error < 0)
+        return fail("write", state, error);
+    struct index *index = NULL;
+    error = open_index(state, &index);
+    if (error == -EBUSY)
+        return fail_busy(state);
+    if (error < 0)
+        return fail("open the index in", state, error);
+    struct index_merged merged = {0};
+    if (options->import != NULL) {
+        error = index_import(index, options->import, &merged);
+        if (error < 0)
+            fprintf(stderr, "snifferd: cannot import %s: %s\n", options->import,
+                    index_why_not(error));
+        else
+            fprintf(stderr, "%lld verdicts of %lld test files were added\n",
+                    (long long)merged.verdicts, (long long)merged.files);
+    } else {
+        error = index_export(index, options->export);
+        if (error < 0)
+            fail("write", options->export, error);
+    }
+    index_close(index);
+    return error < 0 ? EXIT_REFUSED : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {.directory = ".", .backend = "auto"};
@@ -532,6 +609,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "snifferd: %s: %s\n", options.directory, strerror(errno));
         return EXIT_USAGE;
     }
+    if (options.export != NULL || options.import != NULL)
+        return carry(&options, root);
     if (chdir(root) < 0)
         return fail("enter", root, -errno);
     if (options.describe != NULL)

@@ -25,6 +25,8 @@ const char *const method_names[] = {
     [METHOD_UNSUBSCRIBE] = "unsubscribe",
     [METHOD_RECORD_BEGIN] = "record.begin",
     [METHOD_RECORD_END] = "record.end",
+    [METHOD_INDEX_EXPORT] = "index.export",
+    [METHOD_INDEX_IMPORT] = "index.import",
     [METHOD_SCHEMA] = "schema",
     [METHOD_STOP] = "stop",
     NULL,

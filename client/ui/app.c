@@ -335,7 +335,7 @@ static int open_and_run(struct app *app, const char *directory)
     bool started = false;
     int code = project_find(&app->project, directory, &app->trouble);
     if (code == 0)
-        code = daemon_open(&link, &app->project, &started, &app->trouble);
+        code = daemon_open(&link, &app->project, NULL, &started, &app->trouble);
     if (code != 0)
         return code;
     talk_take(&app->talk, &link);

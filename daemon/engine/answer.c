@@ -121,6 +121,32 @@ bool asking_package(const struct asking *asking, const struct package **ret)
     return false;
 }
 
+bool asking_shard(const struct asking *asking, struct shard *ret)
+{
+    const struct engine *engine = asking->engine;
+    const json_t *value = json_object_get(asking->params, "shard");
+    if (value == NULL)
+        return true;
+    struct shard shard = {
+        .part = json_integer_value(json_object_get(value, "part")),
+        .of = json_integer_value(json_object_get(value, "of")),
+    };
+    bool fits = shard.part >= 1 && shard.part <= shard.of && shard.of <= SHARDS_MOST;
+    if (!fits)
+        asking_refuse(asking, FAULT_BAD_PARAMS,
+                      "shard must be {\"part\":K,\"of\":N}, K from 1 to N, N at most %d",
+                      SHARDS_MOST);
+    else if (!packages_sorted(engine))
+        asking_refuse(asking, FAULT_BUSY, "which test files there are is not known yet");
+    else if (engine->shard.of != 0 &&
+             (engine->shard.part != shard.part || engine->shard.of != shard.of))
+        asking_refuse(asking, FAULT_BAD_PARAMS, "this daemon runs another part: %s",
+                      engine->shard_message);
+    else
+        *ret = shard;
+    return fits && ret->of == shard.of && ret->part == shard.part;
+}
+
 /* What may be left out. */
 static const struct {
     enum method method;
@@ -459,6 +485,12 @@ void engine_request(struct engine *engine, uint64_t ticket, const struct request
         break;
     case METHOD_RECORD_END:
         manual_end(engine, ticket, request->params, now);
+        break;
+    case METHOD_INDEX_EXPORT:
+        answer_export(&asking);
+        break;
+    case METHOD_INDEX_IMPORT:
+        answer_import(&asking);
         break;
     case METHOD_STOP:
         answer_stop(&asking);

@@ -26,6 +26,13 @@ bool asking_files(const struct asking *asking, bool must, struct strset *ret);
 /* The package under "package", or NULL for all of them; false after a refusal. */
 bool asking_package(const struct asking *asking, const struct package **ret);
 
+/* carry.c */
+void answer_export(const struct asking *asking);
+void answer_import(const struct asking *asking);
+
+/* The part under "shard"; false after a refusal. */
+bool asking_shard(const struct asking *asking, struct shard *ret);
+
 /* lists.c */
 void answer_results(const struct asking *asking);
 void answer_files(const struct asking *asking);

@@ -79,6 +79,8 @@ void engine_free(struct engine *engine)
     free(engine->degraded);
     free(engine->focus);
     free(engine->focus_message);
+    free(engine->shard_message);
+    strset_finish(&engine->parts);
     free(engine->told_message);
     free(engine->told_trouble);
     free(engine->backend);
@@ -130,6 +132,7 @@ static void turn(struct engine *engine, int64_t now)
     tell_trouble(engine);
     if (engine->news_state && engine_settled(engine, NULL))
         pick_stragglers(engine);
+    shard_begin(engine);
     blocks_ask(engine);
     run_start_what_fits(engine, now);
     wait_check(engine, now);

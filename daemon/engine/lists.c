@@ -20,6 +20,7 @@ struct page {
     bool full;
     bool failed_only;
     const struct package *only; /* NULL: all */
+    struct shard shard;         /* {0}: all */
     const struct index_file *file;
     const struct package *package; /* its */
 };
@@ -111,7 +112,8 @@ static void add_results(struct page *page, const struct strset *only)
     for (size_t i = 0; i < list.count; i++) {
         page->file = &list.items[i];
         page->package = package_of(page->engine, page->file->path);
-        if (page->only != NULL && page->package != page->only)
+        if ((page->only != NULL && page->package != page->only) ||
+            !shard_has(page->engine, &page->shard, page->file->path))
             continue;
         if (only == NULL || strset_has(only, page->file->path))
             index_results(page->engine->index, page->file->path, add_result, page);
@@ -123,10 +125,13 @@ void answer_results(const struct asking *asking)
 {
     struct strset files = {0};
     const struct package *only = NULL;
-    if (!asking_package(asking, &only) || !asking_files(asking, false, &files))
+    struct shard shard = {0};
+    if (!asking_package(asking, &only) || !asking_shard(asking, &shard) ||
+        !asking_files(asking, false, &files))
         return;
     struct page page = page_begin(asking);
     page.only = only;
+    page.shard = shard;
     page.failed_only = json_is_true(json_object_get(asking->params, "failed"));
     add_results(&page, json_object_get(asking->params, "files") != NULL ? &files : NULL);
     asking_reply(asking, page_finish(&page, "results"));

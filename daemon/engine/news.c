@@ -123,8 +123,8 @@ const char *news_message(struct engine *engine)
     if (engine->root_gone)
         return "the project's folder is gone; the daemon goes on when it is back";
     const char *const messages[] = {packages_error(engine), engine->mistaken,
-                                    engine->focus_message, engine->degraded,
-                                    index_trouble(engine->index)};
+                                    engine->focus_message,  engine->shard_message,
+                                    engine->degraded,       index_trouble(engine->index)};
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
         if (messages[i] != NULL)
             return messages[i];

@@ -139,7 +139,7 @@ void pick_want(struct engine *engine, const char *path, enum reason reason,
                const char *cause, const char *detail, bool forced)
 {
     struct index_file file;
-    if (!index_file(engine->index, path, &file))
+    if (!index_file(engine->index, path, &file) || !shard_wants(engine, path))
         return;
     sched_want(engine->sched,
                &(struct sched_job){

@@ -165,6 +165,11 @@ struct waiter {
     bool healing;     /* asked for a worker again: refuse on the next failure */
 };
 
+/* Part PART of OF, from 1; {0}: all. */
+struct shard {
+    int64_t part, of;
+};
+
 struct engine {
     char *root, *backend;
     char *refused; /* why the backend is not the one that was asked for; or NULL */
@@ -200,6 +205,10 @@ struct engine {
     bool paused;
     char *focus; /* the one test file that is started; NULL: all are */
     char *focus_message;
+    struct shard shard; /* what is run here; see shard.c */
+    char *shard_message;
+    struct strset parts; /* what was dealt out to which part ... */
+    int64_t parts_of;    /* ... of how many; 0: nothing yet */
     bool root_gone;
 
     struct strset classified; /* asked before, and there when the tree was crawled last */
@@ -469,6 +478,17 @@ const struct run *company_busy(const struct engine *engine, const struct run *ru
 /* The process is over that RUN shared with others; FIRST has what it looked at. */
 void company_finished(struct engine *engine, struct run *run, const struct run *first,
                       const struct engine_finished *finished);
+
+/* shard.c: one part of the test files */
+
+/* Is FILE in SHARD? Once all packages are sorted. */
+bool shard_has(struct engine *engine, const struct shard *shard, const char *file);
+/* Is it run here, as far as anybody knows? */
+bool shard_wants(struct engine *engine, const char *file);
+/* Nothing is started before. */
+bool shard_is_known(const struct engine *engine);
+/* Deals out what there is, once all of it is known. */
+void shard_begin(struct engine *engine);
 
 /* opened.c: opens that no run explains */
 void opened_open(struct engine *engine);

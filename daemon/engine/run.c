@@ -312,7 +312,8 @@ static bool may_start(const struct engine *engine, const struct sched_job *job,
     const struct package *package = package_of(engine, job->file);
     return package->sorted && package->error == NULL && !package->renewing &&
            (!engine->halted || job->forced) && in_focus(engine, job->file) &&
-           company_may_start(engine, job->file) && !restless_pauses(engine, job, now);
+           shard_is_known(engine) && company_may_start(engine, job->file) &&
+           !restless_pauses(engine, job, now);
 }
 
 /* The first that may start, where nothing that runs stands against it. */

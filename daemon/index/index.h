@@ -80,6 +80,9 @@ int index_export(struct index *index, const char *path);
  * index_checked. */
 int index_import(struct index *index, const char *path, struct index_merged *ret);
 
+/* What such an -errno means, in words. */
+const char *index_why_not(int error);
+
 /* ---- small values: epoch, sequence number ---- */
 int index_number(struct index *index, const char *name, int64_t fallback, int64_t *ret);
 int index_set_number(struct index *index, const char *name, int64_t value);
@@ -111,6 +114,7 @@ struct index_file {
     bool
         unseen; /* the shown verdict rests on something unseen: it is never shown from the cache */
     double duration_ms;   /* of the shown verdict; negative: none */
+    double last_ms;       /* of the one that was recorded last; negative: none */
     struct counts counts; /* of the shown verdict */
     struct index_audit audit;
 };

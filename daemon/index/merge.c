@@ -72,8 +72,8 @@ static int take_fact(struct merging *merging, sqlite3_stmt *row)
     };
     if (evidence.kind == EVIDENCE_ENVIRONMENT)
         take_portable(detail);
-    merging->pairs = xgrow(merging->pairs, merging->count, &merging->capacity,
-                           sizeof *merging->pairs);
+    merging->pairs =
+        xgrow(merging->pairs, merging->count, &merging->capacity, sizeof *merging->pairs);
     struct pair *pair = &merging->pairs[merging->count];
     pair->is_volatile = sqlite3_column_int(row, 6) != 0;
     int r = fact_store(merging->to, &evidence, &pair->fact);
@@ -119,10 +119,10 @@ static int same_outcomes(struct merging *merging, int64_t theirs, int64_t ours)
     do {
         a = db_step(merging->from, left);
         b = db_step(merging->to, right);
-        same = a > 0 && b > 0 ? strcmp(db_string(left, 0), db_string(right, 0)) == 0 &&
-                                    sqlite3_column_int64(left, 1) ==
-                                        sqlite3_column_int64(right, 1)
-                              : a == b;
+        same = a > 0 && b > 0
+                   ? strcmp(db_string(left, 0), db_string(right, 0)) == 0 &&
+                         sqlite3_column_int64(left, 1) == sqlite3_column_int64(right, 1)
+                   : a == b;
     } while (same && a > 0);
     db_end(left);
     db_end(right);
@@ -208,27 +208,23 @@ static int take_run(struct merging *merging, sqlite3_stmt *row)
 {
     if (!is_below(row, 6, REASON_NEVER_RUN + 1))
         return -EBADMSG;
-    return db_run(merging->to, ADD_HISTORY, as_number(merging->file),
-                  as_number(sqlite3_column_int64(row, 0)),
-                  as_real(sqlite3_column_double(row, 1)),
-                  as_number(sqlite3_column_int64(row, 2)),
-                  as_number(sqlite3_column_int64(row, 3)),
-                  as_number(sqlite3_column_int64(row, 4)),
-                  as_number(sqlite3_column_int64(row, 5)),
-                  as_number(sqlite3_column_int64(row, 6)),
-                  as_bytes(db_string_or_null(row, 7)),
-                  as_bytes(db_string_or_null(row, 8)));
+    return db_run(
+        merging->to, ADD_HISTORY, as_number(merging->file),
+        as_number(sqlite3_column_int64(row, 0)), as_real(sqlite3_column_double(row, 1)),
+        as_number(sqlite3_column_int64(row, 2)), as_number(sqlite3_column_int64(row, 3)),
+        as_number(sqlite3_column_int64(row, 4)), as_number(sqlite3_column_int64(row, 5)),
+        as_number(sqlite3_column_int64(row, 6)), as_bytes(db_string_or_null(row, 7)),
+        as_bytes(db_string_or_null(row, 8)));
 }
 
 static int take_tested(struct merging *merging, sqlite3_stmt *row)
 {
     struct digest state = db_digest(row, 1);
-    return db_run(merging->to, ADD_TESTED, as_number(merging->file),
-                  as_bytes(db_string(row, 0)), as_digest(&state),
-                  as_data(sqlite3_column_blob(row, 2) != NULL
-                              ? sqlite3_column_blob(row, 2)
-                              : "",
-                          (size_t)sqlite3_column_bytes(row, 2)));
+    return db_run(
+        merging->to, ADD_TESTED, as_number(merging->file), as_bytes(db_string(row, 0)),
+        as_digest(&state),
+        as_data(sqlite3_column_blob(row, 2) != NULL ? sqlite3_column_blob(row, 2) : "",
+                (size_t)sqlite3_column_bytes(row, 2)));
 }
 
 static int find_file(struct merging *merging, sqlite3_stmt *row)
@@ -276,10 +272,10 @@ static int take_source(struct merging *merging, sqlite3_stmt *row)
 {
     struct digest state = db_digest(row, 0);
     const void *blocks = sqlite3_column_blob(row, 2);
-    return db_run(merging->to, SET_BLOCKS, as_digest(&state),
-                  as_number(sqlite3_column_int64(row, 1)),
-                  as_data(blocks != NULL ? blocks : "",
-                          (size_t)sqlite3_column_bytes(row, 2)));
+    return db_run(
+        merging->to, SET_BLOCKS, as_digest(&state),
+        as_number(sqlite3_column_int64(row, 1)),
+        as_data(blocks != NULL ? blocks : "", (size_t)sqlite3_column_bytes(row, 2)));
 }
 
 static int maker_of(struct db *db, char **ret)

@@ -264,6 +264,7 @@ void state_describe(const struct file *file, struct index_file *ret)
         .current = file->current,
         .duration_ms = -1,
         .audit = file->audit,
+        .last_ms = file->verdict_count > 0 ? file->verdicts[0]->duration_ms : -1,
     };
     if (file->shown == NULL)
         return;

@@ -133,6 +133,20 @@ static int open_export(const char *path, struct db *ret)
     return db_open_bytes(ret, bytes + REST, size - REST);
 }
 
+const char *index_why_not(int error)
+{
+    switch (-error) {
+    case EMEDIUMTYPE:
+        return "it is no index that snifferctl index export has written";
+    case EBADMSG:
+        return "it is damaged; export it again";
+    case EPROTONOSUPPORT:
+        return "it was written by a newer sniffer; install that one";
+    default:
+        return strerror(-error);
+    }
+}
+
 static int take(struct index *index, struct db *from, struct index_merged *ret)
 {
     int r = 0;
@@ -142,6 +156,28 @@ static int take(struct index *index, struct db *from, struct index_merged *ret)
             r = db_end_write(&index->db, merge(from, &index->db, ret));
     } while (index_flee(index, r));
     return r;
+}
+
+/* What speaks for the moment alone, as a verdict that rests on something unseen, goes on to do so. */
+static void reload(struct index *index)
+{
+    int64_t *fresh = NULL;
+    size_t count = 0;
+    size_t capacity = 0;
+    for (const struct verdict *one = index->state.verdicts; one != NULL;
+         one = one->hh.next) {
+        fresh = xgrow(fresh, count, &capacity, sizeof *fresh);
+        fresh[count] = one->id;
+        count += one->fresh;
+    }
+    if (index_reload(index) < 0)
+        index_go_blind(index); /* the next turn begins a new one */
+    for (size_t i = 0; i < count; i++) {
+        struct verdict *verdict = state_verdict(&index->state, fresh[i]);
+        if (verdict != NULL)
+            verdict->fresh = true;
+    }
+    free(fresh);
 }
 
 int index_import(struct index *index, const char *path, struct index_merged *ret)
@@ -158,8 +194,7 @@ int index_import(struct index *index, const char *path, struct index_merged *ret
     if (r < 0)
         return r;
     *ret = merged;
-    if (index_reload(index) < 0)
-        index_go_blind(index); /* the next turn begins a new one */
+    reload(index);
     return 0;
 }
 
