@@ -3,7 +3,7 @@
 _snifferctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="start stop restart status wait check results files deps affected why run touch
-        events socket service doctor pause resume focus audit debug"
+        events socket service doctor pause resume focus audit debug index"
     local topics="stats result file.failures green red queue run.started run.test run.result
         run.output run.finished watch state file audit bye"
     local command= i
@@ -46,7 +46,7 @@ _snifferctl() {
         COMPREPLY=($(compgen -d -- "$cur"))
         return
         ;;
-    --jobs | --timeout) return ;;
+    --jobs | --timeout | --shard) return ;;
     esac
     if [[ -z $command ]]; then
         if [[ $cur == -* ]]; then
@@ -62,7 +62,7 @@ _snifferctl() {
         start | restart) options="--jobs --python --backend --log-level --fail-fast --pipe" ;;
         status) options="--json --short --format --package" ;;
         wait) options="--timeout --json --package" ;;
-        check) options="--json --junit-xml --timeout --once --package" ;;
+        check) options="--json --junit-xml --timeout --once --shard --package" ;;
         results) options="--json --failed --format --package" ;;
         run) options="--all --json --package" ;;
         touch) options="-0 --null" ;;
@@ -78,6 +78,14 @@ _snifferctl() {
     case $command in
     events) COMPREPLY=($(compgen -W "$topics" -- "$cur")) ;;
     service) COMPREPLY=($(compgen -W "enable disable status" -- "$cur")) ;;
+    index)
+        if [[ $prev == index ]]; then
+            COMPREPLY=($(compgen -W "export import" -- "$cur"))
+        else
+            COMPREPLY=($(compgen -f -- "$cur"))
+            compopt -o filenames 2>/dev/null
+        fi
+        ;;
     results | deps | affected | why | run | touch | focus | audit | debug)
         COMPREPLY=($(compgen -f -- "$cur"))
         compopt -o filenames 2>/dev/null

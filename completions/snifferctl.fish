@@ -1,7 +1,7 @@
 # Completion of snifferctl for fish.
 
 set -l commands start stop restart status wait check results files deps affected why run touch \
-    events socket service doctor pause resume focus audit debug
+    events socket service doctor pause resume focus audit debug index
 set -l fresh "not __fish_seen_subcommand_from $commands"
 
 complete -c snifferctl -f
@@ -29,6 +29,8 @@ complete -c snifferctl -n $fresh -a doctor -d 'what could hinder it, each with t
 complete -c snifferctl -n $fresh -a pause -d 'start no more runs'
 complete -c snifferctl -n $fresh -a resume -d 'go on after a pause'
 complete -c snifferctl -n $fresh -a focus -d 'run only this test file until switched off'
+complete -c snifferctl -n $fresh -a index -d 'carry what is known to another checkout or machine'
+complete -c snifferctl -n '__fish_seen_subcommand_from index' -a 'export import' -F
 complete -c snifferctl -n '__fish_seen_subcommand_from focus' -l off -d 'run all again'
 complete -c snifferctl -n $fresh -a audit -d 'run current test files again, and compare'
 complete -c snifferctl -n '__fish_seen_subcommand_from audit' -l all -d 'all test files'
@@ -52,6 +54,7 @@ complete -c snifferctl -n '__fish_seen_subcommand_from results' -l format -x -a 
 complete -c snifferctl -n '__fish_seen_subcommand_from results' -l failed -d 'failures and errors only'
 complete -c snifferctl -n '__fish_seen_subcommand_from wait check' -l timeout -x -d 'give up after seconds'
 complete -c snifferctl -n '__fish_seen_subcommand_from check' -l junit-xml -r -F -d 'write all results'
+complete -c snifferctl -n '__fish_seen_subcommand_from check' -l shard -x -d 'part K of N alone'
 complete -c snifferctl -n '__fish_seen_subcommand_from check' -l once -d 'stop the daemon that this call started'
 complete -c snifferctl -n '__fish_seen_subcommand_from run' -l all -d 'all test files'
 complete -c snifferctl -n '__fish_seen_subcommand_from touch' -s 0 -l null -d 'ended by NUL'

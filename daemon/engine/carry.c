@@ -58,7 +58,7 @@ static void check_imported(struct engine *engine, struct known *known)
     strset_each(&now, drop_strange, known);
     strset_finish(&now);
     check_everything(engine);
-    engine->ports.resnapshot(engine->ports.owner, "import");
+    engine->ports.resnapshot(engine->ports.owner, "rescan");
 }
 
 void answer_import(const struct asking *asking)

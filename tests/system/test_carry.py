@@ -1,6 +1,5 @@
 """An index that travels: with the project, as a file, and to machines that share the work."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -38,9 +37,8 @@ class CarryTest(house.HouseTest):
 
     def with_index(self, other):
         """As a CI cache brings it back: the folder, with no more than contents and names."""
-        os.makedirs(other.path(".sniffer"))
-        for name in os.listdir(self.house.path(".sniffer")):
-            shutil.copy(self.house.path(".sniffer", name), other.path(".sniffer", name))
+        shutil.copytree(self.house.path(".sniffer"), other.path(".sniffer"),
+                        copy_function=shutil.copy)
         return other
 
     def ran(self, project):
@@ -84,10 +82,10 @@ class CarryTest(house.HouseTest):
         self.prove()
         self.house.ctl("stop", code=0)
         other = house.House(root=os.path.join(self.house.base, "renamed"), settings=None)
-        self.addCleanup(other.close)
         os.rmdir(other.root)
         os.rename(self.house.root, other.root)
         self.addCleanup(os.rename, other.root, self.house.root)
+        self.addCleanup(other.close)
         other.wait(code=1)
         self.assertEqual(self.ran(other), set())
 
@@ -151,12 +149,12 @@ class CarryTest(house.HouseTest):
 
     def refused(self, path, word):
         for running in (False, True):
+            self.house.ctl("stop")
             if running:
                 self.house.wait()
             done = self.house.ctl("index", "import", path, code=5)
             self.assertIn(word, done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1)
-            self.house.ctl("stop", code=0)
 
     def test_what_is_no_index_is_refused(self):
         self.refused(self.house.path("words.txt"), "no index")
@@ -191,30 +189,32 @@ class CarryTest(house.HouseTest):
 
     # ---- in parts, and in CI ----
 
-    def check(self, project, *words, code):
+    def check(self, project, *words):
         """The files in the report of a check."""
         path = os.path.join(project.base, "junit.xml")
-        self.out = project.ctl("check", "--once", "--junit-xml", path, *words, code=code).stdout
+        done = project.ctl("check", "--junit-xml", path, *words)
         suites = xml.etree.ElementTree.parse(path).getroot()
-        self.assertFalse(os.path.exists(project.ctl("socket").stdout.strip()))
-        return [suite.get("name") for suite in suites]
+        files = [suite.get("name") for suite in suites]
+        self.assertEqual(done.returncode, int("test_red.py" in files), done.stdout + done.stderr)
+        self.assertIn("of %d tests failed" % len(files) if done.returncode else
+                      "%d test" % len(files), done.stdout)
+        return files
 
     def test_a_restored_index_is_reported_whole(self):
         self.prove()
         self.house.ctl("stop", code=0)
         other = self.with_index(self.elsewhere())
-        self.assertEqual(set(self.check(other, code=1)), ALL)
-        self.assertEqual(self.ran(other.wait() and other), {"test_stamp.py"})
+        self.assertEqual(set(self.check(other, "--once")), ALL)
+        self.assertFalse(os.path.exists(other.ctl("socket").stdout.strip()))
+        other.ctl("start", code=0)
+        self.assertEqual(self.ran(other), {"test_stamp.py"})
 
     def shards(self, projects):
-        reports = [self.check(project, "--shard", "%d/%d" % (at, len(projects)),
-                              code=1 if "test_red.py" in self.part(project, at, projects) else 0)
-                   for at, project in enumerate(projects, 1)]
+        reports = []
+        for at, project in enumerate(projects, 1):
+            reports.append(self.check(project, "--shard", "%d/%d" % (at, len(projects))))
+            self.assertFalse(os.path.exists(project.ctl("socket").stdout.strip()))
         return reports
-
-    def part(self, project, at, projects):
-        done = project.ctl("check", "--json", "--shard", "%d/%d" % (at, len(projects)))
-        return {json.loads(line)["file"] for line in done.stdout.splitlines()}
 
     def test_parts_cover_all_once(self):
         self.known = {}
@@ -252,14 +252,9 @@ class CarryTest(house.HouseTest):
 
     def test_a_daemon_that_runs_reports_its_part(self):
         self.prove()
-        parts = [self.check_running("%d/2" % at) for at in (1, 2)]
-        self.assertEqual(sum(parts), len(ALL))
+        parts = [self.check(self.house, "--shard", "%d/2" % at) for at in (1, 2)]
+        self.assertEqual(sorted(sum(parts, [])), sorted(ALL))
         self.assertEqual(self.house.runs(), self.known)
-
-    def check_running(self, part):
-        path = os.path.join(self.house.base, "junit.xml")
-        self.house.ctl("check", "--shard", part, "--junit-xml", path)
-        return len(list(xml.etree.ElementTree.parse(path).getroot()))
 
     def test_a_part_that_is_none(self):
         for part in ("0/2", "3/2", "1", "a/b", "1/2/3", "/2", "1/", "-1/2", "1/1001", " 1/2", ""):
