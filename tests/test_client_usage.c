@@ -24,7 +24,7 @@ static void close_fake(void)
 static const char *const names[] = {
     "start",  "stop",   "restart", "status",   "wait",    "check", "results",
     "files",  "deps",   "why",     "affected", "run",     "touch", "events",
-    "socket", "doctor", "pause",   "resume",   "service", "focus", "debug",
+    "socket", "doctor", "pause",   "resume",   "service", "focus", "debug", "index",
 };
 
 START_TEST(every_command_explains_itself)
@@ -158,7 +158,13 @@ static const struct {
     {"check --timeout x",
      "--timeout takes a number of seconds such as 30 or 0.5, not \"x\"; see "
      "snifferctl check --help"},
-    {"check --shard 1/2", "unknown option \"--shard\"; see snifferctl check --help"},
+    {"check --shard", "--shard needs a value; see snifferctl check --help"},
+    {"check --shard 3/2",
+     "--shard takes K/N, K from 1 to N and N at most 1000, not \"3/2\"; see snifferctl "
+     "check --help"},
+    {"index", "say export FILE or import FILE; see snifferctl index --help"},
+    {"index export", "say export FILE or import FILE; see snifferctl index --help"},
+    {"index move a", "say export FILE or import FILE; see snifferctl index --help"},
     {"check --junit-xml /nowhere/a.xml", "cannot write /nowhere/a.xml: No such file or "
                                          "directory; name a file in a folder that "
                                          "exists and that you may write"},

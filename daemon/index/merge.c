@@ -48,6 +48,17 @@ static bool is_below(sqlite3_stmt *row, int column, int64_t limit)
     return number >= 0 && number < limit;
 }
 
+/* Milliseconds, and COUNTS counts behind them. */
+static bool is_measure(sqlite3_stmt *row, int column, int counts)
+{
+    static const double longest = 1e12;
+    double ms = sqlite3_column_double(row, column);
+    bool sound = ms >= 0 && ms <= longest;
+    for (int i = 1; i <= counts; i++)
+        sound = sound && is_below(row, column + i, INT32_MAX);
+    return sound;
+}
+
 /* ---- one verdict ---- */
 
 /* What is about one machine alone stays behind. */
@@ -131,7 +142,7 @@ static int same_outcomes(struct merging *merging, int64_t theirs, int64_t ours)
 
 static int take_result(struct merging *merging, sqlite3_stmt *row)
 {
-    if (!is_below(row, 1, OUTCOME_SKIPPED + 1))
+    if (!is_below(row, 1, OUTCOME_SKIPPED + 1) || !is_measure(row, 2, 0))
         return -EBADMSG;
     return db_run(merging->to, ADD_RESULT, as_number(merging->verdict),
                   as_text(db_string(row, 0)), as_number(sqlite3_column_int64(row, 1)),
@@ -166,6 +177,8 @@ static int take_verdict(struct merging *merging, sqlite3_stmt *row)
 {
     int64_t theirs = sqlite3_column_int64(row, 0);
     int64_t ours = 0;
+    if (!is_measure(row, 2, 4))
+        return -EBADMSG;
     merging->count = 0;
     merging->unsure = false;
     int r = each_row(merging, EVIDENCE_OF, theirs, take_fact);
@@ -206,7 +219,7 @@ static int order_verdicts(struct merging *merging)
 
 static int take_run(struct merging *merging, sqlite3_stmt *row)
 {
-    if (!is_below(row, 6, REASON_NEVER_RUN + 1))
+    if (!is_below(row, 6, REASON_NEVER_RUN + 1) || !is_measure(row, 1, 4))
         return -EBADMSG;
     return db_run(
         merging->to, ADD_HISTORY, as_number(merging->file),
