@@ -52,12 +52,22 @@ class Recorded(unittest.TestCase):
         """All methods and topics, and all errors that one client can have."""
         client = Client(self.recorder.path)
         for method in client.hello["capabilities"]["methods"]:
-            if method in ("deps", "affected", "why", "run", "touch", "record.end"):
+            if method in ("deps", "affected", "why", "run", "touch", "record.end", "index.export",
+                          "index.import"):
                 self.assertEqual(client.call(method)["error"]["data"]["kind"], "bad_params")
         client.call("subscribe")
         client.call("wait", timeout_ms=60000)
         client.call("results", files=["test_lib.py"], failed=False, offset=0)
         client.call("results", failed=True)
+        parts = [client.call("results", shard={"part": part, "of": 2})["result"]["results"]
+                 for part in (1, 2)]
+        self.assertTrue(all(parts))
+        self.assertEqual(client.call("results", shard={"part": 3, "of": 2})["error"]["data"]["kind"],
+                         "bad_params")
+        carried = os.path.join(self.house.base, "carried")
+        client.call("index.export", path=carried)
+        self.assertEqual(client.call("index.import", path=carried)["result"]["verdicts"], 3)
+        client.call("wait")
         client.call("files", offset=1)
         client.call("deps", files=["test_lib.py", "test_bad.py"])
         client.call("affected", paths=["lib.py", {"b64": "Y2Fm6S50eHQ="}, "."])
