@@ -70,7 +70,8 @@ class CarryTest(ElsewhereTest):
     def test_a_running_daemon_imports(self):
         self.prove()
         path = self.exported()
-        broken = {"shapes.py": "def area(a, b):\n    return 0\n\n\ndef border(a, b):\n    return 0\n"}
+        broken = {"shapes.py": "def area(a, b):\n    return 0\n\n\n"
+                               "def border(a, b):\n    return 0\n"}
         other = self.elsewhere(broken)
         other.wait(code=1)
         before = other.runs()

@@ -66,7 +66,8 @@ class ShardsTest(ElsewhereTest):
         for project in projects:
             project.ctl("index", "import", path, code=0)
         reports = self.shards(projects)
-        self.assertEqual(sorted(sum(reports, [])), sorted({*ALL, "test_slow_a.py", "test_slow_b.py"}))
+        self.assertEqual(sorted(sum(reports, [])),
+                         sorted({*ALL, "test_slow_a.py", "test_slow_b.py"}))
         for report in reports:
             self.assertEqual(len([name for name in report if "slow" in name]), 1)
 
