@@ -256,8 +256,8 @@ class _Folder:
 
 
 class Packages:
-    """What is installed in the package folders of SYS_PATH, read when it is first asked for. ROOT is
-    the project's."""
+    """What is installed in the package folders of SYS_PATH, read when it is first asked for. ROOT
+    is the project's."""
 
     def __init__(self, sys_path: list[str], root: str) -> None:
         self.places = Places(root)
