@@ -132,7 +132,7 @@ static int audit(struct ctl *ctl, json_t *params, bool json)
     json_t *status = NULL;
     json_t *result = NULL;
     int64_t started = link_now();
-    int code = daemon_open(&link, &ctl->project, &fresh, &ctl->trouble);
+    int code = daemon_open(&link, &ctl->project, NULL, &fresh, &ctl->trouble);
     if (code != 0) {
         json_decref(params);
         return code;

@@ -22,9 +22,9 @@ static void close_fake(void)
 }
 
 static const char *const names[] = {
-    "start",  "stop",   "restart", "status",   "wait",    "check", "results",
-    "files",  "deps",   "why",     "affected", "run",     "touch", "events",
-    "socket", "doctor", "pause",   "resume",   "service", "focus", "debug", "index",
+    "start", "stop",   "restart",  "status", "wait",  "check",  "results", "files",
+    "deps",  "why",    "affected", "run",    "touch", "events", "socket",  "doctor",
+    "pause", "resume", "service",  "focus",  "debug", "index",  "audit",
 };
 
 START_TEST(every_command_explains_itself)
