@@ -224,7 +224,7 @@ static void on_request(void *owner, uint64_t ticket, const struct request *reque
 static json_t *on_snapshot(void *owner)
 {
     struct house *house = owner;
-    return engine_snapshot(house->engine);
+    return engine_snapshot(house->engine, house->clock.now());
 }
 
 static void on_log(void *owner, const char *why)

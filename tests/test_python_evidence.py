@@ -21,7 +21,7 @@ from sniffer_plugin.store import Store  # noqa: E402
 load_tests = load_tests_of(__file__)
 
 REGULAR, FOLDER = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
-OLD, BEGAN, NEW = 10 ** 18, 2 * 10 ** 18, 3 * 10 ** 18  # ns
+OLD, BEGAN, NEW, FUTURE = 10 ** 18, 12 * 10 ** 17, 14 * 10 ** 17, 9 * 10 ** 18  # ns
 
 
 def state(mode=REGULAR, ctime=OLD, size=5):
@@ -246,6 +246,12 @@ class TemporaryTest(Case):
             with self.subTest(kind=kind):
                 self.assertEqual(self.told(kind, "/somewhere/tmp/a", state(ctime=NEW)), [])
                 self.assertNotEqual(self.told(kind, "/somewhere/tmp/a", state()), [])
+
+    def test_what_was_stamped_before_the_clock_was_set_back_is_evidence(self):
+        for kind in (trace.READ, trace.FOUND, trace.EXISTS, trace.LINK):
+            with self.subTest(kind=kind):
+                self.assertNotEqual(
+                    self.told(kind, "/somewhere/tmp/a", state(ctime=FUTURE)), [])
 
     def test_what_is_absent_is_none(self):
         self.assertEqual(self.told(trace.ABSENT, "/somewhere/tmp/a"), [])

@@ -318,6 +318,31 @@ for _python in dict.fromkeys(["/usr/bin/python3", sys.executable] + other_python
 
 
 @unittest.skipUnless(PYTHON, "no interpreter with nose here")
+class ClockTest(unittest.TestCase):
+    def test_a_temporary_file_from_before_the_clock_was_set_back_is_evidence(self):
+        code = """
+import os, sys, tempfile
+sys.path.insert(0, sys.argv[1])
+from sniffer_plugin import looks, scope
+hour = 3600
+told = []
+real_now = looks._now
+with tempfile.TemporaryDirectory() as root, tempfile.NamedTemporaryFile() as file:
+    os.chdir(root)
+    for back in (-hour, 0):
+        looks._now = lambda: real_now() + back
+        recorder = looks.Recorder(scope.Scope(root), lambda *look: told.append(back))
+        looks._now = lambda: real_now() + back + hour // 2
+        recorder.read(file.name)
+    os.chdir("/")
+print(told)
+"""
+        told = subprocess.run([sys.executable, "-c", code, PLUGIN], stdout=subprocess.PIPE,
+                              universal_newlines=True, check=True).stdout
+        # Made an hour after that run began, by a clock that ended half an hour before.
+        self.assertEqual(told, "[-3600, 0]\n")
+
+
 class RunLooksTest(unittest.TestCase):
     PRELOAD = True
 

@@ -251,7 +251,7 @@ static void answer_pause(const struct asking *asking, bool paused)
     asking->engine->news_state = true;
     if (!paused)
         engine_go_on(asking->engine);
-    asking_reply(asking, news_status(asking->engine, NULL));
+    asking_reply(asking, news_status(asking->engine, NULL, asking->now));
 }
 
 static void take_focus(void *owner, const char *path, int64_t value)
@@ -281,7 +281,7 @@ static void answer_focus(const struct asking *asking)
         strset_each(&files, take_focus, asking->engine);
         strset_finish(&files);
     }
-    asking_reply(asking, news_status(asking->engine, NULL));
+    asking_reply(asking, news_status(asking->engine, NULL, asking->now));
 }
 
 /* Nothing is run here, and FILE need not be known yet: it may just have been saved. */
@@ -393,7 +393,7 @@ static void answer_status(const struct asking *asking)
 {
     const struct package *only = NULL;
     if (asking_package(asking, &only))
-        asking_reply(asking, news_status(asking->engine, only));
+        asking_reply(asking, news_status(asking->engine, only, asking->now));
 }
 
 enum { AUDITED_USUALLY = 10 };

@@ -175,7 +175,7 @@ void engine_room(struct engine *engine, int64_t now);
 void engine_request(struct engine *engine, uint64_t ticket, const struct request *request,
                     int64_t now);
 /* The whole present state: status, files, results. A new reference. */
-json_t *engine_snapshot(struct engine *engine);
+json_t *engine_snapshot(struct engine *engine, int64_t now);
 
 /* ---- from the house ---- */
 /* Settings were loaded (MESSAGE NULL) or are wrong (the last good ones stay). */

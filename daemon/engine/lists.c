@@ -157,7 +157,7 @@ void answer_files(const struct asking *asking)
     asking_reply(asking, page_finish(&page, "files"));
 }
 
-json_t *engine_snapshot(struct engine *engine)
+json_t *engine_snapshot(struct engine *engine, int64_t now)
 {
     struct page files = {.engine = engine, .items = json_array()};
     struct page results = {.engine = engine, .items = json_array()};
@@ -165,7 +165,7 @@ json_t *engine_snapshot(struct engine *engine)
     if (packages_sorted(engine))
         add_results(&results, NULL);
     json_t *snapshot = json_object();
-    json_object_set_new(snapshot, "status", news_status(engine, NULL));
+    json_object_set_new(snapshot, "status", news_status(engine, NULL, now));
     json_object_set_new(snapshot, "files", files.items);
     json_object_set_new(snapshot, "results", results.items);
     /* One line holds what a page holds; who wants the rest asks by pages. */

@@ -163,19 +163,16 @@ static char *all_words(const struct engine *engine, const struct package *only,
     return text;
 }
 
-json_t *news_status(struct engine *engine, const struct package *only)
+json_t *news_status(struct engine *engine, const struct package *only, int64_t now)
 {
     autofree char *framework = all_words(engine, only, false);
     autofree char *python = all_words(engine, only, true);
-    int64_t wall = engine->ports.wall(engine->ports.owner);
     struct running *running = xcalloc(HASH_COUNT(engine->runs), sizeof *running);
     size_t running_count = 0;
     for (const struct run *run = engine->runs; run != NULL; run = run->hh.next)
         if (!run->manual && (only == NULL || run->package == only))
-            running[running_count++] =
-                (struct running){.file = run->file,
-                                 .test = run->test,
-                                 .since_ms = wall - run->started_wall};
+            running[running_count++] = (struct running){
+                .file = run->file, .test = run->test, .since_ms = now - run->started};
     const struct sched_job **jobs = NULL;
     size_t count = sched_queue(engine->sched, &jobs);
     const char **queue = xcalloc(count, sizeof *queue);

@@ -123,12 +123,12 @@ struct run {
     int64_t began;       /* number of the last change told before it began */
     int64_t clock_ns;    /* tree_clock_ns when it began */
     int64_t environment; /* which it ran in; see engine.environments */
-    bool blind;          /* changes were lost meanwhile: nothing it saw is sure */
+    bool blind;          /* changes may be lost meanwhile: nothing it saw is sure */
     int64_t span;        /* in which it began; see opened.c */
     bool manual;         /* run by hand, outside the workers */
     struct strset opened; /* by hand: what anybody opened meanwhile */
     int64_t started;      /* monotonic ms */
-    int64_t started_wall;
+    int64_t started_wall; /* ms since the epoch */
     struct counts before; /* of the verdict shown when it began */
     enum reason reason;
     char *path, *detail; /* what called for it */
@@ -404,6 +404,9 @@ bool run_some_on(const struct engine *engine, const struct package *only);
 struct run *run_find(struct engine *engine, int64_t id);
 struct run *run_begin(struct engine *engine, const char *file, int64_t now);
 void run_forget(struct engine *engine, struct run *run);
+/* Was the wall clock set back while it was on? */
+bool run_clock_stepped_back(const struct engine *engine, const struct run *run,
+                            int64_t now);
 void run_disturb(struct engine *engine, const char *path, bool entry, bool others);
 void run_look(struct run *run, enum evidence_kind kind, const char *path,
               const struct report_identity *seen, const char *detail);
@@ -624,7 +627,7 @@ void wait_refuse(struct engine *engine, const char *message);
 struct stats news_stats(struct engine *engine, const struct package *package);
 enum daemon_state news_state(const struct engine *engine);
 const char *news_message(struct engine *engine);
-json_t *news_status(struct engine *engine, const struct package *package);
+json_t *news_status(struct engine *engine, const struct package *package, int64_t now);
 /* From now on FILE alone is started; NULL: all are. */
 void run_focus(struct engine *engine, const char *file);
 bool run_waits_for_focus(const struct engine *engine);

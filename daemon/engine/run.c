@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { CLOCK_SLACK_MS = 200, CLOCK_SLOWER = 10 };
+
 static char *copy(const char *text)
 {
     return text != NULL ? xstrdup(text) : NULL;
@@ -36,6 +38,16 @@ struct run *run_begin(struct engine *engine, const char *file, int64_t now)
     run->started_wall = engine->ports.wall(engine->ports.owner);
     HASH_ADD(hh, engine->runs, id, sizeof run->id, run);
     return run;
+}
+
+/* Time stamps say what changed after the run began only while the wall clock goes on. Who sets clocks
+ * gently slows them down; that is no step back. */
+bool run_clock_stepped_back(const struct engine *engine, const struct run *run,
+                            int64_t now)
+{
+    int64_t passed = now - run->started;
+    int64_t shown = engine->ports.wall(engine->ports.owner) - run->started_wall;
+    return passed - shown > CLOCK_SLACK_MS + passed / CLOCK_SLOWER;
 }
 
 bool run_some_on(const struct engine *engine, const struct package *only)

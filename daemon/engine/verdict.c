@@ -506,6 +506,8 @@ void verdict_conclude(struct engine *engine, struct run *run, int64_t now)
     bool known = index_file(engine->index, run->file, &file);
     if (!run->manual)
         sched_done(engine->sched, run->file);
+    if (run_clock_stepped_back(engine, run, now))
+        run->blind = true;
     conflict_note(engine, run);
     int error = 0;
     bool recorded = false;

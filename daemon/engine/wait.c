@@ -53,7 +53,7 @@ static struct package *awaited(const struct engine *engine, const struct waiter 
 
 static void answer(struct engine *engine, const struct waiter *waiter, int64_t now)
 {
-    json_t *result = news_status(engine, awaited(engine, waiter));
+    json_t *result = news_status(engine, awaited(engine, waiter), now);
     json_object_set_new(result, "seen_ms", json_integer(waiter->seen - waiter->since));
     json_object_set_new(result, "waited_ms", json_integer(now - waiter->since));
     engine->ports.reply(engine->ports.owner, waiter->ticket, result);

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import posix
 import stat
+import time
 
 from . import library, packages, trace
 from .scope import Scope
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Look = tuple[str, str, object, str | None]
     Places = dict[bytes, set[tuple[int, bytes]]]  # of code objects, by file as it was compiled
 
+_now = time.time_ns  # as it is before tests replace it
 _LAST_LOOK = library.LAST.encode()
 _LAST_CODE = _LAST_LOOK[1:]
 _READS = frozenset((trace.READ, trace.EXEC, trace.LIBRARY, trace.LISTING))
@@ -233,13 +235,17 @@ class Run:
             return False
         if kind == trace.LISTING:  # of a folder that others use, too
             return real == self._scope.temporary and self._changed_since(real)
-        return seen is None or seen[4] >= self._since
+        return seen is None or self._is_since(seen[4])
 
     def _changed_since(self, path: str) -> bool:
         try:
-            return posix.stat(path).st_ctime_ns >= self._since
+            return self._is_since(posix.stat(path).st_ctime_ns)
         except OSError:
             return True
+
+    def _is_since(self, stamp: int) -> bool:
+        """What is of the future was stamped before somebody set the clock back."""
+        return self._since <= stamp <= _now()
 
 
 def _is_bytecode(path: str) -> bool:

@@ -28,6 +28,7 @@ from .channel import identity
 _stat = posix.stat
 _lstat = posix.lstat
 _getcwd = posix.getcwd
+_now = time.time
 _ACCESS = posix.O_RDONLY | posix.O_WRONLY | posix.O_RDWR
 _WORD = re.compile(r"[^\s;|&<>()'\"`=,]+")
 
@@ -69,7 +70,7 @@ class Recorder:
         self._told: set[tuple[str, str]] = set()
         self._made: set[str] = set()  # folders that the run itself made: all in them is its own
         self._fast: set[tuple[str, str]] = set()
-        self._since = time.time()
+        self._since = _now()
 
     # -- telling ---------------------------------------------------------------------------
 
@@ -117,10 +118,11 @@ class Recorder:
             self.installed.touched(real)
 
     def _passing(self, real: str, status: os.stat_result | None) -> bool:
-        """A temporary file that came to be during this run, or is not there."""
+        """A temporary file that came to be during this run, or is not there. One from the future is from
+        before the clock was set back."""
         if not self.scope.is_temporary(real):
             return False
-        return status is None or status.st_ctime >= self._since
+        return status is None or self._since <= status.st_ctime <= _now()
 
     def _counts(self, real: str, status: os.stat_result | None) -> bool:
         return self.scope.owns(real) or (self.scope.foreign(real)

@@ -45,8 +45,9 @@ struct scene {
     struct index *index;
     struct engine *engine;
     int64_t now;
-    int places;       /* free ones */
-    int64_t question; /* id of the last classify, 0: none */
+    int64_t clock_moved; /* by so much somebody set the wall clock */
+    int places;          /* free ones */
+    int64_t question;    /* id of the last classify, 0: none */
     char *asked[64];
     size_t asked_count;
     struct {
@@ -333,7 +334,7 @@ static void scene_settings(void *owner)
 static int64_t scene_wall(void *owner)
 {
     (void)owner;
-    return 1700000000000 + scene.now;
+    return 1700000000000 + scene.now + scene.clock_moved;
 }
 
 static struct engine_machine scene_machine(void *owner)
