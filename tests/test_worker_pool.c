@@ -307,6 +307,21 @@ START_TEST(a_host_killed_during_a_run_leaves_nothing)
 }
 END_TEST
 
+START_TEST(a_run_for_which_there_is_no_process_was_never_begun)
+{
+    struct fixture f;
+    setup(&f, "normal", 1);
+    run(&f, 1, "finds_no_process");
+    wait_for(&f, "finished 1 unstarted", 1);
+    ck_assert_int_eq(count_text(&f, "unfit"), 1);
+    ck_assert_int_eq(count_text(&f, "cannot start a process\n"), 1);
+    wait_for(&f, "ready", 2);
+    run(&f, 2, "passes");
+    wait_for(&f, "finished 2 exited done", 1);
+    teardown(&f);
+}
+END_TEST
+
 START_TEST(all_that_a_dead_host_sent_is_told)
 {
     struct fixture f;
@@ -728,6 +743,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, a_child_that_is_not_known_yet_is_asked_to_end_when_it_is);
     tcase_add_test(tests, a_run_that_has_not_begun_can_be_cancelled);
     tcase_add_test(tests, a_host_killed_during_a_run_leaves_nothing);
+    tcase_add_test(tests, a_run_for_which_there_is_no_process_was_never_begun);
     tcase_add_test(tests, all_that_a_dead_host_sent_is_told);
     tcase_add_test(tests, two_hosts_may_die_while_a_third_works);
     tcase_add_test(tests, a_missing_interpreter_is_told_exactly);

@@ -12,6 +12,7 @@ enum {
     TERM_LIMIT_MS = 1000, /* from TERM to KILL */
     COUNT_MS = 250,       /* between two looks at how many processes there are */
     KILL_LIMIT_MS = 2000, /* from KILL to the end of the host itself */
+    HOST_IS_POOR = 4,     /* its exit status where it could start no process */
 };
 
 /* ---- runs ---- */
@@ -230,16 +231,25 @@ static char *death_message(const struct host *host)
     autofree char *fate = worker_fate(host->worker, &executed);
     if (!executed)
         return xstrdup(fate);
-    autofree char *words = tail_last_lines(&host->output);
+    autofree char *words =
+        tail_last_lines(host->run != NULL ? &host->run->output : &host->output);
     const char *colon = words[0] != '\0' ? ":\n" : "";
     const char *program = host->team->argv != NULL ? host->team->argv[0] : "?";
     if (host->late)
         return xasprintf("the worker host (%s) was not ready after %d seconds%s%s",
                          program, START_LIMIT_MS / 1000, colon, words);
     return xasprintf("the worker host (%s) ended with %s%s%s%s", program, fate,
-                     host->was_ready ? " while it had nothing to do"
-                                     : " before it was ready",
+                     !host->was_ready    ? " before it was ready"
+                     : host->run == NULL ? " while it had nothing to do"
+                                         : "",
                      colon, words);
+}
+
+/* It could start no process, and nothing of what it was to run has run: the machine's fault, not the tests'. */
+static bool was_poor(const struct host *host)
+{
+    return worker_exited_with(host->worker, HOST_IS_POOR) &&
+           (host->run == NULL || host->run->child == 0);
 }
 
 static void tell_death(struct host *host, bool was_idle)
@@ -247,7 +257,8 @@ static void tell_death(struct host *host, bool was_idle)
     struct pool *pool = host->pool;
     /* One that was ready is replaced without a word; it is trouble when that happens in a
      * row. */
-    if (host->told || (host->was_ready && !(was_idle && host->team->failures > 1)))
+    bool in_a_row = was_idle && host->team->failures > 1;
+    if (host->told || (host->was_ready && !in_a_row && !was_poor(host)))
         return;
     autofree char *message = death_message(host);
     pool->sink.unfit(pool->sink.owner, host->team->package, message);
@@ -270,6 +281,6 @@ void host_gone(struct host *host)
     }
     run->lost |= torn;
     if (run->stop == RUN_GOES)
-        run->end = run->given ? POOL_HOST_DIED : POOL_UNSTARTED;
+        run->end = run->given && !was_poor(host) ? POOL_HOST_DIED : POOL_UNSTARTED;
     host_run_ends(host);
 }

@@ -239,6 +239,12 @@ char *worker_fate(const struct worker *worker, bool *ret_executed)
     return xasprintf("signal %d (%s)", status, strsignal(status));
 }
 
+bool worker_exited_with(const struct worker *worker, int status)
+{
+    assert(worker->life == WORKER_EXITED);
+    return worker->end.si_code == CLD_EXITED && worker->end.si_status == status;
+}
+
 /* ---- start ---- */
 
 /* OUR end does not wait, the host's does: nobody writes a program for the other kind. */

@@ -60,5 +60,7 @@ bool worker_drain(struct worker *worker, enum worker_stream stream);
 /* How it ended: "exit status 3", "signal 9 (Killed)", or why it was never executed. After
  * sink.exited. Owned by the caller. */
 char *worker_fate(const struct worker *worker, bool *ret_executed);
+/* Did it end by itself, with STATUS? After sink.exited. */
+bool worker_exited_with(const struct worker *worker, int status);
 
 #endif

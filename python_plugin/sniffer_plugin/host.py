@@ -28,7 +28,7 @@ from . import (PROTOCOL, child, debugger, framework, guard, layers, library, loo
 from .channel import Channel, Lost, Serial, identity, plain
 from .environment import environment, python_words
 from .evidence import Run
-from .processes import populate, sweep
+from .processes import Poor, fork, populate, sweep
 from .scope import Scope
 from .settings import Settings, Usage
 from .sources import Sources
@@ -310,7 +310,7 @@ class Host:
         sys.stdout.flush()
         sys.stderr.flush()
         host = posix.getpid()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             try:
                 self._leave_host()
@@ -366,7 +366,7 @@ class Host:
         sys.stdout.flush()
         sys.stderr.flush()
         host = posix.getpid()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             posix.close(ours)
             self._wait_for_order(theirs, log, host)
@@ -496,4 +496,8 @@ def main(argv: list[str], startup: frozenset[str]) -> int:
         host.serve()
     except (BrokenPipeError, Lost):
         host.kill_all()  # the daemon is gone
+    except Poor as error:
+        host.kill_all()
+        sys.stderr.write("sniffer_host: cannot start a process: %s\n" % error)
+        return 4
     return 0

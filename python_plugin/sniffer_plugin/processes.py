@@ -15,6 +15,17 @@ _KILL_ROUNDS = 200
 _POPULATE_WRITE = 23  # madvise, Linux 5.14
 
 
+class Poor(Exception):
+    """No process can be had."""
+
+
+def fork() -> int:
+    try:
+        return os.fork()
+    except OSError as error:
+        raise Poor(error.strerror) from None
+
+
 def _children(pid: int) -> list[int]:
     """Direct children of PID."""
     found: list[int] = []

@@ -9,7 +9,7 @@ import posix
 import signal
 import sys
 
-from . import child
+from . import child, processes
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def classified(host, order: dict[str, Any]) -> dict[str, Any]:  # type: ignore[n
     ours, theirs = os.pipe2(os.O_CLOEXEC)
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    pid = processes.fork()
     if pid == 0:
         try:
             posix.close(ours)

@@ -252,6 +252,10 @@ static void kill_rest(void)
 
 static void do_run(int run, const char *file)
 {
+    if (strcmp(file, "finds_no_process") == 0) {
+        say(STDERR_FILENO, "cannot start a process\n");
+        _exit(4);
+    }
     pid_t child = fork();
     if (child == 0) {
         setsid();
