@@ -29,12 +29,13 @@ static void check_limit(json_t *checks, const char *limit, long wanted, long adv
     autofree char *path = text_format("/proc/sys/fs/inotify/%s", limit);
     autofree char *name = text_format("inotify %s", limit);
     FILE *file = fopen(path, "re");
-    long value = -1;
-    if (file != NULL && fscanf(file, "%ld", &value) != 1)
-        value = -1;
+    char text[32];
+    char *end = text;
+    bool read = file != NULL && fgets(text, sizeof text, file) != NULL;
+    long value = read ? strtol(text, &end, 10) : -1;
     if (file != NULL)
         fclose(file);
-    if (value < 0)
+    if (value < 0 || end == text)
         add(checks, name, false, text_format("cannot read %s; is /proc mounted?", path));
     else if (value < wanted)
         add(checks, name, false,

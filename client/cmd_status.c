@@ -311,7 +311,7 @@ int cmd_status(struct ctl *ctl)
         print_json(&ctl->print, status);
     else if (code == 0 && form == 's')
         print_short(&ctl->print, status);
-    else if (code == 0 && form == 'f')
+    else if (code == 0 && format != NULL)
         print_format(&ctl->print, format, status);
     else if (code == 0)
         status_print(&ctl->print, status);

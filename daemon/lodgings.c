@@ -9,6 +9,7 @@
 #include "daemon/config/packages.h"
 #include "daemon/joints.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -166,6 +167,7 @@ static char *choose_python(const struct house *house, const struct lodging *lodg
     }
     char *python = config_interpreter(&lodging->config, folder, ret_why);
     const struct lodging *root = find(house, "");
+    assert(root != NULL);
     /* A package without an environment of its own has that of the root. */
     if (lodging != root && lodging->config.python == NULL && root->python != NULL &&
         strcmp(python, "python3") == 0 && strcmp(root->python, "python3") != 0) {

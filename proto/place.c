@@ -96,7 +96,7 @@ static void plain_name(const char *root, char ret[33])
     const char *slash = strrchr(root, '/');
     const char *base = slash != NULL ? slash + 1 : root;
     size_t length = 0;
-    for (; base[length] != '\0' && length < 32; length++)
+    for (; length < 32 && base[length] != '\0'; length++)
         ret[length] = strchr(plain, base[length]) != NULL ? base[length] : '_';
     ret[length] = '\0';
 }

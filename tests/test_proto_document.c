@@ -406,6 +406,7 @@ static size_t mutate(char *line, size_t length)
 static void try_all(const char *line, size_t length)
 {
     char *exact = malloc(length + (length == 0));
+    ck_assert_ptr_nonnull(exact);
     memcpy(exact, line, length);
     for (size_t d = 0; d < DECODERS; d++)
         decoders[d].try(exact, length);
@@ -439,6 +440,7 @@ START_TEST(lines_cut_anywhere_are_refused)
         size_t whole = strlen(examples[i].line);
         for (size_t length = 0; length < whole; length += 1 + length / 64) {
             char *exact = malloc(length + (length == 0));
+            ck_assert_ptr_nonnull(exact);
             memcpy(exact, examples[i].line, length);
             for (size_t d = 0; d < DECODERS; d++)
                 ck_assert(!decoders[d].try(exact, length));
@@ -452,6 +454,7 @@ START_TEST(a_deep_nest_is_refused)
 {
     enum { DEEP = 1 << 19 };
     char *line = malloc(DEEP);
+    ck_assert_ptr_nonnull(line);
     memset(line, '[', DEEP);
     try_all(line, DEEP);
     ck_assert(!try_request(line, DEEP) && !try_report(line, DEEP) &&

@@ -157,6 +157,7 @@ START_TEST(a_line_of_megabytes_passes_and_its_memory_is_given_back)
     open_sockets();
     enum { LENGTH = 5 << 20 };
     char *line = malloc(LENGTH);
+    ck_assert_ptr_nonnull(line);
     for (size_t i = 0; i < LENGTH; i++)
         line[i] = (char)('a' + i % 23);
     struct line_outbox outbox = {0};

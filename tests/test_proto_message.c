@@ -165,6 +165,7 @@ END_TEST
 START_TEST(a_line_over_the_limit_is_too_long)
 {
     char *line = malloc(MESSAGE_LINE_LIMIT + 1);
+    ck_assert_ptr_nonnull(line);
     memset(line, ' ', MESSAGE_LINE_LIMIT + 1);
     memcpy(line, "{\"id\":1,\"method\":\"stop\"}", 24);
     struct request request;

@@ -29,6 +29,7 @@ static char *pieces(const char *report)
     json_t *span = NULL;
     json_int_t last = 0;
     FILE *out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
     json_array_foreach(spans, i, span)
     {
         json_int_t start = json_integer_value(json_object_get(span, "start"));
@@ -214,6 +215,7 @@ START_TEST(a_report_without_end_has_no_spans_without_end)
 {
     static const char line[] = "E   no\n";
     char *report = malloc(2 * SPANS_LIMIT * (sizeof line - 1) + 1);
+    ck_assert_ptr_nonnull(report);
     for (size_t i = 0; i < 2 * SPANS_LIMIT; i++)
         memcpy(report + i * (sizeof line - 1), line, sizeof line);
     json_t *spans = spans_encode(report);

@@ -487,6 +487,8 @@ START_TEST(whatever_is_made_in_new_folders_is_told)
         child = fork();
         if (child == 0) {
             DIR *dir = opendir("root");
+            if (dir == NULL)
+                _exit(1);
             for (const struct dirent *entry = NULL; (entry = readdir(dir)) != NULL;)
                 if (entry->d_name[0] != '.') {
                     autofree char *path = xasprintf("root/%s", entry->d_name);
@@ -766,6 +768,7 @@ START_TEST(the_state_folder_is_never_told)
     ck_assert_uint_eq(scene.told_count, 0);
     ck_counts();
     DIR *dir = opendir("root/.sniffer");
+    ck_assert_ptr_nonnull(dir);
     for (const struct dirent *entry = NULL; (entry = readdir(dir)) != NULL;)
         ck_assert_msg(entry->d_name[0] == '.', "left behind: %s", entry->d_name);
     closedir(dir);

@@ -147,8 +147,11 @@ START_TEST(directories_are_not_told)
     scene_watch(&scene);
     ck_listen(true);
     static const char *const paths[] = {"root", "root/pkg", "root/pkg/sub"};
-    for (size_t i = 0; i < 3; i++)
-        closedir(opendir(paths[i]));
+    for (size_t i = 0; i < 3; i++) {
+        DIR *folder = opendir(paths[i]);
+        ck_assert_ptr_nonnull(folder);
+        closedir(folder);
+    }
     ck_assert_int_eq(watcher_crawl(scene.watcher, scene_found, &scene), 0);
     scene_sync(&scene);
     ck_assert_uint_eq(strset_count(&scene.opened), 0);

@@ -186,7 +186,7 @@ static void draw_progress(const struct model *model, struct grid *grid, int row,
         print_rest(rest, left);
     autofree char *words =
         text_format(" %lld of %lld files%s", (long long)model->burst.done,
-                    (long long)(model->burst.done + files), left);
+                    (long long)model->burst.done + files, left);
     int width = grid->columns - text_columns(words, grid->utf8);
     if (width > 60)
         width = 60;

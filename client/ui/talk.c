@@ -34,7 +34,9 @@ int talk_fd(const struct talk *talk)
 
 short talk_events(const struct talk *talk)
 {
-    return talk->up ? sniffer_client_events(talk->link.client) : 0;
+    if (!talk->up)
+        return 0;
+    return sniffer_client_events(talk->link.client);
 }
 
 void talk_ask(struct talk *talk, enum asked about, const char *method, json_t *params)

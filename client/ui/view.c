@@ -107,6 +107,21 @@ int view_height(const struct view *view, size_t index)
 
 /* ---- failures ---- */
 
+/* What is to be known of a failure beside its name; NULL: nothing. */
+static const char *mark_of(const struct view *view, const struct known_test *test,
+                           bool fresh, bool stale)
+{
+    if (fresh)
+        return "in the run that is on";
+    if (view->unsure)
+        return "as it was";
+    if (test->file->running)
+        return "runs again";
+    if (stale)
+        return "to be run again";
+    return test->file->flaky ? "flaky" : NULL;
+}
+
 static void draw_headline(const struct view *view, size_t index, struct grid *grid,
                           int row)
 {
@@ -124,12 +139,7 @@ static void draw_headline(const struct view *view, size_t index, struct grid *gr
     column = grid_say(grid, column, row, grid->columns, style, test->file->path);
     enum style name = here ? STYLE_SELECTED : stale ? STYLE_DIM : STYLE_BOLD;
     column = grid_say(grid, column + 2, row, grid->columns, name, test->name);
-    const char *mark = fresh                                  ? "in the run that is on"
-                       : test->file->running && !view->unsure ? "runs again"
-                       : view->unsure                         ? "as it was"
-                       : stale                                ? "to be run again"
-                       : test->file->flaky                    ? "flaky"
-                                                              : NULL;
+    const char *mark = mark_of(view, test, fresh, stale);
     if (mark != NULL) {
         autofree char *words = text_format("(%s)", mark);
         column = grid_say(grid, column + 2, row, grid->columns,

@@ -6,6 +6,7 @@
 #include "daemon/config/packages.h"
 #include "daemon/config/setting.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -320,6 +321,7 @@ static bool take_trigger(struct judging *judging, const struct setting *setting,
         judging->message = NULL;
         return refuse(judging, &one, "a pattern of test files or a list of them");
     }
+    assert(list != NULL);
     bool good = list[0] != NULL;
     for (char **item = list; *item != NULL; item++)
         good &= (*item)[0] != '\0' && strchr("!#", (*item)[0]) == NULL;

@@ -118,6 +118,7 @@ static void add_results(struct page *page, const struct strset *only)
         if (only == NULL || strset_has(only, page->file->path))
             index_results(page->engine->index, page->file->path, add_result, page);
     }
+    page->file = NULL;
     free(list.items);
 }
 

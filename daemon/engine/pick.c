@@ -215,10 +215,8 @@ static void consider(void *owner, const struct index_fact *fact, bool is_volatil
     autofree char *match = triggers_file(fact->kind, fact->path) != NULL
                                ? triggers_match(cause->engine, cause->file, cause->causes)
                                : NULL;
-    if (match != NULL)
-        rank = 3;
-    else if (fact->kind != EVIDENCE_ENVIRONMENT && cause->causes != NULL &&
-             strset_has(cause->causes, fact->path))
+    if (match != NULL || (fact->kind != EVIDENCE_ENVIRONMENT && cause->causes != NULL &&
+                          strset_has(cause->causes, fact->path)))
         rank = 3;
     else if (strcmp(fact->path, cause->file) == 0)
         rank = 2;

@@ -388,8 +388,8 @@ void pick_owed(struct engine *engine);
 const char *pick_environment(struct engine *engine, const char *name);
 /* Whatever is not current and not queued is wanted: at start, and as a net under all else. */
 void pick_stragglers(struct engine *engine);
-void pick_want(struct engine *engine, const char *file, enum reason reason,
-               const char *path, const char *detail, bool forced);
+void pick_want(struct engine *engine, const char *path, enum reason reason,
+               const char *cause, const char *detail, bool forced);
 /* Whoever failed by an import may find it now that ADDED is there. */
 void pick_failed_imports(struct engine *engine, const char *added);
 void pick_deferred(struct engine *engine);

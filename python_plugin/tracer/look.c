@@ -156,7 +156,7 @@ static int tell_with(struct trace_log *log, struct look *look, struct scratch *s
     size_t real = (size_t)length;
     if (look->parent)
         real = parent_of(scratch->real, real);
-    if ((look->key & KEY_OPENED) != 0)
+    if (is_open && (look->key & KEY_OPENED) != 0)
         judge_open(look, &opened);
     tell_kinds(log, look, scratch->real, real);
     return 0;

@@ -41,7 +41,7 @@ static void restart_sequences(void)
 void orphan_fork(void)
 {
     python.before_fork();
-    pid_t middle = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+    pid_t middle = vfork();
     if (middle == 0) {
         if (fork() != 0)
             raw_call(SYS_exit_group, 0, 0, 0, 0, 0, 0);

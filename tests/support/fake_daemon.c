@@ -89,6 +89,8 @@ static void answer(FILE *out, const char *request, const char **script)
     for (;;) {
         size_t length = strcspn(*script, "\n");
         autofree char *line = strndup(*script, length);
+        if (line == NULL)
+            abort();
         *script += length + ((*script)[length] == '\n');
         if (strncmp(line, "say ", 4) == 0) {
             fprintf(out, "%s\n", line + 4);
@@ -146,6 +148,8 @@ static void serve(int fd, const char *script)
         if (peer < 0)
             _exit(1);
         FILE *in = fdopen(peer, "r"), *out = fdopen(dup(peer), "w");
+        if (in == NULL || out == NULL)
+            abort();
         signal(SIGPIPE, SIG_IGN);
         char *line = NULL;
         size_t capacity = 0;
