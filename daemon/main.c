@@ -503,6 +503,15 @@ static int take_seat(const char *root, struct seat *seat)
     }
     if (error == 0)
         return 0;
+    if (error == -EPERM) {
+        fprintf(stderr,
+                "snifferd: cannot listen on %s: its folder is a link, another user's, or "
+                "one that others "
+                "can write or rename; set XDG_RUNTIME_DIR or SNIFFER_SOCKET to a place "
+                "of your own\n",
+                seat->path);
+        return EXIT_NO_START;
+    }
     if (error != -EADDRINUSE)
         return fail("listen on", seat->path, error);
     return fail_second(root, seat->path);

@@ -152,6 +152,14 @@ static const char *last_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
+/* Can anybody at all put another folder where FOLDER, a descriptor, is? In /tmp the sticky bit keeps them from it. */
+static bool is_movable(int folder)
+{
+    struct stat above;
+    return fstatat(folder, "..", &above, 0) < 0 ||
+           (above.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
+}
+
 /* The socket's folder, made where it is missing; a descriptor or -errno. Whoever can
  * write there can put another socket in our place, so a folder that anybody but us can
  * write is refused, and so is a link: /tmp is everybody's, and a link there could be
@@ -173,7 +181,8 @@ static int open_folder(const char *socket_path)
         return errno == ENOTDIR || errno == ELOOP ? -EPERM : -errno;
     struct stat stat_buffer;
     int r = fstat(fd, &stat_buffer) < 0 ? -errno : 0;
-    if (r == 0 && (stat_buffer.st_uid != geteuid() || (stat_buffer.st_mode & 022) != 0))
+    if (r == 0 && (stat_buffer.st_uid != geteuid() || (stat_buffer.st_mode & 022) != 0 ||
+                   is_movable(fd)))
         r = -EPERM;
     if (r == 0)
         return fd;

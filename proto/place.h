@@ -23,7 +23,8 @@ char *place_root(const char *start);
 int place_socket(const char *root, char **ret);
 
 /* A listening socket at PATH: the folder is made with 0700 where it is missing and must be a
- * directory of ours, no link, that nobody else can write (-EPERM); PATH.lock is locked with flock
+ * directory of ours, no link, that nobody else can write, and not in one where everybody can
+ * rename it (-EPERM); PATH.lock is locked with flock
  * for the life of *RET_LOCK and decides who may remove a leftover socket; -EADDRINUSE where
  * another daemon holds it, or somebody listens without it; -EEXIST where PATH is no socket.
  * Mode 0600 from birth. Changes the process's umask for a moment. */

@@ -382,6 +382,7 @@ END_TEST
 START_TEST(touch_sends_many_paths_in_batches)
 {
     char *input = malloc(5000 * 8 + 1), *at = input;
+    ck_assert_ptr_nonnull(input);
     for (int i = 0; i < 5000; i++)
         at += sprintf(at, "f%d\n", i);
     fake_serve(&fake, "\"f4095\"]} => {\"touched\":4096}\n"

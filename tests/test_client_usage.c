@@ -65,6 +65,7 @@ static char *read_source(const char *name)
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "%s", path);
     char *text = calloc(1, 65536);
+    ck_assert_ptr_nonnull(text);
     ck_assert_uint_gt(fread(text, 1, 65535, file), 0);
     fclose(file);
     return text;

@@ -406,7 +406,8 @@ static size_t mutate(char *line, size_t length)
 static void try_all(const char *line, size_t length)
 {
     char *exact = malloc(length + (length == 0));
-    ck_assert_ptr_nonnull(exact);
+    if (exact == NULL) /* too often for Check, which notes each point */
+        abort();
     memcpy(exact, line, length);
     for (size_t d = 0; d < DECODERS; d++)
         decoders[d].try(exact, length);

@@ -380,6 +380,21 @@ START_TEST(a_folder_that_others_can_write_is_refused)
 }
 END_TEST
 
+START_TEST(a_folder_that_everybody_can_rename_is_refused)
+{
+    static const mode_t modes[] = {0777, 0703};
+    int fd, lock;
+    ck_assert_int_eq(mkdir(in_folder("open"), 0700), 0);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        ck_assert_int_eq(chmod(in_folder("open"), modes[i]), 0);
+        ck_assert_int_eq(place_listen(in_folder("open/run/s.sock"), &fd, &lock), -EPERM);
+    }
+    ck_assert_int_eq(chmod(in_folder("open"), 01777), 0); /* as /tmp is */
+    ck_assert_int_eq(place_listen(in_folder("open/run/s.sock"), &fd, &lock), 0);
+    close_pair(fd, lock);
+}
+END_TEST
+
 START_TEST(a_link_or_a_file_is_no_folder_for_it)
 {
     int fd, lock;
@@ -473,6 +488,7 @@ int main(void)
     tcase_add_test(tests, a_socket_from_systemd_is_taken_over_where_clients_look);
     tcase_add_test(tests, what_is_no_socket_is_left_alone);
     tcase_add_test(tests, a_folder_that_others_can_write_is_refused);
+    tcase_add_test(tests, a_folder_that_everybody_can_rename_is_refused);
     tcase_add_test(tests, a_link_or_a_file_is_no_folder_for_it);
     tcase_add_test(tests, a_folder_of_somebody_else_is_refused);
     tcase_add_test(tests, a_daemon_of_somebody_else_is_not_trusted);

@@ -20,6 +20,7 @@ import os
 import re
 import select
 import socket
+import struct
 import sys
 import time
 
@@ -69,7 +70,7 @@ def find_socket(root):
         number = (number ^ byte) * 0x100000001b3 % 2 ** 64
     base = re.sub(rb"[^A-Za-z0-9._-]", b"_", os.fsencode(os.path.basename(root)))[:32].decode()
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    folder = runtime + "/sniffer" if runtime else "/tmp/sniffer-%d" % os.getuid()
+    folder = runtime + "/sniffer" if runtime and runtime[0] == "/" else "/tmp/sniffer-%d" % os.getuid()
     return "%s/%s-%016x.sock" % (folder, base, number)
 
 
@@ -94,9 +95,13 @@ class Client:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.connect(find_socket(self.root))
+            peer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         except OSError as error:
             self._socket.close()
             raise Gone("no daemon runs for %s; start it with snifferctl start" % self.root) from error
+        if struct.unpack("3i", peer)[1] not in (0, os.geteuid()):  # in /tmp anybody can listen
+            self._socket.close()
+            raise Refused("denied", "another user listens there")
         self._socket.setblocking(False)
         first = self._next(self.limit)
         if "error" in first:

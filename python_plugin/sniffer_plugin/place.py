@@ -29,7 +29,7 @@ def socket_path(root: str) -> str:
     allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
     base = "".join(chr(b) if b in allowed else "_" for b in raw.rpartition(b"/")[2])[:32]
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    folder = runtime + "/sniffer" if runtime else "/tmp/sniffer-%d" % os.getuid()
+    folder = runtime + "/sniffer" if runtime and runtime[0] == "/" else "/tmp/sniffer-%d" % os.getuid()
     return "%s/%s-%016x.sock" % (folder, base, number)
 
 

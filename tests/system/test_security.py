@@ -5,12 +5,13 @@ Where this is not root, who alone can be two users, the first part is skipped.""
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
 import textwrap
 
-from house import BUILD, HouseTest, main
+from house import BUILD, SOURCE, HouseTest, main
 
 OTHER = 65534  # nobody
 VICTIM = 65533
@@ -18,6 +19,31 @@ GOOD = "def test_good():\n    pass\n"
 LOOKS = (["status"], ["status", "--json"], ["status", "--short"], ["results"], ["files"],
          ["deps", "test_good.py"], ["why", "test_good.py"], ["affected", "test_good.py"],
          ["doctor"], ["socket"], ["touch", "test_good.py"], ["pause"], ["run", "--all"])
+
+CLIENTS = os.path.join(SOURCE, "examples", "clients")
+EXAMPLE = "import sys; sys.path.insert(0, sys.argv[1]); import sniffer_client as c; c.Client(sys.argv[2])"
+# What is said to it is told.
+LISTENS = """
+import os, select, socket, sys
+os.mkdir(os.path.dirname(sys.argv[1]))
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen()
+print("listens", flush=True)
+peers = []
+while True:
+    for one in select.select([listener, sys.stdin, *peers], [], [])[0]:
+        if one is sys.stdin:
+            sys.exit()
+        elif one is listener:
+            peers.append(one.accept()[0])
+        else:
+            said = one.recv(4096)
+            print(repr(said) if said else "", end="", flush=True)
+            if not said:
+                peers.remove(one)
+"""
 
 
 def become(uid):
@@ -169,6 +195,97 @@ class TwoUsers(HouseTest):
                 os.remove(place)
             else:
                 shutil.rmtree(place, ignore_errors=True)
+
+
+    def test_who_listens_in_our_place_hears_nothing(self):
+        place = "/tmp/sniffer-%d" % VICTIM
+        if os.path.lexists(place):
+            self.skipTest(place + " is there already")
+        environment = {name: value for name, value in self.house.environment.items()
+                       if name != "XDG_RUNTIME_DIR"}
+
+        def victim(*arguments):
+            return subprocess.run(arguments, env=environment, preexec_fn=become(VICTIM), cwd="/",
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  universal_newlines=True)
+        for folder, _, _ in os.walk(self.house.base):
+            os.chown(folder, VICTIM, VICTIM)
+        ctl = os.path.join(BUILD, "snifferctl"), "-C", self.house.root
+        try:
+            path = victim(*ctl, "socket").stdout.strip()
+            if not path.startswith(place):
+                self.skipTest("the build is closed to others")
+            with subprocess.Popen(["/usr/bin/python3", "-c", LISTENS, path], preexec_fn=become(OTHER),
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
+                                  universal_newlines=True) as listener:
+                self.assertEqual(listener.stdout.readline(), "listens\n")
+                for command in (["status"], ["wait"], ["run", "--all"], ["start"], ["stop"]):
+                    with self.subTest(command[0]):
+                        done = victim(*ctl, *command)
+                        self.assertEqual(done.returncode, 3, done.stdout)
+                        self.assertIn("belongs to another user", done.stderr)
+                with self.subTest("the example"):
+                    done = victim("/usr/bin/python3", "-B", "-c", EXAMPLE, CLIENTS, self.house.root)
+                    self.assertIn("another user listens there", done.stderr)
+                listener.stdin.close()
+                self.assertEqual(listener.stdout.read(), "")
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def test_a_run_time_folder_that_is_not_ours_is_told(self):
+        for mode, owner, told in ((0o777, 0, "others can write or rename"),
+                                  (0o700, OTHER, "Permission denied")):
+            with self.subTest(told):
+                runtime = os.path.join(self.house.base, "runtime")
+                os.mkdir(runtime)
+                os.chmod(runtime, mode)
+                os.chown(runtime, owner, owner)
+                for folder, _, _ in os.walk(self.house.root):
+                    os.chown(folder, VICTIM, VICTIM)
+                done = subprocess.run(
+                    [os.path.join(BUILD, "snifferctl"), "-C", self.house.root, "start"],
+                    env=dict(self.house.environment, XDG_RUNTIME_DIR=runtime),
+                    preexec_fn=become(VICTIM), stderr=subprocess.PIPE, universal_newlines=True, cwd="/")
+                self.assertEqual(done.returncode, 3, done.stderr)
+                if "cannot run snifferd" in done.stderr:
+                    self.skipTest("the build is closed to others")
+                self.assertIn(told, done.stderr)
+                shutil.rmtree(runtime)
+
+
+class Strangers(HouseTest):
+    """A client of somebody else's making, run by us: it can ask for tests to be run, and for nothing else."""
+
+    FILES = {"test_good.py": GOOD}
+
+    def test_no_client_can_start_what_the_settings_do_not_name(self):
+        self.start()
+        self.house.wait(code=0)
+        ran = os.path.join(self.house.base, "ran")
+        evil = os.path.join(self.house.base, "test_evil.py")
+        with open(evil, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nopen(%r, 'w')\n" % ran)
+        os.chmod(evil, 0o755)
+        command = ["sh", "-c", "touch " + ran]
+        words = {key: command for key in ("command", "argv", "args", "python", "launcher", "notify",
+                                          "env", "framework", "settings", "options")}
+        paths = [evil, "../test_evil.py", "test_good.py;touch " + ran, "$(touch %s)" % ran, "-p", "-c",
+                 "--pyargs", "|touch " + ran, "test_good.py\ntouch " + ran, "", "/", "."]
+        path = self.house.ctl("socket", code=0).stdout.strip()
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(path)
+            lines = peer.makefile("r", encoding="utf-8")
+            methods = json.loads(lines.readline())["params"]["capabilities"]["methods"]
+            for method in sorted(set(methods) - {"stop", "pause", "subscribe", "wait"}):
+                for one in paths:
+                    ask = dict(words, files=[one], paths=[one], file=one, run=1, looks=[], wrote=[])
+                    peer.sendall(json.dumps({"id": 1, "method": method, "params": ask}).encode() + b"\n")
+                    answer = json.loads(lines.readline())
+                    if method in ("run", "focus"):
+                        self.assertEqual(answer["error"]["data"]["kind"], "bad_params", (method, one))
+        self.house.wait(code=0)
+        self.assertEqual(self.house.runs(), {"test_good.py": 1})
+        self.assertFalse(os.path.exists(ran))
 
 
 class Looking(HouseTest):
