@@ -13,7 +13,7 @@ static bool same_variables(const struct variable *variables, size_t count,
                            const struct variable *others, size_t other_count)
 {
     bool same = count == other_count;
-    assert(count == 0 || variables != NULL);
+    assert(!same || count == 0 || (variables != NULL && others != NULL));
     for (size_t i = 0; same && i < count; i++)
         same = strcmp(variables[i].name, others[i].name) == 0 &&
                strcmp(variables[i].value, others[i].value) == 0;

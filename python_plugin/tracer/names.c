@@ -41,8 +41,8 @@ struct scratch scratch_take(bool large)
     for (int i = 0; !large && i < POOL; i++)
         if (!atomic_exchange(&taken[i], true))
             return scratch_over(pool[i], SMALL);
-    return scratch_over(raw_mmap(BUFFERS * LARGE, MAP_PRIVATE | MAP_ANONYMOUS, -1),
-                        LARGE);
+    return scratch_over(
+        raw_mmap((size_t)BUFFERS * LARGE, MAP_PRIVATE | MAP_ANONYMOUS, -1), LARGE);
 }
 
 void scratch_give(struct scratch *scratch)
@@ -50,7 +50,7 @@ void scratch_give(struct scratch *scratch)
     if (scratch->spelled == NULL)
         return;
     if (scratch->large)
-        raw_munmap(scratch->spelled, BUFFERS * LARGE);
+        raw_munmap(scratch->spelled, (size_t)BUFFERS * LARGE);
     else
         atomic_store(&taken[(scratch->spelled - pool[0]) / 4096], false);
 }
