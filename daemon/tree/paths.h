@@ -1,11 +1,12 @@
 #ifndef TREE_PATHS_H
 #define TREE_PATHS_H
 
-/* All paths the tree has heard of, found by name and linked to their folder, so that what
- * lies below one is walked without looking at the rest; private to the tree. An entry
- * lives while a crawl found it, somebody asked for it, or it has entries below. Two
- * entries are on top: "" and
- * "/". */
+/* All paths the tree has heard of, each in the table of its folder, so that what lies below one is walked
+ * without looking at the rest; private to the tree. An entry lives while a crawl found it, somebody asked
+ * for it, or it has entries below. Two entries are on top: "" and "/".
+ *
+ * A table for each folder, not one for all: paths come folder by folder, and a small table stays in the
+ * processor's cache meanwhile. In one for all each path of a crawl cost a look at memory. */
 
 #include "daemon/tree/contents.h"
 
@@ -28,22 +29,21 @@ struct seen {
 };
 
 struct entry {
-    struct entry *parent, *children, *next, *previous;
-    struct seen *seen; /* NULL: nobody asked, as for most files of a project */
-    bool known;        /* it was found, and nothing said yet that it went */
-    bool is_directory; /* as it was found */
+    struct entry *parent;
+    struct entry *
+        *children;        /* by the hashes of their names, at most three quarters full */
+    struct seen *seen;    /* NULL: nobody asked, as for most files of a project */
+    uint32_t room, count; /* for children: a power of two, or 0; those that there are */
+    uint32_t hash;        /* of the last name */
+    bool known;           /* it was found, and nothing said yet that it went */
+    bool is_directory;    /* as it was found */
     char path[];
 };
 
-struct path_slot {
-    struct entry *entry; /* NULL: free */
-    uint32_t hash;       /* of its path */
-};
-
 struct paths {
-    struct path_slot *slots;
-    size_t slot_count, count; /* a power of two, or 0; those that are taken */
-    struct entry *recent;     /* the folder of the last that was made; NULL: it went */
+    struct entry *relative, *absolute; /* the two on top; NULL: not yet */
+    struct entry *recent; /* the folder of the last that was made; NULL: it went */
+    size_t recent_length; /* of its path */
 };
 
 void paths_finish(struct paths *paths);

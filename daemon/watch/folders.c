@@ -2,12 +2,11 @@
 
 #include "daemon/base/xalloc.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO,
@@ -199,15 +198,17 @@ static void vanish(struct watcher *watcher, struct node *node, const char *path)
 
 /* ---- directories that come ---- */
 
+/* In a crawl the listing of the directory tells later whether it is a virtual environment, without a
+ * system call; but not while we listen, for then it would be listened to until that is known. */
 static bool worth_entering(const struct watcher *watcher, const char *path)
 {
+    bool listed_soon = watcher->crawl.found != NULL && watcher->opens.fd < 0;
     return !ignore_matches_here(watcher->place.ignore, path + watcher->skip, true) &&
-           !ignore_environment(path);
+           (listed_soon || !ignore_environment(path));
 }
 
-static void enter(struct watcher *watcher, struct node *node, const char *name)
+static void enter(struct watcher *watcher, struct node *child)
 {
-    struct node *child = node_plant(&watcher->nodes, node, name);
     child->roles |= NODE_TREE;
     node_doubt(&watcher->nodes, child);
 }
@@ -220,7 +221,7 @@ void watcher_enter(struct watcher *watcher, struct node *node, const char *name)
     autofree char *folder = node_path(node);
     autofree char *path = xasprintf("%s/%s", folder[1] == '\0' ? "" : folder, name);
     if (worth_entering(watcher, path))
-        enter(watcher, node, name);
+        enter(watcher, node_plant(&watcher->nodes, node, name));
 }
 
 static void list_file(struct watcher *watcher, const struct node *node, const char *told,
@@ -249,31 +250,10 @@ static void list_directory(struct watcher *watcher, struct node *node, const cha
     bool worth = worth_entering(watcher, path);
     if (watcher->crawl.found == NULL)
         watcher_tell(watcher, told, WATCHER_ENTRY);
-    else if (worth)
-        watcher->crawl.found(watcher->crawl.owner, told, true);
     if (worth)
-        enter(watcher, node, name);
+        enter(watcher, child != NULL ? child : node_add(&watcher->nodes, node, name));
     else if (child != NULL && (child->roles & NODE_TREE))
         strip(watcher, child, false);
-}
-
-static bool is_directory(DIR *dir, const struct dirent *entry)
-{
-    if (entry->d_type != DT_UNKNOWN)
-        return entry->d_type == DT_DIR;
-    struct stat status;
-    return fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(status.st_mode);
-}
-
-static DIR *open_directory(const char *path, bool follow)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK |
-                            (follow ? 0 : O_NOFOLLOW));
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir == NULL && fd >= 0)
-        close(fd);
-    return dir;
 }
 
 static int list_failed(struct watcher *watcher, struct node *node, const char *path,
@@ -287,71 +267,47 @@ static int list_failed(struct watcher *watcher, struct node *node, const char *p
     return -error;
 }
 
-/* Names one after the other, each with its kind before it and a NUL behind. */
-struct names {
-    char *bytes;
-    size_t length, capacity;
-    bool speak; /* of what is ignored here */
-};
-
-enum { DIRECTORY = 'd', OTHER = 'o' };
-
-static void add_name(struct names *names, const char *name, bool directory)
+/* Tells all names that were read in NODE, or gives them to the crawl, and enters its directories. FRESH:
+ * nobody listened to it under this name before. */
+static void list_names(struct watcher *watcher, struct node *node, const char *path,
+                       bool fresh)
 {
-    size_t size = strlen(name) + 2;
-    if (names->length + size > names->capacity) {
-        names->capacity = 2 * names->capacity + size;
-        names->bytes = xrealloc(names->bytes, names->capacity);
-    }
-    names->bytes[names->length] = directory ? DIRECTORY : OTHER;
-    memcpy(names->bytes + names->length + 1, name, size - 1);
-    names->length += size;
-    names->speak |= ignore_is_rule(name);
-}
-
-/* 0 or -errno; what was read until then is in NAMES. */
-static int read_names(const char *path, bool follow, struct names *names)
-{
-    DIR *dir = open_directory(path, follow);
-    if (dir == NULL)
-        return -errno;
-    errno = 0;
-    for (const struct dirent *entry = NULL; (entry = readdir(dir)) != NULL; errno = 0)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            add_name(names, entry->d_name, is_directory(dir, entry));
-    int error = errno;
-    closedir(dir);
-    return -error;
-}
-
-/* Tells all names in NODE, or gives them to the crawl, and enters its directories. FRESH: nobody
- * listened to it under this name before. */
-static int list(struct watcher *watcher, struct node *node, const char *path, bool fresh)
-{
-    struct names names = {0};
-    int error = read_names(path, !in_tree(node), &names);
-    /* What is ignored must be known before the first is looked at. It is watched by now: a later change
-     * is told. */
-    if (in_tree(node) && error == 0)
-        ignore_enter(watcher->place.ignore, watcher_told_path(watcher, node, path),
-                     names.speak);
+    const struct listing *listing = &watcher->listing;
     bool inside = node->inside || node == watcher->root;
     size_t length = path[1] == '\0' ? 0 : strlen(path);
-    autofree char *whole = xmalloc(length + 1 + sizeof((struct dirent *)NULL)->d_name);
+    autofree char *whole = xmalloc(length + 1 + NAME_MAX + 1);
     memcpy(whole, path, length);
     whole[length] = '/';
     const char *told = inside ? whole + watcher->skip : whole;
-    for (size_t at = 0; at < names.length;) {
-        const char *name = names.bytes + at + 1;
+    for (size_t at = 0; at < listing->length;) {
+        const char *name = listing->names + at + 1;
         size_t size = strlen(name) + 1;
         memcpy(whole + length + 1, name, size);
-        if (names.bytes[at] == DIRECTORY)
+        if (listing->names[at] == LISTED_DIRECTORY)
             list_directory(watcher, node, whole, told, name);
         else
             list_file(watcher, node, told, name, fresh);
         at += 1 + size;
     }
-    free(names.bytes);
+}
+
+/* NODE may be freed. */
+static int list(struct watcher *watcher, struct node *node, const char *path, bool fresh)
+{
+    int error = listing_read(&watcher->listing, path, !in_tree(node));
+    const char *told = watcher_told_path(watcher, node, path);
+    bool crawling = watcher->crawl.found != NULL && (node->roles & NODE_TREE) != 0;
+    if (crawling && watcher->listing.environment) {
+        strip(watcher, node, false);
+        return 0;
+    }
+    if (crawling && !means_absent(-error))
+        watcher->crawl.found(watcher->crawl.owner, told, true);
+    /* What is ignored must be known before the first is looked at. It is watched by now: a later change
+     * is told. */
+    if (in_tree(node) && error == 0)
+        ignore_enter(watcher->place.ignore, told, watcher->listing.speaks);
+    list_names(watcher, node, path, fresh);
     return error == 0 ? 0 : list_failed(watcher, node, path, -error);
 }
 
@@ -398,8 +354,9 @@ static void look(struct watcher *watcher, struct node *node)
     /* They are those of the directory that was here before, or were lost with it. */
     node_doubt_children(&watcher->nodes, node, armed != ARMED_SAME);
     if (in_tree(node)) {
+        bool is_root = node == watcher->root;
         int error = list(watcher, node, path, armed == ARMED_FRESH);
-        if (node == watcher->root)
+        if (is_root)
             watcher->crawl.error = error;
     } else if (armed == ARMED_FRESH && watcher_tells(node)) {
         if (!told_from_above(node))
@@ -412,4 +369,5 @@ void watcher_settle(struct watcher *watcher)
 {
     for (struct node *node = NULL; (node = node_take_doubt(&watcher->nodes)) != NULL;)
         look(watcher, node);
+    listing_finish(&watcher->listing);
 }

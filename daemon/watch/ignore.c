@@ -51,7 +51,7 @@ static const char *const environments[] = {"pyvenv.cfg", "conda-meta", NULL};
 
 bool ignore_makes_environment(const char *name)
 {
-    return is_one_of(name, environments);
+    return (name[0] == 'p' || name[0] == 'c') && is_one_of(name, environments);
 }
 
 bool ignore_environment(const char *absolute_directory)

@@ -17,6 +17,7 @@
 
 #include "daemon/watch/backend.h"
 #include "daemon/watch/cookies.h"
+#include "daemon/watch/listing.h"
 #include "daemon/watch/mounts.h"
 #include "daemon/watch/nodes.h"
 #include "daemon/watch/opens.h"
@@ -42,6 +43,7 @@ struct watcher {
     size_t skip; /* bytes of an absolute path before its part relative to the root */
     struct cookies cookies;
     struct crawl crawl;
+    struct listing listing; /* of the directory that is looked at */
     struct opens opens;
     struct mounts mounts; /* as the last crawl found them */
     char *mounted;        /* those at our nodes, a line each, as last seen */

@@ -45,13 +45,9 @@ void nodes_finish(struct nodes *nodes)
         HASH_DEL(nodes->places, node);
         free(node);
     }
-    struct watch *watch = NULL;
-    struct watch *next_watch = NULL;
-    HASH_ITER(hh, nodes->watches, watch, next_watch)
-    {
-        HASH_DEL(nodes->watches, watch);
-        free(watch);
-    }
+    for (size_t i = 0; i < nodes->watches.room; i++)
+        free(nodes->watches.slots[i]);
+    free(nodes->watches.slots);
     *nodes = (struct nodes){0};
 }
 
@@ -68,16 +64,19 @@ struct node *node_child(const struct nodes *nodes, struct node *parent, const ch
     return node;
 }
 
-struct node *node_plant(struct nodes *nodes, struct node *parent, const char *name)
+struct node *node_add(struct nodes *nodes, struct node *parent, const char *name)
 {
     assert(strlen(name) <= NAME_MAX);
-    struct node *node = node_child(nodes, parent, name);
-    if (node != NULL)
-        return node;
-    node = node_new(nodes, parent, name);
+    struct node *node = node_new(nodes, parent, name);
     node->inside = parent->inside || (parent->roles & NODE_ROOT) != 0;
     DL_PREPEND2(parent->children, node, previous, next);
     return node;
+}
+
+struct node *node_plant(struct nodes *nodes, struct node *parent, const char *name)
+{
+    struct node *node = node_child(nodes, parent, name);
+    return node != NULL ? node : node_add(nodes, parent, name);
 }
 
 struct node *node_plant_path(struct nodes *nodes, const char *path)
@@ -132,27 +131,76 @@ char *node_path(const struct node *node)
     return path;
 }
 
+/* ---- the kernel's numbers ---- */
+
+/* Where NUMBER is, or would be. */
+static size_t slot_of(const struct watches *watches, int number)
+{
+    size_t at = (size_t)number & (watches->room - 1);
+    while (watches->slots[at] != NULL && watches->slots[at]->number != number)
+        at = (at + 1) & (watches->room - 1);
+    return at;
+}
+
+static void widen(struct watches *watches)
+{
+    enum { FEWEST = 64 };
+    struct watches wider = {.count = watches->count};
+    wider.room = watches->room > 0 ? 2 * watches->room : FEWEST;
+    wider.slots = xcalloc(wider.room, sizeof(struct watch *));
+    for (size_t i = 0; i < watches->room; i++)
+        if (watches->slots[i] != NULL)
+            wider.slots[slot_of(&wider, watches->slots[i]->number)] = watches->slots[i];
+    free(watches->slots);
+    *watches = wider;
+}
+
+static struct watch *watch_make(struct watches *watches, int number)
+{
+    if (2 * (watches->count + 1) > watches->room)
+        widen(watches);
+    size_t at = slot_of(watches, number);
+    if (watches->slots[at] != NULL)
+        return watches->slots[at];
+    watches->slots[at] = xcalloc(1, sizeof *watches->slots[at]);
+    watches->slots[at]->number = number;
+    watches->count++;
+    return watches->slots[at];
+}
+
+static void watch_remove(struct watches *watches, struct watch *watch)
+{
+    size_t mask = watches->room - 1;
+    size_t hole = slot_of(watches, watch->number);
+    watches->count--;
+    /* Who was pushed on by it moves up, so that no search stops too early. */
+    for (size_t at = (hole + 1) & mask; watches->slots[at] != NULL;
+         at = (at + 1) & mask) {
+        size_t home = (size_t)watches->slots[at]->number & mask;
+        if (((at - home) & mask) < ((at - hole) & mask))
+            continue;
+        watches->slots[hole] = watches->slots[at];
+        hole = at;
+    }
+    watches->slots[hole] = NULL;
+    free(watch);
+}
+
 struct watch *watch_find(const struct nodes *nodes, int number)
 {
-    struct watch *watch = NULL;
-    HASH_FIND_INT(nodes->watches, &number, watch);
-    return watch;
+    const struct watches *watches = &nodes->watches;
+    return watches->room > 0 ? watches->slots[slot_of(watches, number)] : NULL;
 }
 
 size_t watch_count(const struct nodes *nodes)
 {
-    return HASH_COUNT(nodes->watches);
+    return nodes->watches.count;
 }
 
 void node_attach(struct nodes *nodes, struct node *node, int number)
 {
     assert(node->watch == NULL);
-    struct watch *watch = watch_find(nodes, number);
-    if (watch == NULL) {
-        watch = xcalloc(1, sizeof *watch);
-        watch->number = number;
-        HASH_ADD_INT(nodes->watches, number, watch);
-    }
+    struct watch *watch = watch_make(&nodes->watches, number);
     node->watch = watch;
     node->same = watch->nodes;
     watch->nodes = node;
@@ -172,10 +220,11 @@ int node_release(struct nodes *nodes, struct node *node)
     if (watch->nodes != NULL)
         return -1;
     int number = watch->number;
-    HASH_DEL(nodes->watches, watch);
-    free(watch);
+    watch_remove(&nodes->watches, watch);
     return number;
 }
+
+/* ---- what is known of them ---- */
 
 void node_set_blind(struct nodes *nodes, struct node *node, bool blind)
 {

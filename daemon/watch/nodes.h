@@ -44,14 +44,20 @@ struct node {
 };
 
 struct watch {
-    int number;
+    int number; /* from 1 */
     struct node *nodes;
-    UT_hash_handle hh;
+};
+
+/* The kernel counts up: by its last bits each number has mostly a place of its own, and neighbours lie
+ * together. */
+struct watches {
+    struct watch **slots; /* at most half full */
+    size_t room, count;   /* a power of two, or 0; those that are taken */
 };
 
 struct nodes {
     struct node *places;
-    struct watch *watches;
+    struct watches watches;
     struct node *top;    /* "/" */
     struct node *doubts; /* first in, first out */
     size_t blind, silent;
@@ -61,6 +67,8 @@ void nodes_init(struct nodes *nodes);
 void nodes_finish(struct nodes *nodes);
 
 struct node *node_child(const struct nodes *nodes, struct node *parent, const char *name);
+/* The child, which is missing. NAME is at most NAME_MAX long. */
+struct node *node_add(struct nodes *nodes, struct node *parent, const char *name);
 /* The child, made where it is missing. NAME is at most NAME_MAX long. */
 struct node *node_plant(struct nodes *nodes, struct node *parent, const char *name);
 /* All nodes on the way to PATH (absolute, plain). */
