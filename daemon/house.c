@@ -91,11 +91,21 @@ static bool do_pending(struct house *house)
     return any;
 }
 
+/* Git writes file by file, and its changes wait for its end in any case. */
+static void rest(struct house *house)
+{
+    enum { REST_MS = 5 };
+    if (house->rested == INT64_MAX && engine_waits_for_git(house->engine) &&
+        watcher_rest(house->watcher, true))
+        house->rested = house->clock.now() + REST_MS;
+}
+
 void house_catch_up(struct house *house)
 {
     engine_asleep(house->engine, house->clock.asleep(), house->clock.now());
     while (do_pending(house))
         ;
+    rest(house);
     if (!house->summary || !notify_is_heard(house->settings.notify))
         return;
     house->summary = false;
@@ -106,6 +116,10 @@ void house_catch_up(struct house *house)
 void house_tick(struct house *house)
 {
     int64_t now = house->clock.now();
+    if (house->rested <= now) {
+        house->rested = INT64_MAX;
+        watcher_rest(house->watcher, false);
+    }
     if (engine_deadline(house->engine) <= now)
         engine_tick(house->engine, now);
     if (pool_deadline(house->pool) <= now)
@@ -121,9 +135,9 @@ void house_tick(struct house *house)
 int64_t house_deadline(const struct house *house)
 {
     const int64_t deadlines[] = {
-        engine_deadline(house->engine), pool_deadline(house->pool),
-        server_deadline(house->server), notifier_deadline(house->notifier),
-        notify_deadline(house->settings.notify)};
+        engine_deadline(house->engine),          pool_deadline(house->pool),
+        server_deadline(house->server),          notifier_deadline(house->notifier),
+        notify_deadline(house->settings.notify), house->rested};
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
         if (deadlines[i] < first)
@@ -195,6 +209,7 @@ int house_open(struct house **ret, const struct house_settings *settings,
     house->clock = *clock;
     house->poller = poller;
     house->reserved = INT64_MIN;
+    house->rested = INT64_MAX;
     sinks_fill(house);
     house->notifier = notifier_new(settings->root, poller, &house->notifier_sink);
     notifier_command(house->notifier, house->config.notify);

@@ -26,6 +26,7 @@ struct house {
     struct server *server;
     struct notifier *notifier;
     struct engine *engine;
+    int64_t rested; /* when the watcher has rested enough; INT64_MAX: it does not rest */
     int64_t reserved; /* sequence numbers up to here are marked as used in the index */
     struct watcher_sink watcher_sink;
     struct hints_sink hints_sink;

@@ -101,6 +101,14 @@ static bool port_follow(void *owner, const char *folder)
     return watcher_follow(house->watcher, folder) == 1;
 }
 
+static void port_repositories(void *owner,
+                              void (*visit)(void *visitor, const char *folder),
+                              void *visitor)
+{
+    const struct house *house = owner;
+    ignore_each_repository(house->ignore, visit, visitor);
+}
+
 static void port_heed(void *owner, const char *path)
 {
     struct house *house = owner;
@@ -255,6 +263,7 @@ struct engine_ports ports_of(struct house *house)
                                  .sync = port_sync,
                                  .crawl = port_crawl,
                                  .follow = port_follow,
+                                 .repositories = port_repositories,
                                  .heed = port_heed,
                                  .ignored = port_ignored,
                                  .hidden = port_hidden,

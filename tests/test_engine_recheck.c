@@ -135,6 +135,25 @@ START_TEST(a_rebase_that_stops_holds_up_one_burst_alone)
 }
 END_TEST
 
+START_TEST(a_checkout_in_a_linked_work_tree_or_a_submodule_is_one_change)
+{
+    autofree char *main_folder = scene_path("main");
+    ck_assert_int_eq(mkdir(main_folder, 0700), 0);
+    scene.repository = main_folder;
+    scene_save(".git", "gitdir: main\n"); /* from then on it is known */
+    scene_settle();
+    scene_save("main/index.lock", "");
+    scene_save("a.py", "a = 2\n");
+    scene.now += 300;
+    ck_assert_int_gt(engine_deadline(scene.engine), scene.now);
+    engine_tick(scene.engine, scene.now);
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 1);
+    scene_remove("main/index.lock");
+    scene_settle();
+    ck_assert_uint_eq(scene_started_times("test_a.py"), 2);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("recheck");
@@ -144,6 +163,7 @@ int main(void)
     tcase_add_test(tests, after_a_sleep_of_the_machine_all_is_compared);
     tcase_add_loop_test(tests, a_row_of_commits_is_one_change, 0,
                         (int)(sizeof folders / sizeof *folders));
+    tcase_add_test(tests, a_checkout_in_a_linked_work_tree_or_a_submodule_is_one_change);
     tcase_add_test(tests, a_rebase_that_stops_holds_up_one_burst_alone);
     Suite *suite = suite_create("engine_recheck");
     suite_add_tcase(suite, tests);

@@ -249,6 +249,26 @@ START_TEST(a_path_that_is_not_plain_is_refused)
 }
 END_TEST
 
+START_TEST(what_comes_during_a_rest_is_told_after_it)
+{
+    make_folders("root/a");
+    scene_watch(&scene);
+    ck_assert(!watcher_rest(scene.watcher, true)); /* nothing was heard */
+    write_file("root/a/x.py", "");
+    scene_sync(&scene);
+    write_file("root/a/y.py", "");
+    ck_assert(!watcher_rest(scene.watcher, true)); /* more waits */
+    scene_sync(&scene);
+    scene_forget(&scene);
+    ck_assert(watcher_rest(scene.watcher, true));
+    write_file("root/a/x.py", "1");
+    ck_assert_int_eq(poll_poller_dispatch(&scene.poller, 0), 0);
+    watcher_rest(scene.watcher, false);
+    ck_assert_int_gt(poll_poller_dispatch(&scene.poller, 0), 0);
+    ck_assert(strset_has(&scene.modified, "a/x.py"));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("follow");
@@ -265,6 +285,7 @@ int main(void)
     tcase_add_test(tests, one_folder_with_two_names_is_told_by_both);
     tcase_add_test(tests, a_step_through_a_watched_folder_leaves_it_watched);
     tcase_add_test(tests, a_root_found_again_after_a_folder_above_it_moved);
+    tcase_add_test(tests, what_comes_during_a_rest_is_told_after_it);
     tcase_add_test(tests, a_path_that_is_not_plain_is_refused);
     Suite *suite = suite_create("watch_follow");
     suite_add_tcase(suite, tests);

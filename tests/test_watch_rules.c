@@ -223,6 +223,52 @@ START_TEST(an_environment_is_known_by_what_is_in_it)
 }
 END_TEST
 
+static void take_repository(void *owner, const char *folder)
+{
+    strset_add(owner, folder);
+}
+
+static void expect_repository(const char *folder, bool known)
+{
+    struct strset repositories = {0};
+    ignore_each_repository(scene.ignore, take_repository, &repositories);
+    autofree char *path = xasprintf("%s/%s", scene.base, folder);
+    ck_assert_msg(strset_has(&repositories, path) == known, "%s", folder);
+    strset_finish(&repositories);
+}
+
+START_TEST(where_git_does_its_work_is_known_for_each_work_tree)
+{
+    make_repository("main");
+    make_folders("main/.git/worktrees/root");
+    write_file("main/.git/worktrees/root/HEAD", "ref: refs/heads/two\n");
+    write_file("main/.git/worktrees/root/commondir", "../..\n");
+    write_file("root/.git", "gitdir: ../main/.git/worktrees/root\n");
+    make_repository("root/a/b");
+    scene_watch(&scene);
+    expect_repository("main/.git/worktrees/root", true);
+    expect_repository("root/a/b/.git", true);
+    make_folders("main/.git/modules/sub");
+    write_file("main/.git/modules/sub/HEAD", "ref: refs/heads/main\n");
+    make_folders("root/sub");
+    expect_repository("main/.git/modules/sub", false);
+    write_file("root/sub/.git", "gitdir: ../../main/.git/modules/sub\n");
+    scene_sync(&scene);
+    expect_repository("main/.git/modules/sub", true);
+}
+END_TEST
+
+START_TEST(the_repository_above_the_root_is_known)
+{
+    autofree char *git = xstrdup(".git");
+    write_file("HEAD", "");
+    make_folders(".git");
+    write_file(".git/HEAD", "ref: refs/heads/main\n");
+    scene_watch(&scene);
+    expect_repository(git, true);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("rules");
@@ -240,6 +286,8 @@ int main(void)
     tcase_add_test(tests, what_is_ignored_later_stays_watched_where_somebody_asks);
     tcase_add_test(tests, a_gitignore_that_is_a_link_is_not_read);
     tcase_add_test(tests, an_environment_is_known_by_what_is_in_it);
+    tcase_add_test(tests, where_git_does_its_work_is_known_for_each_work_tree);
+    tcase_add_test(tests, the_repository_above_the_root_is_known);
     Suite *suite = suite_create("watch_rules");
     suite_add_tcase(suite, tests);
     return scene_suite_run(suite);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GIT ".git"
-
 struct engine *engine_new(const char *root, const char *backend, struct index *index,
                           const struct engine_ports *ports)
 {
@@ -41,6 +39,7 @@ void engine_free(struct engine *engine)
     run_forget(engine, run);
     triggers_finish(engine);
     packages_finish(engine);
+    git_finish(engine);
     free(engine->maker);
     free(engine->stumble);
     free(engine->words);
@@ -146,7 +145,7 @@ void engine_begin(struct engine *engine, int64_t now)
     news_begin(engine);
     check_everything(engine);
     packages_find(engine);
-    engine->ports.follow(engine->ports.owner, GIT);
+    git_find(engine);
     packages_warm(engine);
     recheck_begin(engine, now);
     turn(engine, now);
@@ -171,21 +170,19 @@ static void find_one(void *owner, const struct index_fact *fact)
 }
 
 /* What git writes for itself is nobody's business, but for tests that look at the history. */
-static bool is_git_business(struct engine *engine, const char *path)
+static bool is_evidence_below(struct engine *engine, const char *folder)
 {
-    if (!path_below(path, GIT))
-        return false;
     bool evidence = false;
-    index_facts_below(engine->index, GIT, find_one, &evidence);
-    return !evidence;
+    index_facts_below(engine->index, folder, find_one, &evidence);
+    return evidence;
 }
 
 static void change(struct engine *engine, const char *path, bool entry, bool others,
                    int64_t now)
 {
     run_disturb(engine, path, entry, others);
-    git_changed(engine, path);
-    if (is_git_business(engine, path))
+    const char *git = git_changed(engine, path);
+    if (git != NULL && !is_evidence_below(engine, git))
         return;
     triggers_changed(engine, path);
     if (is_package_business(engine, path, entry)) {
@@ -238,6 +235,7 @@ static void compare_all(struct engine *engine)
     pick_failed_imports(engine, NULL);
     engine->ports.settings(engine->ports.owner);
     engine->ports.refresh(engine->ports.owner);
+    git_find(engine);
 }
 
 void engine_lost(struct engine *engine, const char *why, int64_t now)
@@ -479,6 +477,7 @@ void engine_tick(struct engine *engine, int64_t now)
             engine->ruled = false;
             log_info("other rules for paths hold now");
             check_facts(engine);
+            git_find(engine);
         }
         pick_changes(engine, &paths);
         strset_finish(&paths);

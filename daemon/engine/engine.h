@@ -60,6 +60,10 @@ struct engine_ports {
                  void *engine);
     /* Tell what changes in FOLDER, ignored or not. True: until now nobody would have. */
     bool (*follow)(void *owner, const char *folder);
+    /* VISIT gets each folder (absolute, real) where git keeps what it is about to do in a work tree that begins at
+     * the root, below it, or above. */
+    void (*repositories)(void *owner, void (*visit)(void *visitor, const char *folder),
+                         void *visitor);
     void (*heed)(void *owner,
                  const char *path); /* though it is named like a temporary file */
     bool (*ignored)(void *owner,
@@ -146,6 +150,8 @@ void engine_opened(struct engine *engine, const char *path);
 /* It will be told that somebody did, and it was the daemon itself. */
 void engine_opens_itself(struct engine *engine, const char *path);
 void engine_opens_lost(struct engine *engine, const char *why);
+/* Is git at work, so that more changes come? */
+bool engine_waits_for_git(const struct engine *engine);
 void engine_synced(struct engine *engine, uint64_t cookie, int64_t now);
 void engine_lost(struct engine *engine, const char *why, int64_t now);
 /* Other paths are ignored from now on. */

@@ -193,8 +193,9 @@ struct engine {
     int64_t poll;    /* when to compare next; INT64_MAX: all is watched */
     int64_t recheck; /* when to compare though all is; INT64_MAX: before the beginning */
     int64_t asleep;  /* ms that the machine has slept; -1: nobody said yet */
-    unsigned git_works, git_stuck; /* see git.c; stuck: waited for in vain */
-    struct package **packages;     /* by path: the root's is the first */
+    struct git_place *gits; /* where git may be at work; see git.c */
+    size_t git_count;
+    struct package **packages; /* by path: the root's is the first */
     size_t package_count;
     char *maker;                  /* the version of Python whose blocks the index has */
     const struct package *reader; /* who was asked last what sources are made of */
@@ -587,7 +588,11 @@ void recheck_begin(struct engine *engine, int64_t now);
 void recheck_tick(struct engine *engine, int64_t now);
 
 /* git.c: when what git does is one change */
-void git_changed(struct engine *engine, const char *path);
+/* Where that shows: at the begin, after a crawl, and when a .git comes or goes. */
+void git_find(struct engine *engine);
+void git_finish(struct engine *engine);
+/* Where PATH is git's own business, the uppermost folder of that; else NULL. Until git_find. */
+const char *git_changed(struct engine *engine, const char *path);
 /* The burst that it held up is judged, whether git is through or not. */
 void git_waited_for(struct engine *engine);
 

@@ -273,6 +273,7 @@ static size_t read_some(struct watcher *watcher)
 {
     watcher_forget_told(watcher);
     size_t length = watcher->backend->read(watcher->ears, handle, watcher);
+    watcher->heard |= length > 0;
     if (length > 0)
         finish(watcher);
     return length;

@@ -47,6 +47,11 @@ bool ignore_reread(struct ignore *ignore, const char *path);
 void ignore_each_source(const struct ignore *ignore,
                         void (*visit)(void *owner, const char *folder), void *owner);
 
+/* Each folder (absolute, real) where git keeps locks and the like for a work tree that begins at the root, below
+ * it, or above. */
+void ignore_each_repository(const struct ignore *ignore,
+                            void (*visit)(void *owner, const char *folder), void *owner);
+
 /* PATH relative to the root. A virtual environment is known by what is in it: the watcher asks
  * ignore_environment for the directory it is about to enter. */
 bool ignore_matches(const struct ignore *ignore, const char *path, bool is_directory);

@@ -29,8 +29,10 @@ static bool read_folder(const struct reader *reader, struct gitignore *list,
 }
 
 static bool read_exclude(const struct reader *reader, struct gitignore *list,
-                         const struct worktree *worktree, char **info)
+                         const struct worktree *worktree, char **info, char **repository)
 {
+    free(*repository);
+    *repository = worktree->own != NULL ? xstrdup(worktree->own) : NULL;
     free(*info);
     *info = worktree->common != NULL ? path_join(worktree->common, "info") : NULL;
     autofree char *path = *info != NULL ? path_join(*info, "exclude") : NULL;
@@ -54,6 +56,7 @@ static void drop_folder(struct ignore *ignore, struct folder *folder)
     gitignore_finish(&folder->own);
     gitignore_finish(&folder->exclude);
     free(folder->info);
+    free(folder->repository);
     free(folder);
 }
 
@@ -114,7 +117,7 @@ static bool read_above(struct ignore *ignore)
     bool other = read_uppers(ignore, above ? worktree.top : NULL);
     static const struct worktree none = {0};
     other |= read_exclude(&ignore->reader, &ignore->exclude, above ? &worktree : &none,
-                          &ignore->info);
+                          &ignore->info, &ignore->repository);
     autofree char *global =
         worktree.top != NULL ? worktree_excludes(&ignore->reader, &worktree) : NULL;
     other |= read_list(&ignore->reader, &ignore->global, global, global, true);
@@ -148,7 +151,8 @@ bool ignore_enter(struct ignore *ignore, const char *path, bool speaks)
     other |= read_folder(&ignore->reader, &folder->own, absolute, source);
     other |= folder->is_top != is_top;
     folder->is_top = is_top;
-    other |= read_exclude(&ignore->reader, &folder->exclude, &worktree, &folder->info);
+    other |= read_exclude(&ignore->reader, &folder->exclude, &worktree, &folder->info,
+                          &folder->repository);
     if (!is_top && folder->own.text == NULL)
         drop_folder(ignore, folder);
     worktree_finish(&worktree);
@@ -200,6 +204,18 @@ void ignore_each_source(const struct ignore *ignore,
         visit(owner, folder->info);
 }
 
+void ignore_each_repository(const struct ignore *ignore,
+                            void (*visit)(void *owner, const char *folder), void *owner)
+{
+    if (ignore->repository != NULL)
+        visit(owner, ignore->repository);
+    const struct folder *folder = NULL;
+    const struct folder *next = NULL;
+    HASH_ITER(hh, ignore->folders, folder, next)
+    if (folder->repository != NULL)
+        visit(owner, folder->repository);
+}
+
 void ignore_forget(struct ignore *ignore)
 {
     struct folder *folder = NULL;
@@ -210,4 +226,5 @@ void ignore_forget(struct ignore *ignore)
     gitignore_finish(&ignore->exclude);
     gitignore_finish(&ignore->global);
     free(ignore->info);
+    free(ignore->repository);
 }

@@ -3,8 +3,8 @@
 
 /* What ignore.c decides by and ignore_read.c reads. Private to the two. */
 
-#include "daemon/base/strset.h"
 #include "daemon/base/gitignore.h"
+#include "daemon/base/strset.h"
 #include "daemon/watch/ignore.h"
 #include "daemon/watch/reader.h"
 
@@ -17,6 +17,7 @@ struct folder {
     bool is_top; /* of a work tree: what is further up does not count below it */
     struct gitignore exclude; /* of its repository */
     char *info;               /* where that lies, absolute */
+    char *repository;         /* where git does its work for it, absolute */
     char path[];
 };
 
@@ -37,7 +38,7 @@ struct ignore {
     size_t upper_count;
     bool astray;              /* they ignore the root: they do not count */
     struct gitignore exclude; /* of the work tree that begins above the root */
-    char *info;
+    char *info, *repository;
     struct gitignore global;
     struct strset heeded;
 };

@@ -60,6 +60,7 @@ struct watcher {
     bool root_there;    /* as it is */
     bool root_told;     /* as the sink knows it */
     bool root_replaced; /* went and came back since it was told */
+    bool heard;         /* something, since it rested */
     bool retry_cookies; /* the event of a cookie file may have been lost */
     int blind_error;    /* of the first that got no watch */
     char *blind_path;

@@ -188,6 +188,21 @@ int watcher_follow(struct watcher *watcher, const char *folder)
     return 1;
 }
 
+bool watcher_rest(struct watcher *watcher, bool on)
+{
+    struct poller *poller = watcher->place.poller;
+    if (!on) {
+        poller_want(poller, watcher->fd, POLLER_READ, watcher_readable, watcher);
+        return false;
+    }
+    /* One: fanotify counts the list of mounts. */
+    if (!watcher->heard || watcher->backend->queued(watcher->ears) > 1)
+        return false;
+    watcher->heard = false;
+    poller_drop(poller, watcher->fd);
+    return true;
+}
+
 size_t watcher_count(const struct watcher *watcher)
 {
     return watch_count(&watcher->nodes);

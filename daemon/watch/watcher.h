@@ -121,6 +121,11 @@ int watcher_follow(struct watcher *watcher, const char *folder);
  * it has. Called with true again it tries again. */
 int watcher_listen(struct watcher *watcher, bool on);
 
+/* ON: nothing is read until it is called with false. For while who makes changes is known to go on: thousands
+ * are heard in one turn then, not each in a turn of its own. False where nothing was heard since the
+ * last time, or more waits to be heard: then it does not rest. */
+bool watcher_rest(struct watcher *watcher, bool on);
+
 /* Directories watched now, those on the way from "/" to the root and to followed folders
  * included; always the kernel's own number (grep -c -e 'inotify wd' -e 'fanotify ino' /proc/PID/fdinfo/N).
  * What listening has is not in it. */

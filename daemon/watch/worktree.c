@@ -44,9 +44,12 @@ bool worktree_begins(const struct reader *reader, const char *folder,
     /* The repository of a linked work tree has but what is its own. */
     autofree char *named = path_in(reader, repository, "commondir", "");
     char *common = realpath(named != NULL ? named : repository, NULL);
-    if (common == NULL)
+    char *own = common != NULL ? realpath(repository, NULL) : NULL;
+    if (own == NULL) {
+        free(common);
         return false;
-    *ret = (struct worktree){.top = xstrdup(folder), .common = common};
+    }
+    *ret = (struct worktree){.top = xstrdup(folder), .common = common, .own = own};
     return true;
 }
 
@@ -66,6 +69,7 @@ void worktree_finish(struct worktree *worktree)
 {
     free(worktree->top);
     free(worktree->common);
+    free(worktree->own);
     *worktree = (struct worktree){0};
 }
 

@@ -11,7 +11,8 @@
 
 struct worktree {
     char *top;    /* its uppermost folder, absolute; NULL: FOLDER is in none */
-    char *common; /* the folder of its repository; info/exclude is there */
+    char *common; /* the folder of its repository, real; info/exclude is there */
+    char *own; /* the folder for what git does in this work tree, real: mostly the same */
 };
 
 /* The work tree of FOLDER (absolute). A submodule, a linked work tree and a clone within another

@@ -32,7 +32,8 @@ struct scene_cold {
 
 struct scene {
     char root[64];
-    const char *ignored; /* with what is below it */
+    const char *ignored;    /* with what is below it */
+    const char *repository; /* beside .git; NULL: none */
     const struct scene_hidden
         *hidden; /* as the watcher would find it; ends with a NULL path */
     bool hidden_partly;
@@ -258,6 +259,15 @@ static bool scene_follow(void *owner, const char *folder)
     return false;
 }
 
+static void scene_repositories(void *owner,
+                               void (*visit)(void *visitor, const char *folder),
+                               void *visitor)
+{
+    (void)owner;
+    if (scene.repository != NULL)
+        visit(visitor, scene.repository);
+}
+
 static bool scene_ignored(void *owner, const char *path)
 {
     (void)owner;
@@ -405,6 +415,7 @@ static inline void scene_wake(void)
                                        .sync = scene_sync,
                                        .crawl = scene_crawl,
                                        .follow = scene_follow,
+                                       .repositories = scene_repositories,
                                        .ignored = scene_ignored,
                                        .hidden = scene_hidden,
                                        .publish = scene_publish,

@@ -245,10 +245,11 @@ class Git(HouseTest):
 
     FILES = {"m.py": "V = 0\n", "other.txt": "0\n", ".gitignore": ".sniffer/\n",
              "test_a.py": shows("m.V", "import m")}
+    OPTIONS = ()
 
     def setUp(self):
         super().setUp()
-        git(self.house, "init", "-b", "main")
+        git(self.house, "init", "-b", "main", *self.OPTIONS)
         self.commit()
         git(self.house, "checkout", "-b", "side")
         for number in range(1, 4):
@@ -283,6 +284,12 @@ class Git(HouseTest):
         self.house.wait(code=0)
         self.assertEqual(shown(self.house), "3")
         self.assertEqual(self.runs(), before)
+
+
+class GitElsewhere(Git):
+    """The same where .git is a file, as in submodules and linked work trees."""
+
+    OPTIONS = ("--separate-git-dir", "../repository")
 
 
 class Root(HouseTest):
