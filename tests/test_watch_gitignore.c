@@ -285,12 +285,51 @@ START_TEST(random_rules_mean_what_they_mean_to_git)
 }
 END_TEST
 
+START_TEST(conditions_for_including_settings_mean_what_they_mean_to_git)
+{
+    if (no_git())
+        return;
+    static const struct {
+        const char *condition;
+        bool holds;
+    } conditions[] = {
+        {"gitdir:~/../top/", false}, /* no such folder: it is no path but a pattern */
+        {"gitdir:top/", true},         {"gitdir:top/.git", true},
+        {"gitdir:TOP/", false},        {"gitdir/i:TOP/", true},
+        {"gitdir:other/", false},      {"gitdir:t*/", true},
+        {"gitdir:./", false},          {"gitdir:../top/", false},
+        {"gitdir:/**/top/.git", true}, {"gitdir:/top/", false},
+        {"gitdir:**/.git", true},      {"GITDIR:top/", false},
+        {"onbranch:nothing", false},   {"", false},
+    };
+    run_git("top", "init -q .");
+    write_file("top/a.x", "");
+    write_file("home/included", "[core]\n\texcludesFile = ~/global\n");
+    write_file("home/global", "*.x\n");
+    autofree char *root = xasprintf("%s/top", base);
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
+        autofree char *settings =
+            xasprintf("[includeIf \"%s\"]\n\tpath = included\n[includeIf]\n"
+                      "\tpath = nothing\n",
+                      conditions[i].condition);
+        write_file("home/.gitconfig", settings);
+        struct ignore *ignore = ignore_new(root);
+        enter_all(ignore, root, "");
+        compare(ignore, root, conditions[i].condition);
+        ck_assert_msg(ignore_matches(ignore, "a.x", false) == conditions[i].holds, "%s",
+                      conditions[i].condition);
+        ignore_free(ignore);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("gitignore");
     tcase_add_checked_fixture(tests, world_open, world_close);
     tcase_set_timeout(tests, 100);
     tcase_add_test(tests, random_rules_mean_what_they_mean_to_git);
+    tcase_add_test(tests, conditions_for_including_settings_mean_what_they_mean_to_git);
     Suite *suite = suite_create("watch_gitignore");
     suite_add_tcase(suite, tests);
     return scene_suite_run(suite);

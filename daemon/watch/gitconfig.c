@@ -1,10 +1,12 @@
 #include "daemon/watch/gitconfig.h"
 
+#include "daemon/base/glob.h"
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,6 +16,7 @@ struct reading {
     const struct reader *reader;
     const char *at;
     const char *path; /* of the file */
+    const char *repository;
     char section[32]; /* in lower case; "" for those that nobody asks for */
     char **found;
     int depth;
@@ -29,29 +32,88 @@ static void skip_line(struct reading *reading)
     reading->at += strcspn(reading->at, "\n");
 }
 
-/* [section], or [section "part"], which is another one. */
+/* ---- conditions for including a file ---- */
+
+static char *lowered(char *text)
+{
+    for (char *at = text; *at != '\0'; at++)
+        *at = (char)tolower((unsigned char)*at);
+    return text;
+}
+
+/* The pattern that GIVEN means, as git-config(1) has it; the caller's. NULL: it cannot match. */
+static char *folder_pattern(const struct reading *reading, const char *given)
+{
+    const char *rest = given;
+    autofree char *base = NULL;
+    if (strncmp(given, "~/", 2) == 0) {
+        const char *home = getenv("HOME");
+        base = home != NULL ? realpath(home, NULL) : NULL;
+        rest += 2;
+    } else if (strncmp(given, "./", 2) == 0) {
+        autofree char *folder = path_parent(reading->path);
+        base = realpath(folder, NULL);
+        rest += 2;
+    } else {
+        base = xstrdup(given[0] == '/' ? "" : "**");
+        rest += given[0] == '/';
+    }
+    size_t length = strlen(rest);
+    bool below = length == 0 || rest[length - 1] == '/';
+    return base != NULL ? xasprintf("%s/%s%s", base, rest, below ? "**" : "") : NULL;
+}
+
+/* Which branch is checked out, and what remotes there are, is not asked: that changes without a change of any
+ * settings. */
+static bool condition_holds(const struct reading *reading, const char *condition)
+{
+    bool any_case = strncmp(condition, "gitdir/i:", 9) == 0;
+    if (!any_case && strncmp(condition, "gitdir:", 7) != 0)
+        return false;
+    autofree char *pattern = folder_pattern(reading, condition + (any_case ? 9 : 7));
+    autofree char *folder = xstrdup(reading->repository);
+    if (pattern == NULL)
+        return false;
+    if (any_case)
+        return glob_matches(lowered(pattern), lowered(folder));
+    return glob_matches(pattern, folder);
+}
+
+/* ---- parsing ---- */
+
+/* [section], or [section "part"], which is another one; includeIf with its condition is include, where that holds. */
 static bool read_section(struct reading *reading)
 {
     const char *name = ++reading->at;
     size_t length = strcspn(name, "] \t\"\n");
-    bool whole = name[length] == ']';
     reading->section[0] = '\0';
-    if (whole && length < sizeof reading->section) {
-        for (size_t i = 0; i < length; i++)
-            reading->section[i] = (char)tolower((unsigned char)name[i]);
+    if (length < sizeof reading->section) {
+        memcpy(reading->section, name, length);
         reading->section[length] = '\0';
+        lowered(reading->section);
     }
     reading->at = name + length;
-    if (!whole) {
-        bool quoted = false;
-        for (; *reading->at != '\0' && *reading->at != '\n'; reading->at++) {
-            if (*reading->at == '"')
-                quoted = !quoted;
-            else if (*reading->at == '\\' && reading->at[1] != '\0')
-                reading->at++;
-            else if (*reading->at == ']' && !quoted)
-                break;
+    bool whole = name[length] == ']';
+    autofree char *part = xmalloc(strcspn(name, "\n") + 1);
+    char *end = part;
+    bool quoted = false;
+    for (; *reading->at != '\0' && *reading->at != '\n'; reading->at++) {
+        if (*reading->at == '"') {
+            quoted = !quoted;
+            continue;
         }
+        if (*reading->at == ']' && !quoted)
+            break;
+        if (*reading->at == '\\' && reading->at[1] != '\0' && reading->at[1] != '\n')
+            reading->at++;
+        if (quoted)
+            *end++ = *reading->at;
+    }
+    *end = '\0';
+    if (!whole) {
+        bool included =
+            strcmp(reading->section, "includeif") == 0 && condition_holds(reading, part);
+        strcpy(reading->section, included ? "include" : "");
     }
     if (*reading->at != ']')
         return false;
@@ -126,8 +188,7 @@ static char *resolved(const char *value)
     return xstrdup(value);
 }
 
-static void read_file(const struct reader *reader, const char *path, char **found,
-                      int depth);
+static void read_file(const struct reading *from, const char *path);
 
 static void take(const struct reading *reading, const char *key, const char *value)
 {
@@ -138,7 +199,7 @@ static void take(const struct reading *reading, const char *key, const char *val
     } else if (strcmp(reading->section, "include") == 0 && strcasecmp(key, "path") == 0) {
         autofree char *folder = path_parent(reading->path);
         autofree char *other = path_absolute(folder, path);
-        read_file(reading->reader, other, reading->found, reading->depth + 1);
+        read_file(reading, other);
     }
 }
 
@@ -164,16 +225,19 @@ static bool read_key(struct reading *reading)
     return value != NULL;
 }
 
-static void read_file(const struct reader *reader, const char *path, char **found,
-                      int depth)
+/* As FROM reads, one deeper. */
+static void read_file(const struct reading *from, const char *path)
 {
     size_t length = 0;
     autofree char *text =
-        depth <= DEEPEST ? reader_text(reader, path, true, &length) : NULL;
+        from->depth < DEEPEST ? reader_text(from->reader, path, true, &length) : NULL;
     if (text == NULL)
         return;
-    struct reading reading = {
-        .reader = reader, .at = text, .path = path, .found = found, .depth = depth};
+    struct reading reading = *from;
+    reading.at = text;
+    reading.path = path;
+    reading.section[0] = '\0';
+    reading.depth++;
     for (bool fine = true; fine;) {
         skip(&reading, " \t\r\n\xef\xbb\xbf");
         if (*reading.at == '\0')
@@ -185,8 +249,11 @@ static void read_file(const struct reader *reader, const char *path, char **foun
     }
 }
 
-void gitconfig_excludes(const struct reader *reader, const char *path, char **found)
+void gitconfig_excludes(const struct reader *reader, const char *path,
+                        const char *repository, char **found)
 {
+    const struct reading none = {
+        .reader = reader, .repository = repository, .found = found, .depth = -1};
     if (path != NULL)
-        read_file(reader, path, found, 0);
+        read_file(&none, path);
 }

@@ -7,7 +7,9 @@
 #include "daemon/watch/reader.h"
 
 /* Where the file at PATH (NULL: none), or one that it includes, sets core.excludesFile: *FOUND is
- * freed and becomes that, with "~/" resolved. A file with a mistake counts up to there. */
-void gitconfig_excludes(const struct reader *reader, const char *path, char **found);
+ * freed and becomes that, with "~/" resolved. REPOSITORY, the folder for what git does in this work tree, is what
+ * some files are included for. A file with a mistake counts up to there. */
+void gitconfig_excludes(const struct reader *reader, const char *path,
+                        const char *repository, char **found);
 
 #endif

@@ -93,17 +93,17 @@ char *worktree_excludes(const struct reader *reader, const struct worktree *work
     const char *without_system = getenv("GIT_CONFIG_NOSYSTEM");
     char *found = in_user_folder("ignore");
     if (without_system == NULL || strcmp(without_system, "0") == 0)
-        gitconfig_excludes(reader, "/etc/gitconfig", &found);
+        gitconfig_excludes(reader, "/etc/gitconfig", worktree->own, &found);
     if (global != NULL) {
-        gitconfig_excludes(reader, global, &found);
+        gitconfig_excludes(reader, global, worktree->own, &found);
     } else {
         autofree char *modern = in_user_folder("config");
         autofree char *old = home != NULL ? path_join(home, ".gitconfig") : NULL;
-        gitconfig_excludes(reader, modern, &found);
-        gitconfig_excludes(reader, old, &found);
+        gitconfig_excludes(reader, modern, worktree->own, &found);
+        gitconfig_excludes(reader, old, worktree->own, &found);
     }
     autofree char *own = path_join(worktree->common, "config");
-    gitconfig_excludes(reader, own, &found);
+    gitconfig_excludes(reader, own, worktree->own, &found);
     if (found == NULL || found[0] == '/')
         return found;
     autofree char *relative = found;

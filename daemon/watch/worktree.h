@@ -25,7 +25,8 @@ void worktree_finish(struct worktree *worktree);
 
 /* The path of the file that core.excludesFile names, else of the usual one; the caller's. NULL: there
  * is none. Read are the system's, the user's and the repository's settings, with the files that they
- * include; conditions for including one, and settings in the environment, are not known here. */
+ * include, those for certain repositories too; conditions that ask for a branch or a remote never hold here, and settings
+ * in the environment are not known. */
 char *worktree_excludes(const struct reader *reader, const struct worktree *worktree);
 
 #endif
