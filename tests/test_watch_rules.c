@@ -223,6 +223,29 @@ START_TEST(an_environment_is_known_by_what_is_in_it)
 }
 END_TEST
 
+START_TEST(global_excludes_count_as_soon_as_they_are_written)
+{
+    make_repository("root");
+    make_folders(".config/git");
+    make_folders("far");
+    scene_watch(&scene);
+    ck_assert(strset_has(&scene.found, "a/b"));
+    write_file(".config/git/ignore", "b/\n");
+    expect(1, "a/b", false);
+    autofree char *settings =
+        xasprintf("[core]\n\texcludesFile = %s/far/rules\n", scene.base);
+    write_file(".config/git/config", settings);
+    expect(1, "a/b", true);
+    write_file("far/rules", "b/\n");
+    expect(1, "a/b", false);
+    ck_assert_int_eq(unlink("far/rules"), 0);
+    expect(1, "a/b", true);
+    write_file("root/.git/config", "[core]\n\texcludesFile = a/mine\n");
+    write_file("root/a/mine", "b/\n");
+    expect(1, "a/b", false);
+}
+END_TEST
+
 static void take_repository(void *owner, const char *folder)
 {
     strset_add(owner, folder);
@@ -286,6 +309,7 @@ int main(void)
     tcase_add_test(tests, what_is_ignored_later_stays_watched_where_somebody_asks);
     tcase_add_test(tests, a_gitignore_that_is_a_link_is_not_read);
     tcase_add_test(tests, an_environment_is_known_by_what_is_in_it);
+    tcase_add_test(tests, global_excludes_count_as_soon_as_they_are_written);
     tcase_add_test(tests, where_git_does_its_work_is_known_for_each_work_tree);
     tcase_add_test(tests, the_repository_above_the_root_is_known);
     Suite *suite = suite_create("watch_rules");

@@ -42,8 +42,9 @@ bool ignore_enter(struct ignore *ignore, const char *folder, bool speaks);
 bool ignore_rests_on(const struct ignore *ignore, const char *path);
 /* Then this reads them again; true where they are others. */
 bool ignore_reread(struct ignore *ignore, const char *path);
-/* Each folder (absolute) outside of the tree whose changes can change the rules. The user's global
- * excludes are not among them: they often lie in the home folder, where always something is written. */
+/* Each folder (absolute) outside of the tree whose changes can change the rules. The home folder itself is not
+ * among them, for there always something is written: what the global excludes say in it is read again by the
+ * next crawl, after an hour of rest at the latest. */
 void ignore_each_source(const struct ignore *ignore,
                         void (*visit)(void *owner, const char *folder), void *owner);
 

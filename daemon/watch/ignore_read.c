@@ -5,6 +5,7 @@
 #include "daemon/watch/ignore_rules.h"
 #include "daemon/watch/worktree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* True where LIST says something else now. SOURCE: what people know the file at PATH by. */
@@ -118,9 +119,12 @@ static bool read_above(struct ignore *ignore)
     static const struct worktree none = {0};
     other |= read_exclude(&ignore->reader, &ignore->exclude, above ? &worktree : &none,
                           &ignore->info, &ignore->repository);
+    strset_finish(&ignore->global_sources);
+    ignore->reader.asked = &ignore->global_sources;
     autofree char *global =
         worktree.top != NULL ? worktree_excludes(&ignore->reader, &worktree) : NULL;
     other |= read_list(&ignore->reader, &ignore->global, global, global, true);
+    ignore->reader.asked = NULL;
     worktree_finish(&worktree);
     bool astray = ignore->astray;
     ignore->astray = ignore_is_astray(ignore);
@@ -166,14 +170,26 @@ static bool is_info(const char *info, const char *root, const char *path)
     return info != NULL && strcmp(absolute, info) == 0;
 }
 
+static bool is_global_source(const struct ignore *ignore, const char *path)
+{
+    if (path[0] != '/' && strncmp(path, ".git/", 5) != 0)
+        return false;
+    autofree char *absolute = path_absolute(ignore->root, path);
+    return strset_has(&ignore->global_sources, absolute);
+}
+
 bool ignore_rests_on(const struct ignore *ignore, const char *path)
 {
     const char *base = path_base(path);
-    return ignore->root != NULL && (ignore_is_rule(base) || strcmp(base, "exclude") == 0);
+    return ignore->root != NULL &&
+           (ignore_is_rule(base) || strcmp(base, "exclude") == 0 ||
+            is_global_source(ignore, path));
 }
 
 bool ignore_reread(struct ignore *ignore, const char *path)
 {
+    if (is_global_source(ignore, path))
+        return ignore_enter(ignore, "", true);
     if (strcmp(path_base(path), "exclude") == 0) {
         bool other =
             is_info(ignore->info, ignore->root, path) && ignore_enter(ignore, "", true);
@@ -190,6 +206,22 @@ bool ignore_reread(struct ignore *ignore, const char *path)
     return !ignore_matches(ignore, folder, true) && ignore_enter(ignore, folder, true);
 }
 
+struct visiting {
+    void (*visit)(void *owner, const char *folder);
+    void *owner;
+};
+
+/* In the home folder always something is written: not worth being woken for. */
+static void visit_folder_of(void *owner, const char *path, int64_t value)
+{
+    (void)value;
+    const struct visiting *visiting = owner;
+    autofree char *folder = path_parent(path);
+    const char *home = getenv("HOME");
+    if (home == NULL || strcmp(folder, home) != 0)
+        visiting->visit(visiting->owner, folder);
+}
+
 void ignore_each_source(const struct ignore *ignore,
                         void (*visit)(void *owner, const char *folder), void *owner)
 {
@@ -197,6 +229,8 @@ void ignore_each_source(const struct ignore *ignore,
         visit(owner, ignore->uppers[i].path);
     if (ignore->info != NULL)
         visit(owner, ignore->info);
+    strset_each(&ignore->global_sources, visit_folder_of,
+                &(struct visiting){.visit = visit, .owner = owner});
     struct folder *folder = NULL;
     struct folder *next = NULL;
     HASH_ITER(hh, ignore->folders, folder, next)
@@ -225,6 +259,7 @@ void ignore_forget(struct ignore *ignore)
     drop_uppers(ignore);
     gitignore_finish(&ignore->exclude);
     gitignore_finish(&ignore->global);
+    strset_finish(&ignore->global_sources);
     free(ignore->info);
     free(ignore->repository);
 }

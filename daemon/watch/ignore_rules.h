@@ -40,6 +40,8 @@ struct ignore {
     struct gitignore exclude; /* of the work tree that begins above the root */
     char *info, *repository;
     struct gitignore global;
+    struct strset
+        global_sources; /* paths of that file and of settings that may name it */
     struct strset heeded;
 };
 

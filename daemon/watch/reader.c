@@ -20,6 +20,8 @@ static void tell(const struct reader *reader, const char *path)
 char *reader_text(const struct reader *reader, const char *path, bool follow,
                   size_t *ret_length)
 {
+    if (reader->asked != NULL)
+        strset_add(reader->asked, path);
     autoclose int fd =
         open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
     if (fd < 0)
