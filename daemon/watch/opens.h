@@ -7,6 +7,13 @@
  * in two thousand under constant writing) loses a change that falls into the replacing. Two queues
  * have another good: a flood of opens overflows its own alone.
  *
+ * Not by fanotify, though that could name the process, so that an editor's opens were not counted as a run's. Most
+ * of those who open what no log tells are over when the event is read, and count all the same; and the number of one
+ * that is over may be an editor's by then, whose word would drop what a run did read. To be sure of that the kernel
+ * would have to give a descriptor of the process with each event (FAN_REPORT_PIDFD), thousands of them in a run.
+ * Who is wrongly counted
+ * costs a run in vain, should that file be edited later.
+ *
  * While it is on, a folder keeps every name under which it was entered: what is opened in it after
  * a move is told under the old name too. So the order in which the two queues are read does not
  * matter. Private to the room. */

@@ -1,6 +1,6 @@
 """What a start costs in a big tree with a big index, beside a bare walk with inotify (watch/bare.c, the limit).
 
-usage: start.py [--files N] [--folders N] [--tests N] [--rounds N] [--folder DIR]
+usage: start.py [--files N] [--folders N] [--tests N] [--rounds N] [--folder DIR] [--backend B]
 
 A tree of data, and trivial unittest files in one package of it; all of them run once, so that the index is a
 real one. Then, in turn
@@ -121,12 +121,14 @@ def main():
     parser.add_argument("--tests", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", help="where the tree is made, and removed again")
+    parser.add_argument("--backend", default="inotify", help="the bare walk uses inotify")
     options = parser.parse_args()
     base = tempfile.mkdtemp(prefix="sniffer-start-", dir=options.folder)
     try:
         root = os.path.join(base, "tree")
         make_tree(root, options.files, options.folders, options.tests)
         bare, sniffer = Bare(root, base), Kept(root, base)
+        sniffer.backend = options.backend
         began = time.monotonic()
         sniffer.start()
         print("first start, all tests run: %.1f s" % (time.monotonic() - began), flush=True)

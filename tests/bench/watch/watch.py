@@ -157,6 +157,7 @@ class Bare(Watcher):
 
 class Sniffer(Watcher):
     name = "snifferd"
+    backend = "auto"
 
     def __init__(self, root, base):
         super().__init__(root)
@@ -168,7 +169,8 @@ class Sniffer(Watcher):
     def start(self):
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "snifferd"), "-C", self.root, "--foreground"],
+            [os.path.join(BUILD, "snifferd"), "-C", self.root, "--foreground",
+             "--backend", self.backend],
             env=self.house.environment, stderr=subprocess.DEVNULL)
         self.pid = self.process.pid
         self.lines = until(lambda: Lines(self.path))
