@@ -11,8 +11,7 @@
  * of those who open what no log tells are over when the event is read, and count all the same; and the number of one
  * that is over may be an editor's by then, whose word would drop what a run did read. To be sure of that the kernel
  * would have to give a descriptor of the process with each event (FAN_REPORT_PIDFD), thousands of them in a run.
- * Who is wrongly counted
- * costs a run in vain, should that file be edited later.
+ * Who is wrongly counted costs a run in vain, should that file be edited later.
  *
  * While it is on, a folder keeps every name under which it was entered: what is opened in it after
  * a move is told under the old name too. So the order in which the two queues are read does not
