@@ -193,11 +193,14 @@ static struct digest presence_state(struct tree *tree, const char *path,
 {
     struct entry *entry = paths_make_seen(&tree->paths, path);
     struct identity identity;
-    struct identity link;
-    int error = identity_ask_through(absolute, &identity);
+    struct identity link = {0};
+    int error = identity_ask(absolute, &link);
     /* A link that leads nowhere is absent to who asks, but its name is there. */
-    bool named = identity_ask(absolute, &link) == 0;
+    bool named = error == 0;
     bool is_link = named && S_ISLNK(link.mode);
+    identity = link;
+    if (is_link) /* where there is none, both ways lead to the same */
+        error = identity_ask_through(absolute, &identity);
     tell(&entry->seen->told, error == 0 || named, NULL);
     if (error < 0 && !identity_error_is_answer(error))
         return hash_fresh();
