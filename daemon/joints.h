@@ -64,6 +64,8 @@ char **lodgings_words(const struct house *house, const char *package, const char
  * and returns its path, the house's. */
 const char *lodgings_lodge(struct house *house, const char *file,
                            const char *const *marks, size_t count);
+/* See engine_ports.launch. */
+char *lodgings_launch(const struct house *house, const char *package);
 /* Can a change of PATH make or unmake a package, or change what was chosen for one? */
 bool lodgings_decide(const struct house *house, const char *path);
 void lodgings_finish(struct house *house);
@@ -71,6 +73,9 @@ void lodgings_finish(struct house *house);
 /* foreground.c: the command that runs FILE as a worker of PACKAGE would, as the protocol has it */
 json_t *foreground_command(const struct house *house, const char *package,
                            const char *file);
+/* launched.c: ARGV run in DIRECTORY with PRELOAD (or NULL), and all that an interpreter may go by besides
+ * files. NULL: nobody can say. The caller's. */
+char *launched_words(const char *const *argv, const char *directory, const char *preload);
 
 /* sinks.c: what the other rooms tell */
 void sinks_fill(struct house *house);

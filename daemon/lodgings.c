@@ -156,6 +156,16 @@ static void configure(struct house *house, struct lodging *lodging)
     lodging->processes = lodging->config.processes;
 }
 
+char *lodgings_launch(const struct house *house, const char *package)
+{
+    const struct lodging *lodging = find(house, package);
+    if (lodging == NULL || !lodging->configured)
+        return NULL;
+    autofree char *tracer = find_tracer(house->settings.plugin);
+    autofree char *directory = path_absolute(house->settings.root, lodging->path);
+    return launched_words((const char *const *)lodging->argv, directory, tracer);
+}
+
 /* ---- choices ---- */
 
 static char *choose_python(const struct house *house, const struct lodging *lodging,

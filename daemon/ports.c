@@ -39,6 +39,11 @@ static int port_blocks(void *owner, const char *package, int64_t id,
     return pool_ask_blocks(house->pool, package, id, paths, count);
 }
 
+static char *port_launch(void *owner, const char *package)
+{
+    return lodgings_launch(owner, package);
+}
+
 static void port_warm(void *owner, const char *package)
 {
     struct house *house = owner;
@@ -256,6 +261,7 @@ struct engine_ports ports_of(struct house *house)
                                  .classify = port_classify,
                                  .blocks = port_blocks,
                                  .listen_opens = port_listen_opens,
+                                 .launch = port_launch,
                                  .warm = port_warm,
                                  .refresh = port_refresh,
                                  .warmth = port_warmth,

@@ -113,6 +113,10 @@ struct report {
     /* Where evidence is coarser than it could be, why: NULL where it is not. */
     const char *precision_why, *tracing_why;
     bool whole_files; /* code is told by files and not by blocks */
+    int64_t began_ns; /* when the host did, since the epoch; 0: not told */
+    /* ready, classified: the paths that this rests on, three lists: "there" (it is as it was, with all its
+     * times), "kinds" (of the same kind and mode), "absent"; NULL: not known. */
+    const json_t *rests;
     /* unfit: KIND is "framework_missing", "settings" or "broken" */
     const char *kind, *message;
     /* classified; MESSAGE set where a framework's settings could not be read; UNUSED what people

@@ -117,6 +117,24 @@ static void take_distributions(struct reading *reading, struct report *report)
     }
 }
 
+static void take_rests(struct reading *reading, struct report *report)
+{
+    static const char *const lists[] = {"there", "kinds", "absent"};
+    const json_t *rests = json_object_get(reading->json, "rests");
+    if (reading->error != 0 || rests == NULL || json_is_null(rests))
+        return;
+    report->rests = rests;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const json_t *list = json_object_get(rests, lists[i]);
+        bool paths = json_is_array(list);
+        size_t at = 0;
+        const json_t *path = NULL;
+        json_array_foreach(list, at, path) paths &= reading_plain(path) != NULL;
+        if (!paths)
+            reading_refuse(reading, "\"rests\" is not three lists of paths");
+    }
+}
+
 static void take_identity(struct reading *reading, const json_t *seen,
                           struct report_identity *identity)
 {
@@ -181,6 +199,10 @@ static void read_ready(struct reading *reading, struct report *report)
     reading_text_or_null(reading, "tracing_why", "\"tracing_why\" is not a text",
                          &report->tracing_why);
     report->whole_files = precision == NULL || strcmp(precision, "block") != 0;
+    if (json_object_get(reading->json, "began_ns") != NULL)
+        reading_integer(reading, "began_ns", "\"began_ns\" is not a number",
+                        &report->began_ns);
+    take_rests(reading, report);
 }
 
 static void read_unfit(struct reading *reading, struct report *report)
@@ -197,6 +219,7 @@ static void read_classified(struct reading *reading, struct report *report)
                          &report->message);
     reading_text_or_null(reading, "unused", "\"unused\" is not a text", &report->unused);
     report->any_name = json_is_true(json_object_get(reading->json, "any_name"));
+    take_rests(reading, report);
 }
 
 static void read_started(struct reading *reading, struct report *report)

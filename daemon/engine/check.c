@@ -83,8 +83,7 @@ static void forget_if_gone(void *owner, const char *path, int64_t value)
         strset_remove(&engine->classified, path);
 }
 
-/* Another number where the file at PATH is another one, or was written. */
-static int64_t mark_of(const struct engine *engine, const char *path)
+int64_t check_mark(const struct engine *engine, const char *path)
 {
     struct identity identity = tree_identity(engine->tree, path);
     return (identity.ctime_ns ^ (int64_t)identity.inode ^ identity.size) & INT64_MAX;
@@ -102,7 +101,7 @@ static void note_decider(void *owner, const char *path)
     const struct engine *engine = deciders->engine;
     if (!pick_decides(engine, path))
         return;
-    strset_put(&deciders->now, path, mark_of(engine, path));
+    strset_put(&deciders->now, path, check_mark(engine, path));
 }
 
 static void add_if_other(void *owner, const char *path, int64_t value)
@@ -250,6 +249,13 @@ bool check_candidate(const struct engine *engine, const char *path)
     return package->any_name || (dot != NULL && strset_has(&package->suffixes, dot));
 }
 
+bool check_may_be(const struct engine *engine, const struct package *package,
+                  const char *path)
+{
+    return package_of(engine, path) == package && check_candidate(engine, path) &&
+           !engine->ports.ignored(engine->ports.owner, path);
+}
+
 void check_sort(struct engine *engine, const char *path)
 {
     if (!engine->ports.ignored(engine->ports.owner, path))
@@ -304,7 +310,7 @@ static void mark_asked(void *owner, const char *path, int64_t value)
 {
     (void)value;
     const struct marking *marking = owner;
-    strset_put(marking->asked, path, mark_of(marking->engine, path));
+    strset_put(marking->asked, path, check_mark(marking->engine, path));
 }
 
 /* One question at a time; what comes up meanwhile is asked next. */
@@ -315,6 +321,7 @@ static void ask(struct engine *engine, struct package *package)
     struct list list = {0};
     list.paths = xcalloc(strset_count(&package->unsorted), sizeof *list.paths);
     strset_each(&package->unsorted, into_list, &list);
+    package->asked_at = tree_clock_ns();
     struct strset asked = {0}; /* as they are before the worker looks */
     strset_each(&package->unsorted, mark_asked,
                 &(struct marking){.engine = engine, .asked = &asked});
@@ -346,7 +353,7 @@ static void apply_answer(void *owner, const char *path, int64_t answer)
     struct index_file file;
     bool is_test = answer == IS_TEST;
     /* What was rewritten meanwhile may have been away for a moment, which no event tells in the end. */
-    if (!is_test && check_candidate(engine, path) && mark_of(engine, path) != answer) {
+    if (!is_test && check_candidate(engine, path) && check_mark(engine, path) != answer) {
         check_sort(engine, path);
         return;
     }
@@ -394,6 +401,34 @@ static void take_unused(struct package *package, const char *unused)
     package->unused = unused != NULL ? xstrdup(unused) : NULL;
 }
 
+void check_answer(struct engine *engine, struct package *package,
+                  const struct report *report)
+{
+    free(package->error);
+    package->error = NULL;
+    take_unused(package, report->unused);
+    for (size_t i = 0; i < report->path_count; i++)
+        strset_put(&package->asked, report->paths[i], IS_TEST);
+    strset_each(&package->asked, apply_answer, engine);
+    package->sorted = true;
+}
+
+void check_answers_taken(struct engine *engine)
+{
+    judge_companies(engine);
+    pick_stragglers(engine);
+}
+
+void check_answered(struct engine *engine, struct package *package)
+{
+    if (!package->started_up) {
+        strset_each(&package->asked, tell_verified, engine);
+        package->started_up = true;
+    }
+    strset_finish(&package->asked);
+    engine->news_stats = engine->news_queue = engine->news_state = true;
+}
+
 void engine_classified(struct engine *engine, const char *path,
                        const struct report *report, int64_t now)
 {
@@ -406,27 +441,17 @@ void engine_classified(struct engine *engine, const char *path,
         engine_unfit(engine, path, report->message, now);
         return;
     }
-    free(package->error);
-    package->error = NULL;
-    take_unused(package, report->unused);
     if (report->any_name && !package->any_name) {
+        xreplace(&package->error, NULL);
         package->any_name = true;
         strset_finish(&package->asked);
         check_ask_all(engine, package);
         return;
     }
-    for (size_t i = 0; i < report->path_count; i++)
-        strset_put(&package->asked, report->paths[i], IS_TEST);
-    strset_each(&package->asked, apply_answer, engine);
-    package->sorted = true;
-    judge_companies(engine);
-    pick_stragglers(engine);
-    if (!package->started_up) {
-        strset_each(&package->asked, tell_verified, engine);
-        package->started_up = true;
-    }
-    strset_finish(&package->asked);
-    engine->news_stats = engine->news_queue = engine->news_state = true;
+    told_keep(engine, package, report);
+    check_answer(engine, package, report);
+    check_answers_taken(engine);
+    check_answered(engine, package);
     check_ask(engine);
     pick_turned(engine, NULL);
     engine_room(engine, now);

@@ -146,6 +146,7 @@ void engine_begin(struct engine *engine, int64_t now)
     check_everything(engine);
     packages_find(engine);
     git_find(engine);
+    told_recall(engine);
     packages_warm(engine);
     recheck_begin(engine, now);
     turn(engine, now);

@@ -41,6 +41,9 @@ struct engine_ports {
                     const char *const *paths, size_t count);
     int (*blocks)(void *owner, const char *package, int64_t id, const char *const *paths,
                   size_t count);
+    /* All that decides how workers of PACKAGE are started, in words that are compared and never shown; NULL:
+     * nobody knows. The caller's. */
+    char *(*launch)(void *owner, const char *package);
     void (*warm)(
         void *owner,
         const char *package);     /* have a host ready; try now, whatever failed before */

@@ -196,7 +196,9 @@ void packages_warm(struct engine *engine)
 {
     for (size_t i = 0; i < engine->package_count; i++) {
         const struct package *package = engine->packages[i];
-        if (package->environment == NULL && !package->sorted)
+        bool silent = package->environment == NULL && !package->sorted;
+        /* The only one gets a host though all is known: the next save is not to wait for it. */
+        if (silent || engine->package_count == 1)
             engine->ports.warm(engine->ports.owner, package->path);
     }
 }
@@ -224,11 +226,10 @@ static void tell_python(const struct engine *engine, const struct package *packa
                  package->framework, package->python);
 }
 
-static void take_ready(struct engine *engine, struct package *package,
-                       const struct report *report)
+bool packages_learn(struct engine *engine, struct package *package,
+                    const struct report *report, bool *ret_fresh)
 {
-    package->renewing = false;
-    bool new_environment = take_environment(package, report);
+    *ret_fresh = take_environment(package, report);
     autofree char *framework =
         xasprintf("%s %s", report->framework, report->framework_version);
     bool other = package->framework == NULL ||
@@ -244,24 +245,35 @@ static void take_ready(struct engine *engine, struct package *package,
     xreplace(&package->coarse,
              report->precision_why != NULL ? report->precision_why : report->tracing_why);
 
-    bool was_broken = package->error != NULL;
     xreplace(&package->error, NULL);
     engine->news_state = true;
     if (other) {
         package->any_name = false;
         tell_python(engine, package);
     }
-    if (new_environment) {
+    if (*ret_fresh) {
         engine->reader = NULL;
         choose_maker(engine, package);
         blocks_forget_question(engine);
-        check_environment(engine);
         follow_installed(engine, package);
     }
     if (package->coarse == NULL && !package->whole_files && !is_of_maker(engine, package))
         xreplace(&package->coarse,
                  "another package's tests run with another version of Python: here code "
                  "counts by whole files");
+    return other;
+}
+
+static void take_ready(struct engine *engine, struct package *package,
+                       const struct report *report)
+{
+    package->renewing = false;
+    bool was_broken = package->error != NULL;
+    bool fresh = false;
+    bool other = packages_learn(engine, package, report, &fresh);
+    told_ready(engine, package, report);
+    if (fresh)
+        check_environment(engine);
     if (is_of_maker(engine, package))
         engine->reader = package;
     if (other || was_broken || !package->sorted)

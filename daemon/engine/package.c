@@ -66,6 +66,7 @@ static void package_free(struct package *package)
     strset_finish(&package->unsorted);
     strset_finish(&package->asked);
     strset_finish(&package->installed);
+    free(package->ready);
     free(package->framework);
     free(package->python);
     free(package->framework_why);

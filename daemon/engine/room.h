@@ -75,6 +75,11 @@ struct package {
     bool sorted;     /* the first answer has come: the set of test files is known */
     bool started_up; /* the first answer was applied: later files are "new" */
 
+    /* See told.c. */
+    char *ready;             /* what its worker told of itself; NULL: not to be kept */
+    struct digest ready_sum; /* of what that rests on */
+    int64_t asked_at;        /* tree_clock_ns when it was asked last */
+
     struct variable
         *environment; /* by the names that facts have; NULL: no worker told yet */
     size_t environment_count;
@@ -341,6 +346,21 @@ const char *packages_reader(const struct engine *engine);
 /* Is there one, or may there be as soon as workers have told of themselves? */
 bool packages_may_read(const struct engine *engine);
 
+/* PACKAGE's worker says who it is: true where it is another than the one before; *RET_FRESH: in another
+ * environment, which is to be judged. */
+bool packages_learn(struct engine *engine, struct package *package,
+                    const struct report *report, bool *ret_fresh);
+
+/* told.c: what workers told need not be asked for again */
+/* REPORT is a host's, and is of use for told_keep. */
+void told_ready(struct engine *engine, struct package *package,
+                const struct report *report);
+/* REPORT answers which of package->asked are test files. */
+void told_keep(struct engine *engine, const struct package *package,
+               const struct report *report);
+/* Packages whose worker would say what it said in an earlier life of the daemon have said it. */
+void told_recall(struct engine *engine);
+
 /* check.c: look at everything; which files are test files */
 void check_everything(struct engine *engine);
 void check_facts(struct engine *engine);
@@ -356,6 +376,17 @@ void check_environment(struct engine *engine);
 bool check_candidate(const struct engine *engine, const char *path);
 /* PATH may be a test file: to be asked. */
 void check_sort(struct engine *engine, const char *path);
+/* Another number where the file at PATH is another one, or was written. */
+int64_t check_mark(const struct engine *engine, const char *path);
+/* May PATH be a test file of PACKAGE: would it be asked about? */
+bool check_may_be(const struct engine *engine, const struct package *package,
+                  const char *path);
+/* REPORT tells which of package->asked are test files; to be called for all packages that have an answer
+ * just now, and check_answered after it, likewise. */
+void check_answer(struct engine *engine, struct package *package,
+                  const struct report *report);
+void check_answers_taken(struct engine *engine);
+void check_answered(struct engine *engine, struct package *package);
 void check_ask(struct engine *engine);
 /* PACKAGE NULL: all that have told of themselves. */
 void check_ask_all(struct engine *engine, struct package *package);

@@ -309,6 +309,23 @@ int index_blocks_maker(struct index *index, const char *maker);
 /* Whose they are; NULL: nobody's yet. The caller's. */
 char *index_blocks_made_by(struct index *index);
 
+/* ---- what workers told of a package ---- */
+
+/* Their answers, as they came, and the state of all that these rest on. What is in it is the caller's
+ * business. */
+struct index_told {
+    const char *package;
+    const char *ready, *answer;
+    struct digest state;
+};
+/* Instead of what was told of the package before. */
+int index_tell(struct index *index, const struct index_told *told);
+int index_untell(struct index *index, const char *package);
+/* VISIT may not touch the index. */
+void index_each_told(struct index *index,
+                     void (*visit)(void *owner, const struct index_told *told),
+                     void *owner);
+
 /* ---- what the tree remembers of contents ---- */
 
 struct index_seen {

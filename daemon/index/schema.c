@@ -120,6 +120,11 @@ static const char *const steps[] = {
     " flaky INTEGER NOT NULL,"
     " stale INTEGER NOT NULL,"
     " words TEXT) STRICT;",
+    "CREATE TABLE told ("
+    " package BLOB PRIMARY KEY,"
+    " ready TEXT NOT NULL,"
+    " answer TEXT NOT NULL,"
+    " state BLOB NOT NULL CHECK (length(state) = 16)) STRICT;",
 };
 
 int schema_version(void)

@@ -147,4 +147,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [TIDY_PATHS] = "DELETE FROM path WHERE"
                    " NOT EXISTS (SELECT 1 FROM fact WHERE fact.path_id = path.id)"
                    " AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.path_id = path.id)",
+    [TELL] = "INSERT OR REPLACE INTO told (package, ready, answer, state)"
+             " VALUES (?1, ?2, ?3, ?4)",
+    [UNTELL] = "DELETE FROM told WHERE package = ?1",
+    [EACH_TOLD] = "SELECT package, ready, answer, state FROM told ORDER BY package",
 };

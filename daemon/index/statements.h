@@ -89,6 +89,9 @@ enum statement {
     TIDY_FACTS,
     TIDY_SEEN,
     TIDY_PATHS,
+    TELL,
+    UNTELL,
+    EACH_TOLD,
 
     STATEMENT_COUNT
 };

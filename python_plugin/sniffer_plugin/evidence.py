@@ -59,6 +59,10 @@ class Run:
         """After looks(): not, where the run came to its end and its last look is not there."""
         return not self._silent or _LAST_CODE not in self._began
 
+    def ended(self) -> bool:
+        """After looks(): is its last look there?"""
+        return not self._silent
+
     def looks(self, records: Iterable[Record]) -> list[Look]:
         """Each look once, as (kind, path, seen, ran); RAN tells the blocks of a source, or is None.
         Kind "wrote" is a write, "unseen" something that the log does not tell."""

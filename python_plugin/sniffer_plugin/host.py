@@ -24,11 +24,11 @@ import types
 from collections import deque
 
 from . import (PROTOCOL, child, debugger, framework, guard, layers, library, looks, packages,
-               questions, trace, trial, weak, wrappers)
+               questions, rests, trace, trial, weak, wrappers)
 from .channel import Channel, Lost, Serial, identity, plain
 from .environment import environment, python_words
 from .evidence import Run
-from .processes import Poor, fork, populate, sweep
+from .processes import Poor, began_ns, fork, populate, sweep
 from .scope import Scope
 from .settings import Settings, Usage
 from .sources import Sources
@@ -158,7 +158,8 @@ class Host:
             "precision": "block" if by_blocks else "file",
             "precision_why": None if by_blocks or asked else self.precision_why,
             "tracing": "python" if self.tracing_why else "library",
-            "tracing_why": self.tracing_why}
+            "tracing_why": self.tracing_why,
+            "rests": rests.environment(self.scope, self.guard.noted), "began_ns": began_ns()}
 
     def _would_search(self, name: str) -> None:
         """The host has NAME from before the root was in sys.path; a cold start asks its home."""

@@ -8,6 +8,7 @@ import resource
 import select
 import signal
 import sys
+import time
 
 from . import trace
 
@@ -24,6 +25,14 @@ def fork() -> int:
         return os.fork()
     except OSError as error:
         raise Poor(error.strerror) from None
+
+
+def began_ns() -> int:
+    """When this process did, in the time that files are stamped with."""
+    with open("/proc/self/stat", "rb") as file:
+        ticks = int(file.read().rpartition(b")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / posix.sysconf("SC_CLK_TCK")
+    return time.time_ns() - int(age * 1e9)
 
 
 def _children(pid: int) -> list[int]:

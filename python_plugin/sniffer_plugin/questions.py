@@ -8,8 +8,10 @@ import os
 import posix
 import signal
 import sys
+import time
 
-from . import child, processes
+from . import child, library, processes, rests, trace
+from .evidence import Run
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
@@ -26,15 +28,20 @@ def path_of(value: object) -> str:
 
 
 def classified(host, order: dict[str, Any]) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-    """Asked of the framework, in a process of its own."""
+    """Asked of the framework, in a process of its own, whose looks are what the answer rests on."""
     ours, theirs = os.pipe2(os.O_CLOEXEC)
     sys.stdout.flush()
     sys.stderr.flush()
+    log = None
+    if host.tracer is not None and host.tracing_why is None:
+        log = trace.Log(trace.filters(host.scope), 1)
+    began = time.time_ns()
+    parent = posix.getpid()
     pid = processes.fork()
     if pid == 0:
         try:
             posix.close(ours)
-            _answer(host, theirs, order)
+            _answer(host, theirs, order, log, parent)
         finally:
             posix._exit(0)
     posix.close(theirs)
@@ -56,17 +63,39 @@ def classified(host, order: dict[str, Any]) -> dict[str, Any]:  # type: ignore[n
         message = host.runner.NAME + " died while it was asked for its test files"
     return {"report": "classified", "id": order["id"],
             "tests": [order["paths"][i] for i in indexes], "message": message, "unused": unused,
-            "any_name": any_name}
+            "any_name": any_name, "rests": _rests(host, log, began, order)}
 
 
-def _answer(host, pipe: int, order: dict[str, Any]) -> None:  # type: ignore[no-untyped-def]
+def _rests(host, log: trace.Log | None, began: int,  # type: ignore[no-untyped-def]
+           order: dict[str, Any]) -> rests.Rests | None:
+    """None: it is not known."""
+    if log is None:
+        return None
+    run = Run(host.scope, None, began)
+    found = run.looks(log.records())
+    heard = run.ended() and log.whole()
+    log.close()
+    candidates = [path_of(path) for path in order["paths"]]
+    return rests.looks(host.scope, found, candidates) if heard else None
+
+
+def _answer(host, pipe: int, order: dict[str, Any],  # type: ignore[no-untyped-def]
+            log: trace.Log | None, parent: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    heard = child.attach(host, log, parent)
     child.forget_finders(host.scope.root)
     home = host.scope.shown(host.scope.home)
     paths = [os.path.relpath(path_of(value), home or ".") for value in order["paths"]]
+    if heard:
+        library.blocks(False)
+        host.guard.sink = library.Heard(host.scope)
+        library.quiet(-1)
     tests, message, unused, any_name = host.runner.classify(host.args, paths)
+    if heard:
+        library.last()
+        library.quiet(1)
     wanted = set(tests)
     answer = json.dumps([[i for i, path in enumerate(paths) if path in wanted], message, unused,
                          any_name])

@@ -64,6 +64,7 @@ struct scene {
     struct fault fault;
     bool refused;
     int warmed, refreshed, loaded;
+    const char *launch;          /* how workers are started; NULL: nobody knows */
     const char *const *packages; /* besides the root; NULL at the end */
     bool changed_first;
     char speaker[64];                    /* the package whose workers speak */
@@ -164,6 +165,14 @@ static void scene_listen_opens(void *owner, bool listen)
 {
     (void)owner;
     scene.listening = listen;
+}
+
+/* As the test says; NULL: what workers tell is not kept. */
+static char *scene_launch(void *owner, const char *package)
+{
+    (void)owner;
+    (void)package;
+    return scene.launch != NULL ? xstrdup(scene.launch) : NULL;
 }
 
 static void scene_warm(void *owner, const char *package)
@@ -406,6 +415,7 @@ static inline void scene_wake(void)
                                        .blocks = scene_blocks,
                                        .heed = scene_heed,
                                        .listen_opens = scene_listen_opens,
+                                       .launch = scene_launch,
                                        .warm = scene_warm,
                                        .packages = scene_packages,
                                        .refresh = scene_refresh,
