@@ -177,6 +177,51 @@ START_TEST(whatever_it_rests_on_counts)
 }
 END_TEST
 
+#define HELPED "{\"there\":[\"one/helper.py\"],\"kinds\":[],\"absent\":[\"one/plugin\"]}"
+
+START_TEST(a_change_of_what_decided_it_asks_again)
+{
+    live(HELPED);
+    scene_save("one/helper.py", "names = []");
+    scene_settle();
+    ck_assert_str_eq(scene_state(), "running");
+    ck_assert_uint_eq(scene.asked_count, 2); /* all that could be test files */
+    answer(HELPED);
+    ck_assert_str_eq(scene_state(), "idle");
+    scene.question = 0;
+    scene_save("one/other.txt", "");
+    scene_settle();
+    ck_assert_int_eq(scene.question, 0);
+}
+END_TEST
+
+START_TEST(what_an_import_finds_now_asks_again)
+{
+    live(HELPED);
+    scene_save("one/plugin.py", "");
+    scene_settle();
+    ck_assert_uint_eq(scene.asked_count, 1); /* the file itself */
+    answer(HELPED);
+    ck_assert_uint_eq(scene.asked_count, 3);
+    answer(HELPED);
+    ck_assert_str_eq(scene_state(), "idle");
+}
+END_TEST
+
+START_TEST(a_change_while_it_is_asked_asks_again)
+{
+    live(RESTS);
+    scene_save("one/nose.cfg", "");
+    scene_settle();
+    int64_t question = scene.question;
+    scene_save("one/helper.py", "names = []");
+    scene_settle();
+    answer("{\"there\":[\"one/helper.py\"],\"kinds\":[],\"absent\":[]}");
+    ck_assert_int_gt(scene.question, question);
+    ck_assert_str_eq(scene_state(), "running");
+}
+END_TEST
+
 START_TEST(what_changed_since_the_question_is_not_kept)
 {
     live("{\"there\":[\"one/helper.py\"],\"kinds\":[],\"absent\":[]}"); /* just written */
@@ -212,6 +257,9 @@ int main(void)
     tcase_add_test(tests, a_test_that_was_edited_meanwhile_runs);
     tcase_add_loop_test(tests, whatever_it_rests_on_counts, 0,
                         (int)(sizeof acts / sizeof *acts));
+    tcase_add_test(tests, a_change_of_what_decided_it_asks_again);
+    tcase_add_test(tests, what_an_import_finds_now_asks_again);
+    tcase_add_test(tests, a_change_while_it_is_asked_asks_again);
     tcase_add_test(tests, what_changed_since_the_question_is_not_kept);
     tcase_add_test(tests, what_could_not_be_traced_is_not_kept);
     tcase_add_test(tests, what_was_told_of_a_package_goes_with_it);

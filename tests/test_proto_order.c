@@ -307,6 +307,12 @@ static const struct {
     {"", "JSON"},
     {"{", "JSON"},
     {"[]", "JSON"},
+    {"{\"report\":\"classified\",\"id\":1,\"tests\":[],\"message\":null,"
+     "\"rests\":{\"there\":[1],\"kinds\":[],\"absent\":[]}}",
+     "rests"},
+    {"{\"report\":\"classified\",\"id\":1,\"tests\":[],\"message\":null,"
+     "\"rests\":{\"there\":[]}}",
+     "rests"},
     {"{\"report\":\"caf\xe9\"}", "JSON"},
     {"{}", "report"},
     {"{\"report\":7}", "report"},
@@ -362,6 +368,12 @@ static const struct {
     {"{\"report\":\"classified\",\"tests\":[]}", "id"},
     {"{\"report\":\"classified\",\"id\":1,\"tests\":{}}", "tests"},
     {"{\"report\":\"classified\",\"id\":1,\"tests\":[\"a\",7]}", "tests"},
+    {"{\"report\":\"classified\",\"id\":1,\"tests\":[],\"message\":null,"
+     "\"rests\":{\"there\":[1],\"kinds\":[],\"absent\":[]}}",
+     "rests"},
+    {"{\"report\":\"classified\",\"id\":1,\"tests\":[],\"message\":null,"
+     "\"rests\":{\"there\":[]}}",
+     "rests"},
     {"{\"report\":\"look\",\"run\":1,\"kind\":\"smell\",\"path\":\"a\"}", "kind"},
     {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\"}", "path"},
     {"{\"report\":\"look\",\"run\":1,\"kind\":\"code\",\"path\":\"a\\u0000\"}", "path"},

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
@@ -506,6 +507,31 @@ class ClassifyTest(PytestCase):
 
     def test_arguments_count(self):
         self.both(self.host("tests"), "tests")
+
+    def test_the_answer_rests_on_what_was_looked_at(self):
+        self.project.write("tests/conftest.py", "from left_out import names\ncollect_ignore = names\n")
+        self.project.write("left_out.py", "names = ['test_a.py']\n")
+        answer = self.host().classify(*self.FILES)
+        self.assertNotIn("tests/test_a.py", answer["tests"])
+        rests = answer["rests"]
+        for path in ("tests/conftest.py", "left_out.py", "tests"):
+            self.assertIn(path, rests["there"])
+        for path in ("pytest.ini", "tox.ini", "pkg/conftest.py"):
+            self.assertIn(path, rests["absent"])
+        # What is in it, and whether it was saved since, is nobody's business.
+        self.assertFalse([path for paths in rests.values() for path in paths
+                          if path in self.FILES and "test_" in path])
+
+    def test_what_a_worker_is_rests_on_its_interpreter_and_what_is_installed(self):
+        import_of = "import pytest, sys; print(pytest.__file__); print(sys.executable)"
+        pytest, python = subprocess.check_output([self.python, "-c", import_of],
+                                                 text=True).split()
+        first = self.host().first
+        there = first["rests"]["there"]
+        for path in (os.path.realpath(pytest), os.path.dirname(os.path.dirname(pytest)),
+                     os.path.realpath(python), ""):
+            self.assertIn(path, there)
+        self.assertLess(first["began_ns"], time.time_ns())
 
     def test_what_is_absent_is_none(self):
         self.assertEqual(self.host().classify("tests/test_gone.py")["tests"], [])

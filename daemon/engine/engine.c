@@ -134,6 +134,7 @@ static void turn(struct engine *engine, int64_t now)
     shard_begin(engine);
     blocks_ask(engine);
     run_start_what_fits(engine, now);
+    told_doubt(engine);
     wait_check(engine, now);
     audit_turn(engine, now); /* when nobody waits any more */
     opened_idle(engine, now);

@@ -65,6 +65,8 @@ static void package_free(struct package *package)
     strset_finish(&package->suffixes);
     strset_finish(&package->unsorted);
     strset_finish(&package->asked);
+    strset_finish(&package->leans);
+    strset_finish(&package->meanwhile);
     strset_finish(&package->installed);
     free(package->ready);
     free(package->framework);
@@ -237,7 +239,7 @@ bool package_at_rest(const struct package *package)
 {
     return package->error != NULL ||
            (package->sorted && !package->asking && !package->renewing &&
-            strset_count(&package->unsorted) == 0);
+            !package->doubted && strset_count(&package->unsorted) == 0);
 }
 
 bool packages_sorted(const struct engine *engine)

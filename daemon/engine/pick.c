@@ -479,6 +479,7 @@ static void judge_change(void *owner, const char *path, int64_t entry)
                                        : "changed",
               path);
     bool came_or_went = (change & (TREE_APPEARED | TREE_VANISHED)) != 0;
+    told_changed(engine, path, came_or_went);
     bool package = strncmp(path_base(path), "__init__.", strlen("__init__.")) == 0;
     if (is_framework_settings(path) || (package && came_or_went))
         batch->framework_settings =

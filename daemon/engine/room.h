@@ -79,6 +79,9 @@ struct package {
     char *ready;             /* what its worker told of itself; NULL: not to be kept */
     struct digest ready_sum; /* of what that rests on */
     int64_t asked_at;        /* tree_clock_ns when it was asked last */
+    struct strset leans;     /* paths that decided which files are test files */
+    struct strset meanwhile; /* changed while it was asked */
+    bool doubted;            /* some of these have changed: it is to be asked anew */
 
     struct variable
         *environment; /* by the names that facts have; NULL: no worker told yet */
@@ -356,8 +359,12 @@ bool packages_learn(struct engine *engine, struct package *package,
 void told_ready(struct engine *engine, struct package *package,
                 const struct report *report);
 /* REPORT answers which of package->asked are test files. */
-void told_keep(struct engine *engine, const struct package *package,
+void told_keep(struct engine *engine, struct package *package,
                const struct report *report);
+/* PATH has really changed: which answers rest on it? CAME: or went. */
+void told_changed(struct engine *engine, const char *path, bool came);
+/* Asks again where that is called for. Nothing that runs waits for it. */
+void told_doubt(struct engine *engine);
 /* Packages whose worker would say what it said in an earlier life of the daemon have said it. */
 void told_recall(struct engine *engine);
 

@@ -1,4 +1,4 @@
-/* What workers told in an earlier life of the daemon, and would tell again.
+/* What workers told, in an earlier life of the daemon too, and would tell again.
  *
  * Before a package's worker has told of itself and has said which files are its tests, nothing of it is
  * current; and starting an interpreter with its framework takes longer than all else in a start where
@@ -16,9 +16,14 @@
  * Nothing is compared by what it means, and what cannot be told is not kept.
  *
  * Kept is what was answered about all files at once, where nothing that it rests on has changed since before
- * the question. Later questions about single files need not be: then other files could be test files. */
+ * the question. Later questions about single files need not be: then other files could be test files.
+ *
+ * While the daemon lives, a change of a file that decided which files are tests (a module that a conftest
+ * file imports is none that is known by its name) has the package asked anew, when nothing runs: the tests
+ * that the change concerns do not wait for it, and who waits for everything does. */
 
 #include "daemon/base/log.h"
+#include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/engine/room.h"
 #include "daemon/tree/still.h"
@@ -72,6 +77,52 @@ static void add_candidate(void *owner, const char *path)
         still_add(candidates->engine->tree, STILL_KIND, path, INT64_MAX, candidates->sum);
 }
 
+/* ---- doubting ---- */
+
+static void lean(struct package *package, const json_t *rests)
+{
+    static const char *const lists[] = {"there", "absent"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        size_t at = 0;
+        const json_t *path = NULL;
+        json_array_foreach(json_object_get(rests, lists[i]), at, path)
+        {
+            strset_add(&package->leans, json_string_value(path));
+            package->doubted |= strset_has(&package->meanwhile, json_string_value(path));
+        }
+    }
+    strset_finish(&package->meanwhile);
+}
+
+static void doubt_one(struct package *package, const char *path)
+{
+    package->doubted |= strset_has(&package->leans, path);
+    if (package->asking)
+        strset_add(&package->meanwhile, path);
+}
+
+void told_changed(struct engine *engine, const char *path, bool came)
+{
+    autofree char *stem = path_stem(path); /* as what an import looks for */
+    for (size_t i = 0; i < engine->package_count; i++) {
+        doubt_one(engine->packages[i], path);
+        if (came)
+            doubt_one(engine->packages[i], stem);
+    }
+}
+
+void told_doubt(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->package_count && engine->runs == NULL; i++) {
+        struct package *package = engine->packages[i];
+        if (!package->doubted || package->asking)
+            continue;
+        package->doubted = false;
+        strset_finish(&package->leans);
+        check_ask_all(engine, package);
+    }
+}
+
 /* ---- keeping ---- */
 
 static char *text_of(const json_t *json)
@@ -95,9 +146,10 @@ void told_ready(struct engine *engine, struct package *package,
         log_debug("%s: what its worker told is not kept", package_shown(package));
 }
 
-void told_keep(struct engine *engine, const struct package *package,
+void told_keep(struct engine *engine, struct package *package,
                const struct report *report)
 {
+    lean(package, report->rests);
     if (package->ready == NULL)
         return;
     struct digest sum = package->ready_sum;
@@ -190,6 +242,7 @@ static void believe(struct engine *engine, struct memory *memory)
     bool fresh = false;
     packages_learn(engine, memory->package, &memory->told, &fresh);
     memory->package->any_name = memory->answered.any_name;
+    lean(memory->package, memory->answered.rests);
     strset_finish(&memory->package->unsorted); /* by their names alone */
 }
 

@@ -158,6 +158,26 @@ class Apart(Repository):
         self.house.wait(code=0)
         self.assertEqual(self.house.runs(), before)
 
+    def test_a_restart_without_a_change_starts_no_worker(self):
+        self.house.write("two/left_out.py", "names = []\n")
+        self.house.write("two/conftest.py", "from left_out import names as collect_ignore\n")
+        self.start()
+        self.house.wait(code=0)
+        for _ in range(2):  # in the first one files may be too new to be trusted by their times
+            self.house.ctl("restart", code=0)
+            self.house.wait(code=0)
+        self.assertEqual(self.house.status()["warm"]["hosts"], 0)
+        before = self.house.runs()
+        self.assertEqual(set(before), {"one/tests/test_util.py", "two/tests/test_util.py"})
+        # Where something is another, its package is asked.
+        self.house.ctl("stop", code=0)
+        self.house.write("two/left_out.py", "names = ['tests/test_util.py']\n")
+        self.house.ctl("start", code=0)
+        self.house.wait(code=0)
+        self.assertEqual(set(self.house.runs()), {"one/tests/test_util.py"})
+        self.house.write("one/util.py", "NAME = 'none'\n")
+        self.house.wait(code=1)
+
     def test_a_folder_that_becomes_a_package_takes_its_tests_along(self):
         self.start()
         self.house.wait(code=0)
