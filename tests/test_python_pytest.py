@@ -561,6 +561,25 @@ class ClassifyTest(PytestCase):
                     os.remove(self.project.path(name))
 
 
+    def test_beside_a_broken_conftest_one_that_is_well_has_its_say(self):
+        self.project.write("other/conftest.py", "collect_ignore = ['test_b.py']\n")
+        self.project.write("pkg/conftest.py", "collect_ignore = ['sub']\n")
+        host = self.host()
+        before = self.both(host)
+        self.assertFalse(before & {"other/test_b.py", "pkg/sub/test_d.py"})
+        self.project.write("tests/conftest.py", "def (:\n")
+        self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)
+        self.project.write("pytest.ini", "[pytest]\ntestpaths = tests other .\n")  # it is loaded first
+        self.assertEqual(set(host.classify(*self.FILES)["tests"]) - {"pkg/sub/test_d.py"}, before)
+
+    def test_a_package_that_does_not_compile_hides_nothing(self):
+        self.project.write("pkg/conftest.py", "")
+        host = self.host()
+        before = self.both(host)
+        self.project.write("pkg/__init__.py", "def (:\n")
+        self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)
+
+
 class EvidenceTest(PytestCase):
     def test_rewritten_modules_are_loaded_by_content(self):
         """A .pyc of pytest's is beside the source, and both are of the same second and size."""

@@ -19,6 +19,8 @@ from .parked import Argv, Given
 
 TYPE_CHECKING = False  # typing is not for other people's processes
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .framework import Answer
     from .pytest_plugin import Finder, Results, Settled
 
@@ -171,12 +173,47 @@ def classify(args: list[str], paths: list[str]) -> Answer:
         # gone. What breaks it may have any name: pytest_plugins that are not there, pytest.skip().
         other = _find(Finder(wanted), [*args, "--noconftest"])
         if other.problem is None:
-            found |= other.found
+            begins = finder.problem is None
             finder.problem = None
+            for files in _by_conftests(other.found - found):
+                found |= _below(files, args, begins)
     if finder.problem is not None:
         return [], "pytest does not begin: " + _message(finder.problem), None, False
     return ([path for path in paths if full.get(path) in found], None,
             unused(finder.off, finder.choosing), finder.others)
+
+
+def _by_conftests(files: set[str]) -> Iterable[set[str]]:
+    """Those together that have the same conftest files above them."""
+    chains: dict[str, tuple[str, ...]] = {"/": ()}
+
+    def chain(folder: str) -> tuple[str, ...]:
+        if folder not in chains:
+            own = folder + "/conftest.py"
+            chains[folder] = chain(os.path.dirname(folder)) + (own,) * os.path.isfile(own)
+        return chains[folder]
+
+    groups: dict[tuple[str, ...], set[str]] = {}
+    for file in files:
+        groups.setdefault(chain(os.path.dirname(file)), set()).add(file)
+    return groups.values()
+
+
+def _below(files: set[str], args: list[str], begins: bool) -> set[str]:
+    """Those of FILES, which pytest finds without conftest files alone, that are test files: all
+    where theirs are broken, and not those that they leave out. BEGINS: does pytest with all of
+    them? Where it does not, it may for a part: the larger this is, the more have their say."""
+    from .pytest_plugin import Finder
+
+    home = os.getcwd()
+    ways = [os.path.relpath(os.path.dirname(file), home).split("/") for file in files]
+    starts = [[]] if begins else [sorted({"/".join(way[:depth]) for way in ways})
+                                  for depth in range(1, max(map(len, ways)) + 1)]
+    for start in starts:
+        finder = _find(Finder(files), [*args, *start])
+        if finder.problem is None:
+            break
+    return files if finder.failed or finder.problem is not None else finder.found & files
 
 
 def _find(finder: Finder, args: list[str]) -> Finder:
