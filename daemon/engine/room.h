@@ -405,7 +405,7 @@ char *hidden_tests(const struct engine *engine, bool *ret_ok);
  * caller's. */
 char *warm_words(const struct engine *engine);
 
-/* pick.c: from changes to what must run */
+/* pick.c: which facts hold, and which test files must run for it */
 /* An index_visit_fact: does FACT hold now? OWNER is the engine. */
 void pick_judge(void *owner, const struct index_fact *fact);
 bool pick_holds(struct engine *engine, const struct index_fact *fact);
@@ -413,26 +413,28 @@ bool pick_holds(struct engine *engine, const struct index_fact *fact);
 void pick_shared(struct engine *engine, const char *path);
 /* The same where its name is one that watchers do not tell. */
 void pick_heed(struct engine *engine, enum evidence_kind kind, const char *path);
-/* Does more follow from a change of PATH than from its being evidence? */
-bool pick_decides(const struct engine *engine, const char *path);
-/* May a file of this name make a package of its folder? */
-bool pick_marks_package(const char *path);
-void pick_changes(struct engine *engine, struct strset *paths);
 /* Every file whose currency turned: queue it or take it out, and tell. CAUSES (may be NULL) are the
  * paths to name as reason first. */
 void pick_turned(struct engine *engine, const struct strset *causes);
-/* Does what pick_turned put off, once it is known which sources have really changed. */
-void pick_owed(struct engine *engine);
 /* The value of the environment's NAME now; NULL: there is none. Until the next call. */
 const char *pick_environment(struct engine *engine, const char *name);
 /* Whatever is not current and not queued is wanted: at start, and as a net under all else. */
 void pick_stragglers(struct engine *engine);
 void pick_want(struct engine *engine, const char *path, enum reason reason,
                const char *cause, const char *detail, bool forced);
-/* Whoever failed by an import may find it now that ADDED is there. */
-void pick_failed_imports(struct engine *engine, const char *added);
 void pick_deferred(struct engine *engine);
 void pick_remove_file(struct engine *engine, const char *file);
+
+/* pick_batch.c: what follows when a burst of changes is over */
+/* Does more follow from a change of PATH than from its being evidence? */
+bool pick_decides(const struct engine *engine, const char *path);
+/* May a file of this name make a package of its folder? */
+bool pick_marks_package(const char *path);
+void pick_changes(struct engine *engine, struct strset *paths);
+/* Does what pick_turned put off, once it is known which sources have really changed. */
+void pick_owed(struct engine *engine);
+/* Whoever failed by an import may find it now that ADDED is there. */
+void pick_failed_imports(struct engine *engine, const char *added);
 
 /* run.c: runs that are on */
 void run_start_what_fits(struct engine *engine, int64_t now);
