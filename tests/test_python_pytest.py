@@ -509,7 +509,8 @@ class ClassifyTest(PytestCase):
         self.both(self.host("tests"), "tests")
 
     def test_the_answer_rests_on_what_was_looked_at(self):
-        self.project.write("tests/conftest.py", "from left_out import names\ncollect_ignore = names\n")
+        self.project.write("tests/conftest.py",
+                           "from left_out import names\ncollect_ignore = names\n")
         self.project.write("left_out.py", "names = ['test_a.py']\n")
         answer = self.host().classify(*self.FILES)
         self.assertNotIn("tests/test_a.py", answer["tests"])
@@ -569,7 +570,8 @@ class ClassifyTest(PytestCase):
         self.assertFalse(before & {"other/test_b.py", "pkg/sub/test_d.py"})
         self.project.write("tests/conftest.py", "def (:\n")
         self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)
-        self.project.write("pytest.ini", "[pytest]\ntestpaths = tests other .\n")  # it is loaded first
+        # It is loaded first.
+        self.project.write("pytest.ini", "[pytest]\ntestpaths = tests other .\n")
         self.assertEqual(set(host.classify(*self.FILES)["tests"]) - {"pkg/sub/test_d.py"}, before)
 
     def test_a_package_that_does_not_compile_hides_nothing(self):

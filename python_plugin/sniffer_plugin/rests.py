@@ -7,8 +7,8 @@ which must be of the same kind and mode, and "absent".
 
 The environment follows from the interpreter, what is installed, what stands in the way of the
 framework's modules, and the variables and arguments that the daemon knows itself. Code that runs
-whenever an interpreter starts (.pth files, sitecustomize) is taken to go by these, too. The standard
-library is the interpreter's: it comes with it and goes with it.
+whenever an interpreter starts (.pth files, sitecustomize) is taken to go by these, too. The
+standard library is the interpreter's: it comes with it and goes with it.
 """
 
 from __future__ import annotations
