@@ -7,7 +7,7 @@
  *
  * They rest on
  *   - how workers are started: program, arguments, folder, and the variables of their environment;
- *   - what the worker names: the interpreter and what is mapped into it, the folders where modules are
+ *   - what the worker names: the interpreter and its library, the folders where modules are
  *     sought, what is installed and what records say of it, the framework's modules;
  *   - whatever the process looked at that was asked for the test files, as it was traced: settings, conftest
  *     files and what they import, packages on the way;
