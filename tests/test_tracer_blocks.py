@@ -293,6 +293,37 @@ class Places(Forked):
         self.assertEqual([r.path.partition("\0")[2] for r in other.records
                           if r.kind == "code" and "/elsewhere/" in r.path], ["target"] * 2)
 
+    def test_what_does_not_count_is_asked_once_as_long_as_the_same_counts(self):
+        os.mkdir(self.outer + "/elsewhere")
+        link = self.outer + "/link.py"
+        for target in (self.write("real.py", ""), self.outer + "/elsewhere/plain.py"):
+            with open(target, "w"):
+                pass
+        os.symlink(self.outer + "/elsewhere/plain.py", link)
+        module = self.load("def target(): pass", link)
+        same, other = (Log(self.outer + name, root) for name, root in (
+            ("/same", self.folder), ("/other", self.outer + "/elsewhere")))
+
+        def work():
+            module.target()
+            os.unlink(link)  # what is loaded came from where it led to then
+            os.symlink(self.folder + "/real.py", link)
+            sys.audit("sniffer.begin", same.path)
+            module.target()
+            os.unlink(link)
+            os.symlink(self.outer + "/elsewhere/plain.py", link)
+            sys.audit("sniffer.blocks", 0)
+            sys.audit("sniffer.begin", other.path)
+            sys.audit("sniffer.blocks", 1)
+            module.target()
+        self.assertEqual(self.traced(work), "")
+        told = []
+        for log in (self.log, same, other):
+            log.read()
+            told.append([r.path.partition("\0")[2] for r in log.records
+                         if r.kind == "code" and r.path.startswith(link)])
+        self.assertEqual(told, [[], [], ["target"]])
+
     def test_half_of_the_log_is_not_for_tests(self):
         self.log = Log(self.log.path, self.folder, size=32 << 10)
         module = self.load("def target(): pass\n")

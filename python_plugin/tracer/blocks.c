@@ -7,7 +7,7 @@
 bool blocks_on;
 intptr_t blocks_index = -1;
 uintptr_t blocks_mark = 1;
-uintptr_t blocks_foreign = 1; /* nobody's */
+uintptr_t blocks_foreign = 1; /* no generation's */
 bool blocks_by_tests;
 
 static const struct blocks_tracer *tracer;
@@ -38,7 +38,7 @@ static void note_as(struct object *code, uintptr_t mark)
 {
     bool known = blocks_known(code);
     python.set_mark(code, blocks_index, (void *)mark);
-    if (!known && !blocks_tell(code) && blocks_by_tests)
+    if (!known && !blocks_tell(code))
         python.set_mark(code, blocks_index, (void *)blocks_foreign);
 }
 
@@ -243,22 +243,22 @@ void blocks_test(void)
 {
     if (!is_ours())
         return;
-    if (!blocks_by_tests) {
-        blocks_mark += 2;
-        blocks_foreign = blocks_mark;
-        blocks_by_tests = true;
-    }
+    blocks_by_tests = true;
     begin_anew();
 }
 
-void blocks_begin(void)
+void blocks_begin(bool same)
 {
-    if (!is_ours())
+    if (traced != NULL && python.interpreter() != traced)
         return;
-    blocks_forget_files();
+    if (!same) {
+        blocks_forget_files();
+        blocks_mark += 2;
+        blocks_foreign = blocks_mark;
+    }
     blocks_by_tests = false;
-    blocks_foreign = 1;
-    begin_anew();
+    if (blocks_on)
+        begin_anew();
 }
 
 void blocks_overheard(void)

@@ -11,8 +11,9 @@
  *
  * A code object carries a mark (co_extra) with the generation in which it was told, so code that is
  * freed takes its mark with it, and a forked child knows what its parent told. A new log and each
- * test that is told begin a generation. Whatever a test does with sys.settrace, sys.setprofile
- * and threads, it is seen.
+ * test that is told begin a generation. Code of files that do not count has a mark that outlives
+ * generations: most of what runs is such code. Whatever a test does with sys.settrace,
+ * sys.setprofile and threads, it is seen.
  *
  * Where this cannot work there is no TRACE_CODE: who switches it on tries it. Where it stops working,
  * TRACE_WHOLE says so.
@@ -29,8 +30,8 @@ extern bool blocks_on;
 void blocks_switch(bool on);
 /* A test begins: every code object of a file that counts is told once more. */
 void blocks_test(void);
-/* From here on in another log: what was decided about files holds no longer. */
-void blocks_begin(void);
+/* From here on in another log. What was decided about files holds in it where it counts the SAME. */
+void blocks_begin(bool same);
 /* FUNCTION's code can be read: without being run it counts, and all that is in it. */
 void blocks_read(struct object *function);
 /* An event from whatever interpreter is running: is it another than ours? */
@@ -43,9 +44,9 @@ void blocks_whole(enum trace_whole why);
  * too: nobody needs to look what is in it. */
 extern intptr_t blocks_index;
 extern uintptr_t blocks_mark;
-/* Code of files that do not count, once there are tests: that is so for all of them. */
+/* Code of files that do not count. */
 extern uintptr_t blocks_foreign;
-extern bool blocks_by_tests;
+extern bool blocks_by_tests; /* there are some, in this log */
 
 void blocks_note(struct object *code);
 
@@ -79,7 +80,7 @@ extern const struct blocks_tracer blocks_frame, blocks_monitor;
 
 /* CODE runs; false: its file does not count. May raise. */
 bool blocks_tell(struct object *code);
-/* There is another log now, and other files may count. */
+/* Other files may count now. */
 void blocks_forget_files(void);
 
 /* ---- blocks_deep.c ---- */

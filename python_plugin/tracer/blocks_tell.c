@@ -91,9 +91,8 @@ static bool file_counts(struct trace_log *log, struct object *name)
     if (file->name == name)
         return file->counts;
     struct text text = text_of(name);
-    bool counts = text.bytes != NULL && text_counts(log, &text);
-    if (text.bytes == NULL)
-        log_lose(log);
+    bool counts =
+        text.bytes == NULL || text_counts(log, &text); /* that is lost, each time */
     text_drop(&text);
     python.keep(name);
     python.drop(file->name);

@@ -75,8 +75,7 @@ static void do_begin(struct object *arguments)
     intptr_t length = 0;
     struct object *path = python.item(arguments, 0);
     const char *text = path != NULL ? python.text(path, &length) : NULL;
-    log_begin(text);
-    blocks_begin();
+    blocks_begin(log_begin(text));
 }
 
 static void do_end(struct object *arguments)

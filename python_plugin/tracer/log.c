@@ -76,16 +76,26 @@ void log_attach(void)
 /* This process was told by name where the log is, and so was not started as a program. */
 static _Atomic bool begun;
 
-/* An earlier log stays mapped: another thread may be writing in it. */
-void log_begin(const char *path)
+static bool counts_as(const struct trace_log *log, const struct trace_log *before)
 {
+    return log != NULL && before != NULL && log->filters == before->filters &&
+           memcmp(trace_log_filters(log), trace_log_filters(before), log->filters) == 0;
+}
+
+/* An earlier log stays mapped: another thread may be writing in it. */
+bool log_begin(const char *path)
+{
+    static const struct trace_log *before;
     uint64_t size = 0;
     atomic_store(&begun, true);
     struct trace_log *mapped = map_valid(path, &size);
+    bool same = counts_as(mapped, before);
+    before = mapped;
     cache_forget();
     atomic_store(&current, mapped != NULL ? mapped : &nothing);
     if (mapped != NULL)
         atomic_fetch_add(&mapped->attached, 1);
+    return same;
 }
 
 void log_end(void)

@@ -37,8 +37,9 @@ struct trace_log *log_current(void);
 /* Attaches to the log that the environment names. Once; later calls are free. */
 void log_attach(void);
 /* Attaches this process to the log at PATH and to no other; where there is none, to none. Not in
- * the middle of a look: for a child that was just forked. */
-void log_begin(const char *path);
+ * the middle of a look: for a child that was just forked. Do the same paths count as in the one that
+ * was begun before? */
+bool log_begin(const char *path);
 /* From here on nothing is told. */
 void log_end(void);
 /* The variable that names the log, as it stands in an environment. */
