@@ -324,6 +324,43 @@ class Places(Forked):
                          if r.kind == "code" and r.path.startswith(link)])
         self.assertEqual(told, [[], [], ["target"]])
 
+    def test_of_what_is_foreseen_only_what_counts_is_told(self):
+        os.mkdir(self.outer + "/elsewhere")
+        plain, link = self.outer + "/elsewhere/plain.py", self.outer + "/link.py"
+        with open(plain, "w"):
+            pass
+        os.symlink(plain, link)
+        text = "def target():\n def inner(): pass\n return inner\n"
+        module, other = self.load(text, link), self.load(text)
+        logs = [self.log] + [Log(self.outer + name, root) for name, root in (
+            ("/same", self.folder), ("/other", self.outer + "/elsewhere"))]
+
+        def work():
+            sys.audit("sniffer.begin", logs[0].path)
+            for function in (module.target, other.target, None, 1):
+                code = [part for part in gc.get_referents(function) if inspect.iscode(part)]
+                sys.audit("sniffer.foresee", code[0] if code else function)
+            sys.audit("sniffer.end")
+            os.unlink(link)  # what is loaded came from where it led to then
+            os.symlink(other.__file__, link)
+            sys.audit("sniffer.begin", logs[1].path)
+            sys.audit("sniffer.blocks", 1)
+            module.target()()
+            other.target()()
+            os.unlink(link)
+            os.symlink(plain, link)
+            sys.audit("sniffer.begin", logs[2].path)
+            module.target()()
+        self.assertEqual(self.fork(work), "")
+        told = []
+        for log in logs:
+            log.read()
+            told.append([(r.path.partition("\0")[0], r.path.rpartition(".")[2].rpartition("\0")[2])
+                         for r in log.records if r.kind == "code" and
+                         r.path.partition("\0")[0] in (link, other.__file__)])
+        self.assertEqual(told, [[], [(other.__file__, "target"), (other.__file__, "inner")],
+                                [(link, "target"), (link, "inner")]])
+
     def test_half_of_the_log_is_not_for_tests(self):
         self.log = Log(self.log.path, self.folder, size=32 << 10)
         module = self.load("def target(): pass\n")

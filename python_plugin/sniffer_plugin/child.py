@@ -15,13 +15,11 @@ import threading
 import traceback
 import types
 
-from . import library, looks, trace, wrappers
-from .channel import identity
+from . import certain, library, looks, trace, wrappers
 from .company import Company
 from .order import First
 from .parked import Parked
 from .processes import limit_memory
-from .scope import Scope
 from .telling import Looks, Reporter
 
 _exit = posix._exit
@@ -74,33 +72,6 @@ def forget_finders(root: str) -> None:
     importlib.invalidate_caches()
 
 
-def _seen(path: str) -> tuple[int, ...] | None:
-    try:
-        return identity(posix.lstat(path))
-    except OSError:
-        return None
-
-
-def always(scope: Scope, file: str, settings: list[str],  # type: ignore[no-untyped-def]
-           host_code, host_searches):
-    """Looks that are true of every run: the file itself, the packages on the way, the
-    framework's settings, and what the host had already loaded."""
-    yield "content", file, _seen(file)
-    folder = os.path.dirname(file)
-    while folder.startswith(scope.root + "/"):
-        init = folder + "/__init__.py"
-        yield ("content" if _seen(init) else "presence"), init, _seen(init)
-        folder = os.path.dirname(folder)
-    for path in settings:
-        path, _ = scope.real(os.path.join(scope.home, path))
-        now = _seen(path)
-        yield ("content" if now else "presence"), path, now
-    for path, now in host_code.items():
-        yield "code", path, now
-    for path in host_searches:
-        yield "search", path, ()
-
-
 def finish(status: int) -> None:
     """The end of an interpreter without taking it apart: what waits is waited for."""
     for step in (threading._shutdown, atexit._run_exitfuncs,  # type: ignore[attr-defined]
@@ -132,20 +103,6 @@ def attach(host, log: trace.Log | None, pid: int) -> bool:  # type: ignore[no-un
     trace.preload(os.environ, host.tracer, place)
     log.close()
     return heard
-
-
-def _certain(host, file: str):  # type: ignore[no-untyped-def]
-    noted = host.guard.noted
-    yield from always(host.scope, file, host.runner.settings_files(), noted.code,
-                      noted.searches)
-    for folder in host.runner.searched_folders(host.args, host.scope.home, file):
-        if os.path.isdir(folder):
-            for name in sorted(host.borrowed):
-                yield "search", folder + "/" + name, ()
-        else:
-            yield "presence", folder, _seen(folder)
-    for group in host.runner.ENTRY_POINTS:
-        yield "environment", "entry points:" + group, ()
 
 
 def _hear_packages(guard) -> None:  # type: ignore[no-untyped-def]
@@ -185,8 +142,10 @@ class _Part:
             self.report = Reporter(host.reports, number, host.scope.shown(self.file),
                                    library.test if heard and host.by_tests else None)
         self.tells = Looks(host.looks, number)
-        self.certain = list(dict.fromkeys(
-            look for file in self.files for look in _certain(host, file)))
+        looks = [look for file in self.files for look in certain.own(host, file)]
+        if not heard:  # else the host tells them
+            looks += certain.common(host, self.files)
+        self.certain = list(dict.fromkeys(looks))
         self.tells.many((kind, host.scope.shown(path), seen) for kind, path, seen in self.certain)
 
     def links(self, host) -> None:  # type: ignore[no-untyped-def]

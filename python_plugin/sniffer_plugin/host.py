@@ -23,8 +23,8 @@ import time
 import types
 from collections import deque
 
-from . import (PROTOCOL, child, debugger, framework, guard, layers, library, looks, packages,
-               questions, rests, trace, trial, weak, wrappers)
+from . import (PROTOCOL, certain, child, debugger, framework, guard, layers, library, looks,
+               packages, questions, rests, trace, trial, weak, wrappers)
 from .channel import Channel, Lost, Serial, identity, plain
 from .environment import environment, python_words
 from .evidence import Run
@@ -32,6 +32,7 @@ from .processes import Poor, began_ns, fork, populate, sweep
 from .scope import Scope
 from .settings import Settings, Usage
 from .sources import Sources
+from .spares import Spare
 from .telling import Looks, tested_lines, warm_line
 
 TYPE_CHECKING = False  # typing is not for other people's processes
@@ -50,32 +51,6 @@ def _plain(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
-
-
-class _Spare:
-    """A child without an order yet."""
-
-    def __init__(self, pid: int, pipe: int, log: trace.Log | None,
-                 layer: layers.Layer | None) -> None:
-        self.pid = pid
-        self.pipe = pipe  # gives it its order
-        self.log = log
-        self.layer = layer  # that it comes from
-
-    def give(self, line: bytes) -> bool:
-        try:
-            while line:
-                line = line[posix.write(self.pipe, line):]
-            return True
-        except BrokenPipeError:  # somebody killed it
-            return False
-        finally:
-            posix.close(self.pipe)
-
-    def discard(self) -> None:
-        posix.close(self.pipe)
-        if self.log is not None:
-            self.log.close()
 
 
 class Host:
@@ -97,12 +72,13 @@ class Host:
         self.sources = Sources(self.scope.root, self.guard.store) if by_blocks else None
         self.by_tests = by_blocks and settings.order == "changed-first"
         self.packages = packages.Packages(sys.path, self.scope.root)
+        self._common = certain.Common(self, self.looks)
         self._startup = startup
         self._stamp: object = None
         self._unread = base64.b64decode(settings.pending)
         self._waiting: deque[dict[str, Any]] = deque()
-        self._spare: _Spare | None = None
-        self._run: tuple[int, _Spare] | None = None  # number, who has it
+        self._spare: Spare | None = None
+        self._run: tuple[int, Spare] | None = None  # number, who has it
         self._began = 0
         self._layers = layers.Layers()
         self._layer: layers.Layer | None = None  # that of the last run
@@ -138,6 +114,10 @@ class Host:
         self.guard.installed.loaded(sys.modules)
         self._stamp = self._project_modules()
         gc.collect()
+        if self.sources is not None and self.tracing_why is None:
+            log = trace.Log(trace.filters(self.scope), 0, 1 << 16)
+            library.foresee(log.place(posix.getpid()))
+            log.close()
         gc.freeze()
         self._say(self._ready(version))
         return True
@@ -341,7 +321,7 @@ class Host:
         if self._spare is not None:
             self._spare.discard()
 
-    def _fork_from(self, layer: layers.Layer | None) -> _Spare | None:
+    def _fork_from(self, layer: layers.Layer | None) -> Spare | None:
         """A child, forked from LAYER, or from this process. None: that LAYER is broken."""
         theirs, ours = os.pipe2(os.O_CLOEXEC)
         log = None
@@ -354,7 +334,7 @@ class Host:
         else:
             pid = layer.spare(theirs, log.fd) if log is not None else 0
         posix.close(theirs)
-        spare = _Spare(pid, ours, log, layer)
+        spare = Spare(pid, ours, log, layer)
         if pid != 0:
             return spare
         spare.discard()
@@ -405,6 +385,9 @@ class Host:
     def _start(self, order: dict[str, Any]) -> None:
         number = int(order["run"])
         line = json.dumps(order).encode("ascii") + b"\n"
+        ahead = self._common.ahead(number, [
+            os.path.join(self.scope.root, os.fsdecode(questions.path_of(path)))
+            for path in (order["file"], *order.get("company", ()))])
         if self._spare is not None and self._spare.layer is not self._layer:
             self._spare.discard()
             self._spare = None
@@ -412,6 +395,7 @@ class Host:
             spare = self._spare or self._fork_from(self._layer) or self._fork_from(None)
             assert spare is not None
             self._spare = None
+            spare.ahead = ahead
             self._began = time.time_ns()
             if spare.give(line):
                 break
@@ -446,7 +430,7 @@ class Host:
                    "status": -1 if os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
                    "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0})
 
-    def _tell_log(self, number: int, spare: _Spare) -> None:
+    def _tell_log(self, number: int, spare: Spare) -> None:
         """What the run's processes have looked at."""
         if spare.log is None:
             return
@@ -457,8 +441,9 @@ class Host:
             for line in tested_lines(number, path, tests):
                 self.reports.line(line)
         tells = Looks(self.looks, number)
-        tells.all(found)
-        if tells.lost or not run.is_heard() or not spare.log.whole():
+        ahead, lost = spare.ahead
+        tells.all(found, ahead if self.tracing_why is None else b"")
+        if lost or tells.lost or not run.is_heard() or not spare.log.whole():
             tells.tell("unseen", "", ())
         spare.log.close()
 

@@ -151,9 +151,9 @@ class Looks:
         if batch:
             self.write(batch)
 
-    def all(self, items) -> None:  # type: ignore[no-untyped-def]
-        """When nobody else writes any more."""
-        lines = []
+    def all(self, items, ahead: bytes = b"") -> None:  # type: ignore[no-untyped-def]
+        """When nobody else writes any more; AHEAD are lines that were made before."""
+        lines = [ahead]
         for item in items:
             line = self.line(*item)
             if len(line) > PIPE_BUF:

@@ -206,13 +206,18 @@ static void begin_generation(void)
     note_stacks();
 }
 
-static void start(void)
+static bool can_mark(void)
 {
-    tracer = python.version < PYTHON(3, 12, 0) ? &blocks_frame : &blocks_monitor;
     traced = python.interpreter();
     if (blocks_index < 0)
         blocks_index = python.new_mark(NULL);
-    if (blocks_index < 0)
+    return blocks_index >= 0;
+}
+
+static void start(void)
+{
+    tracer = python.version < PYTHON(3, 12, 0) ? &blocks_frame : &blocks_monitor;
+    if (!can_mark())
         return;
     find_modest();
     blocks_on = tracer->start();
@@ -259,6 +264,28 @@ void blocks_begin(bool same)
     blocks_by_tests = false;
     if (blocks_on)
         begin_anew();
+}
+
+static void foresee(struct object *code)
+{
+    if (blocks_known(code) || blocks_counts(code))
+        return;
+    python.set_mark(code, blocks_index, (void *)blocks_foreign);
+    struct object *constants = python.attribute(code, "co_consts");
+    intptr_t count = constants != NULL ? python.size(constants) : 0;
+    for (intptr_t i = 0; i < count; i++) {
+        struct object *constant = python.item(constants, i);
+        if (python.is_instance(constant, python.code_type) == 1)
+            foresee(constant);
+    }
+    python.drop(constants);
+}
+
+void blocks_foresee(struct object *code)
+{
+    if (!blocks_on && can_mark() && python.is_instance(code, python.code_type) == 1)
+        foresee(code);
+    python.clear_error();
 }
 
 void blocks_overheard(void)

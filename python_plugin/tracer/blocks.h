@@ -32,6 +32,8 @@ void blocks_switch(bool on);
 void blocks_test(void);
 /* From here on in another log. What was decided about files holds in it where it counts the SAME. */
 void blocks_begin(bool same);
+/* Where the file of CODE does not count, nobody is to ask again; nor of what is in CODE. */
+void blocks_foresee(struct object *code);
 /* FUNCTION's code can be read: without being run it counts, and all that is in it. */
 void blocks_read(struct object *function);
 /* An event from whatever interpreter is running: is it another than ours? */
@@ -80,6 +82,8 @@ extern const struct blocks_tracer blocks_frame, blocks_monitor;
 
 /* CODE runs; false: its file does not count. May raise. */
 bool blocks_tell(struct object *code);
+/* Does the file of CODE count? True where it cannot be said now. May raise. */
+bool blocks_counts(struct object *code);
 /* Other files may count now. */
 void blocks_forget_files(void);
 

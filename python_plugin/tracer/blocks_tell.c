@@ -134,6 +134,15 @@ static void tell_place(struct trace_log *log, struct object *code, struct object
     python.drop(name);
 }
 
+bool blocks_counts(struct object *code)
+{
+    struct trace_log *log = log_current();
+    struct object *file = log != NULL ? python.attribute(code, "co_filename") : NULL;
+    bool counts = file == NULL || file_counts(log, file);
+    python.drop(file);
+    return counts;
+}
+
 bool blocks_tell(struct object *code)
 {
     struct trace_log *log = log_current();

@@ -9,6 +9,7 @@
  *   "sniffer.weak", +1 | -1     this thread asks for kind and mode only
  *   "sniffer.record", kind, detail, path, seen    a record of any kind; bytes, b"" or an identity
  *   "sniffer.blocks", 1 | 0     the code objects that run are told
+ *   "sniffer.foresee", code     before any of it is run: nobody need ask whether its file counts
  *   "sniffer.test", name        a test begins: they are told once more from here on; b"": it is over
  *   "sniffer.fork"              two processes return, one of them forked and nobody's child here
  *
@@ -90,6 +91,13 @@ static void do_blocks(struct object *arguments)
     blocks_switch(number_at(arguments, 0) != 0);
 }
 
+static void do_foresee(struct object *arguments)
+{
+    struct object *code = python.item(arguments, 0);
+    if (code != NULL)
+        blocks_foresee(code);
+}
+
 /* A test that is not told costs its place in the next run, and nothing else. */
 static void do_test(struct object *arguments)
 {
@@ -114,9 +122,9 @@ static void do_fork(struct object *arguments)
 static const struct {
     const char *name;
     order *order;
-} orders[] = {{"quiet", do_quiet},   {"record", do_record}, {"weak", do_weak},
-              {"test", do_test},     {"begin", do_begin},   {"end", do_end},
-              {"blocks", do_blocks}, {"fork", do_fork}};
+} orders[] = {{"quiet", do_quiet},   {"record", do_record},   {"weak", do_weak},
+              {"test", do_test},     {"begin", do_begin},     {"end", do_end},
+              {"blocks", do_blocks}, {"foresee", do_foresee}, {"fork", do_fork}};
 
 static void obey(const char *name, struct object *arguments)
 {
