@@ -69,6 +69,20 @@ class HostTest(unittest.TestCase):
             ended += [r["run"] for r in reports if r["report"] == "exited"]
         self.assertEqual(ended, [1, 2, 3])
 
+    def test_what_the_host_knows_before_a_run_is_told_of_each(self):
+        self.project.write("one/test_it.py", "def test_a(): pass\n")
+        self.project.write("two/test_it.py", "import os\ndef test_a(): os.kill(os.getpid(), 9)\n")
+        host = self.host()
+        for number, folder in enumerate(("one", "two", "one"), 1):
+            run = host.run(folder + "/test_it.py")
+            told = [(look["run"], look["kind"], look["path"]) for look in run.stream]
+            for look in (("search", "json"), ("search", folder + "/json"), ("presence", "lib"),
+                         ("environment", "entry points:nose.plugins")):
+                self.assertIn((number, *look), told)
+            self.assertEqual({run for run, _, _ in told}, {number})
+            self.assertEqual([path for _, kind, path in told
+                              if kind == "search" and path.endswith("/json")], [folder + "/json"])
+
     def test_a_saved_file_of_the_same_size_and_second_runs_new_code(self):
         path = self.project.write("helper.py", "VALUE = 1\n")
         self.project.write("test_it.py", "import helper\ndef test_a(): assert helper.VALUE == 1\n")
