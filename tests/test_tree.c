@@ -577,6 +577,24 @@ START_TEST(a_search_sees_a_package_and_what_makes_it_one)
 }
 END_TEST
 
+START_TEST(what_a_folder_offers_is_asked_once_while_it_is_held)
+{
+    make("lib");
+    struct digest nothing = state(EVIDENCE_SEARCH, "lib/mod");
+    struct digest empty = state(EVIDENCE_LISTING, "lib");
+    tree_hold(tree);
+    assert_same(state(EVIDENCE_SEARCH, "lib/other"), nothing);
+    put("lib/mod.py", "");
+    assert_same(state(EVIDENCE_SEARCH, "lib/mod"), nothing);
+    assert_same(state(EVIDENCE_LISTING, "lib"), empty);
+    tree_release(tree);
+    assert_differ(state(EVIDENCE_SEARCH, "lib/mod"), nothing);
+    tree_hold(tree);
+    assert_differ(state(EVIDENCE_LISTING, "lib"), empty);
+    tree_release(tree);
+}
+END_TEST
+
 START_TEST(a_search_works_at_the_root)
 {
     struct digest before = state(EVIDENCE_SEARCH, "mod");
@@ -890,6 +908,7 @@ static void add_content_tests(Suite *suite)
     tcase_add_test(tests, names_made_at_once_are_listed);
     tcase_add_test(tests, a_search_sees_what_could_be_that_module);
     tcase_add_test(tests, a_search_sees_a_package_and_what_makes_it_one);
+    tcase_add_test(tests, what_a_folder_offers_is_asked_once_while_it_is_held);
     tcase_add_test(tests, a_search_works_at_the_root);
     suite_add_tcase(suite, tests);
 }

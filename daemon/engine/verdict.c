@@ -274,6 +274,7 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
     struct evidence_list list = {0};
     list.items =
         xcalloc(run->look_count + package->environment_count + 2, sizeof *list.items);
+    tree_hold(engine->tree);
     for (size_t i = 0; i < run->look_count; i++) {
         const struct look *look = &run->looks[i];
         struct index_evidence *item = &list.items[list.count++];
@@ -310,6 +311,7 @@ static struct evidence_list evidence_of(struct engine *engine, struct run *run)
         else if (!item->unsure)
             blocks_want(engine, look->path, &item->state);
     }
+    tree_release(engine->tree);
     for (size_t i = 0; i < package->environment_count; i++)
         list.items[list.count++] =
             (struct index_evidence){.kind = EVIDENCE_ENVIRONMENT,

@@ -28,7 +28,8 @@ struct names {
 struct folder {
     UT_hash_handle hh;
     struct identity identity;
-    bool sure; /* the same identity means the same names */
+    bool sure;     /* the same identity means the same names */
+    uint64_t held; /* read while it was held for this time; 0: never */
     struct names names;
     char path[];
 };
@@ -158,6 +159,10 @@ static int folder_names(struct folders *folders, const char *absolute,
                         const struct names **ret)
 {
     struct folder *folder = folder_make(folders, absolute);
+    if (folders->held && folder->held == folders->holds) {
+        *ret = &folder->names;
+        return 0;
+    }
     struct identity now;
     int error = identity_ask(absolute, &now);
     if (error == 0 && S_ISLNK(now.mode))
@@ -171,6 +176,7 @@ static int folder_names(struct folders *folders, const char *absolute,
         folder_free(folders, folder);
         return error;
     }
+    folder->held = folders->held ? folders->holds : 0;
     *ret = &folder->names;
     return 0;
 }

@@ -7,9 +7,13 @@
 
 #include "daemon/base/digest.h"
 
+#include <stdbool.h>
+
 struct folder;
 struct folders {
     struct folder *table;
+    bool held;      /* see tree_hold, */
+    uint64_t holds; /* and how often it was called */
 };
 
 void folders_finish(struct folders *folders);

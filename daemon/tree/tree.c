@@ -238,6 +238,17 @@ struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char 
     return hash_fresh();
 }
 
+void tree_hold(struct tree *tree)
+{
+    tree->folders.held = true;
+    tree->folders.holds++;
+}
+
+void tree_release(struct tree *tree)
+{
+    tree->folders.held = false;
+}
+
 bool tree_is_shared(const struct tree *tree, const char *path)
 {
     const struct entry *entry = paths_find(&tree->paths, path);

@@ -96,6 +96,12 @@ struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char 
 /* Does STATE say that a code, content, presence or existence look found nothing there? */
 bool tree_was_absent(enum evidence_kind kind, const struct digest *state);
 
+/* From here to tree_release all searches and listings of one folder see what the first of them found
+ * there: those of a run are many, of few folders, and as if asked at once. Not for longer than it
+ * takes to ask them: nobody hears of what changes until then. */
+void tree_hold(struct tree *tree);
+void tree_release(struct tree *tree);
+
 /* Has the file that tree_state saw at PATH last another name? Nobody tells what is written through
  * that one. */
 bool tree_is_shared(const struct tree *tree, const char *path);
