@@ -127,11 +127,13 @@ class Parked:
         if why is not None:
             self._say(why)
             posix._exit(0)
+        own = _own_files(self._fds)
         gc.collect()  # as may happen in any run; what is left the runs are not to go through,
         gc.freeze()  # for each would copy all of it
         self._say("\0".join(["ready", *strangers]))
         line = self._wait()
-        _own_files(self._fds)
+        for fds in own:
+            _replace(fds)
         return line
 
     def leave(self) -> None:
@@ -182,19 +184,23 @@ class Parked:
                     return line.decode("ascii")
 
 
-def _own_files(before: dict[int, tuple[int, int, int, int]]) -> None:
+def _own_files(before: dict[int, tuple[int, int, int, int]]) -> list[list[tuple[int, bool]]]:
     """Forked processes share files without a name, and where they are in them: such as what a
-    framework captures output with. Let each have its own."""
-    copies: dict[tuple[int, int], int] = {}
+    framework captures output with. Which are these, of those that were not open BEFORE? For each
+    file its descriptors, and whether programs inherit them."""
+    found: dict[tuple[int, int], list[tuple[int, bool]]] = {}
     for fd, (device, inode, kind, links) in _descriptors().items():
-        if kind != stat.S_IFREG or links or before.get(fd, ())[:2] == (device, inode):
-            continue
-        own = copies.get((device, inode))
-        if own is None:
-            own = copies[device, inode] = _copy(fd)
-        os.dup2(own, fd, os.get_inheritable(fd))
-    for own in copies.values():
-        posix.close(own)
+        if kind == stat.S_IFREG and not links and before.get(fd, ())[:2] != (device, inode):
+            found.setdefault((device, inode), []).append((fd, os.get_inheritable(fd)))
+    return list(found.values())
+
+
+def _replace(fds: list[tuple[int, bool]]) -> None:
+    """Put a copy of their file, which is this process's own, into the place of FDS."""
+    own = _copy(fds[0][0])
+    for fd, inheritable in fds:
+        os.dup2(own, fd, inheritable)
+    posix.close(own)
 
 
 def _copy(fd: int) -> int:
@@ -202,7 +208,7 @@ def _copy(fd: int) -> int:
     own = os.memfd_create("sniffer-output", os.MFD_CLOEXEC)
     os.fchmod(own, 0o600)
     at = 0
-    while True:
+    while at < os.fstat(fd).st_size:
         piece = os.pread(fd, 1 << 20, at)
         if not piece:
             break
