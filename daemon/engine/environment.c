@@ -101,10 +101,9 @@ static char *version_of(const struct package *package)
     for (size_t i = 0; i < package->environment_count; i++)
         if (strcmp(package->environment[i].name, name) == 0)
             value = package->environment[i].value;
-    size_t words = strcspn(value, " ");
-    if (value[words] == ' ')
-        words += 1 + strcspn(value + words + 1, " ");
-    return xstrndup(value, words);
+    const char *first = strchr(value, ' ');
+    const char *second = first != NULL ? strchr(first + 1, ' ') : NULL;
+    return second != NULL ? xstrndup(value, (size_t)(second - value)) : xstrdup(value);
 }
 
 static bool is_of_maker(const struct engine *engine, const struct package *package)
