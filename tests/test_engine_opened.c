@@ -119,6 +119,59 @@ START_TEST(outside_and_between_runs_nothing_is_anybodys)
 }
 END_TEST
 
+/* A program that nobody can look into. */
+static void start_unseen(int64_t run)
+{
+    char program[] = "tool";
+    engine_report(scene.engine,
+                  &(struct report){.type = REPORT_LOOK,
+                                   .run = run,
+                                   .evidence = EVIDENCE_CONTENT,
+                                   .path = program,
+                                   .unseen = true},
+                  scene.now);
+}
+
+/* LOOKED: at another file of the repository. */
+static void play_beside_git(bool looked, bool unseen)
+{
+    begin(1);
+    scene_write(".git/MERGE_MSG", "1");
+    scene_write(".git/HEAD", "1");
+    engine_opened(scene.engine, ".git/MERGE_MSG");
+    int64_t run = scene_run_of("test_a.py");
+    if (looked)
+        scene_look(run, EVIDENCE_CONTENT, ".git/HEAD");
+    if (unseen)
+        start_unseen(run);
+    scene_result(run, "test_it", OUTCOME_SUCCESS);
+    scene_end(run);
+    ck_assert(scene_file("test_a.py").current);
+    scene_remove(".git/MERGE_MSG");
+    scene_settle();
+}
+
+START_TEST(what_git_opens_of_its_own_is_nobodys)
+{
+    play_beside_git(false, false);
+    ck_assert(scene_file("test_a.py").current);
+}
+END_TEST
+
+START_TEST(what_is_gits_own_may_be_opened_by_a_test_that_looks_at_the_history)
+{
+    play_beside_git(true, false);
+    ck_assert(!scene_file("test_a.py").current);
+}
+END_TEST
+
+START_TEST(what_is_gits_own_may_be_opened_by_a_program_that_nobody_can_look_into)
+{
+    play_beside_git(false, true);
+    ck_assert(!scene_file("test_a.py").current);
+}
+END_TEST
+
 START_TEST(who_only_asks_for_a_file_has_not_opened_it)
 {
     begin(1);
@@ -134,14 +187,7 @@ END_TEST
 START_TEST(a_run_with_something_unseen_is_not_explained_by_others)
 {
     begin(2);
-    char program[] = "tool";
-    engine_report(scene.engine,
-                  &(struct report){.type = REPORT_LOOK,
-                                   .run = scene_run_of("test_a.py"),
-                                   .evidence = EVIDENCE_CONTENT,
-                                   .path = program,
-                                   .unseen = true},
-                  scene.now);
+    start_unseen(scene_run_of("test_a.py"));
     engine_opened(scene.engine, "data");
     play("test_a.py", NULL);
     play("test_b.py", "data");
@@ -223,6 +269,18 @@ START_TEST(a_run_by_hand_may_explain_what_it_opened)
 }
 END_TEST
 
+START_TEST(a_run_by_hand_has_nothing_to_do_with_what_git_opens)
+{
+    by_hand_begins();
+    scene_write(".git/MERGE_MSG", "1");
+    engine_opened(scene.engine, ".git/MERGE_MSG");
+    ck_assert_int_eq(by_hand_ends(json_array()), 1);
+    scene_remove(".git/MERGE_MSG");
+    scene_settle();
+    ck_assert(scene_file("test_a.py").current);
+}
+END_TEST
+
 START_TEST(a_run_by_hand_that_never_ends_is_forgotten)
 {
     by_hand_begins();
@@ -269,10 +327,16 @@ int main(void)
     tcase_add_test(tests, what_the_daemon_opens_itself_is_nobodys);
     tcase_add_test(tests, outside_and_between_runs_nothing_is_anybodys);
     tcase_add_test(tests, who_only_asks_for_a_file_has_not_opened_it);
+    tcase_add_test(tests, what_git_opens_of_its_own_is_nobodys);
+    tcase_add_test(tests,
+                   what_is_gits_own_may_be_opened_by_a_test_that_looks_at_the_history);
+    tcase_add_test(tests,
+                   what_is_gits_own_may_be_opened_by_a_program_that_nobody_can_look_into);
     tcase_add_test(tests, a_run_with_something_unseen_is_not_explained_by_others);
     tcase_add_test(tests, opens_that_were_lost_leave_something_unseen);
     tcase_add_test(tests, a_run_by_hand_rests_on_what_was_opened_meanwhile);
     tcase_add_test(tests, a_run_by_hand_may_explain_what_it_opened);
+    tcase_add_test(tests, a_run_by_hand_has_nothing_to_do_with_what_git_opens);
     tcase_add_test(tests, a_run_by_hand_that_never_ends_is_forgotten);
     tcase_add_test(tests, a_run_by_hand_belongs_to_the_environment_it_began_in);
     tcase_add_test(tests, opens_that_were_lost_leave_something_unseen_in_a_run_by_hand);

@@ -67,29 +67,42 @@ END_TEST
 
 START_TEST(held_it_waits_past_quiet_and_cap_until_released)
 {
-    settle_hold(&settle, true);
+    settle_hold(&settle, true, START);
     settle_add(&settle, "a.py", 0, START);
     settle_add(&settle, "b.py", 0, START + 1400);
     ck_assert(!settle_due(&settle, START + 1400 + SETTLE_QUIET_MS));
-    settle_hold(&settle, false);
-    ck_assert(settle_due(&settle, START + 1401));
+    settle_hold(&settle, false, START + 1401);
+    assert_due_at(START + 1401 + SETTLE_SAVE_MS);
 }
 END_TEST
 
 START_TEST(released_early_it_still_waits_for_the_quiet)
 {
-    settle_hold(&settle, true);
+    settle_hold(&settle, true, START);
     settle_add(&settle, "a.py", 0, START);
     settle_add(&settle, "b.py", 0, START + 10);
     settle_add(&settle, "c.py", 0, START + 10);
-    settle_hold(&settle, false);
+    settle_hold(&settle, false, START + 11);
     assert_due_at(START + 10 + SETTLE_QUIET_MS);
+}
+END_TEST
+
+START_TEST(held_again_at_once_it_was_not_over)
+{
+    settle_hold(&settle, true, START);
+    settle_add(&settle, "a.py", 0, START);
+    settle_hold(&settle, false, START + 600);
+    ck_assert(!settle_due(&settle, START + 602));
+    settle_hold(&settle, true, START + 603);
+    ck_assert(!settle_due(&settle, START + 600 + SETTLE_CAP_MS));
+    settle_hold(&settle, false, START + SETTLE_HOLD_CAP_MS - 1);
+    assert_due_at(START + SETTLE_HOLD_CAP_MS);
 }
 END_TEST
 
 START_TEST(a_hold_that_is_forgotten_ends_at_its_own_cap)
 {
-    settle_hold(&settle, true);
+    settle_hold(&settle, true, START);
     settle_add(&settle, "a.py", 0, START);
     settle_add(&settle, "a.py", 0, START + SETTLE_HOLD_CAP_MS - 1);
     assert_due_at(START + SETTLE_HOLD_CAP_MS);
@@ -125,7 +138,7 @@ END_TEST
 
 START_TEST(taking_does_not_end_a_hold)
 {
-    settle_hold(&settle, true);
+    settle_hold(&settle, true, START);
     settle_add(&settle, "a.py", 0, START);
     struct strset paths = settle_take(&settle);
     strset_finish(&paths);
@@ -145,6 +158,7 @@ int main(void)
     tcase_add_test(tests, a_trickle_is_not_waited_for_beyond_the_cap);
     tcase_add_test(tests, held_it_waits_past_quiet_and_cap_until_released);
     tcase_add_test(tests, released_early_it_still_waits_for_the_quiet);
+    tcase_add_test(tests, held_again_at_once_it_was_not_over);
     tcase_add_test(tests, a_hold_that_is_forgotten_ends_at_its_own_cap);
     tcase_add_test(tests, the_highest_kind_of_a_path_is_kept);
     tcase_add_test(tests, after_taking_a_new_burst_begins_with_times_of_its_own);

@@ -165,26 +165,12 @@ static bool is_package_business(struct engine *engine, const char *path, bool en
     return strcmp(path_base(path), "__pycache__") != 0;
 }
 
-static void find_one(void *owner, const struct index_fact *fact)
-{
-    (void)fact;
-    *(bool *)owner = true;
-}
-
-/* What git writes for itself is nobody's business, but for tests that look at the history. */
-static bool is_evidence_below(struct engine *engine, const char *folder)
-{
-    bool evidence = false;
-    index_facts_below(engine->index, folder, find_one, &evidence);
-    return evidence;
-}
-
 static void change(struct engine *engine, const char *path, bool entry, bool others,
                    int64_t now)
 {
     run_disturb(engine, path, entry, others);
-    const char *git = git_changed(engine, path);
-    if (git != NULL && !is_evidence_below(engine, git))
+    git_changed(engine, path, now);
+    if (git_keeps(engine, path))
         return;
     triggers_changed(engine, path);
     if (is_package_business(engine, path, entry)) {
@@ -470,8 +456,8 @@ void engine_tick(struct engine *engine, int64_t now)
     if (settle_due(&engine->settle, now)) {
         struct strset paths = settle_take(&engine->settle);
         engine->unsettled = false;
-        git_waited_for(engine); /* a lock left behind holds up one burst, not all */
-        if (engine->renew) {    /* once the installer is through */
+        git_waited_for(engine, now); /* a lock left behind holds up one burst, not all */
+        if (engine->renew) {         /* once the installer is through */
             engine->renew = false;
             packages_renew(engine);
         }

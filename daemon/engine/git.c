@@ -63,15 +63,16 @@ bool engine_waits_for_git(const struct engine *engine)
     return engine->settle.held;
 }
 
-static void hold(struct engine *engine)
+static void hold(struct engine *engine, int64_t now)
 {
     bool held = false;
     for (size_t i = 0; i < engine->git_count; i++)
         held |= (engine->gits[i].works & ~engine->gits[i].stuck) != 0;
-    settle_hold(&engine->settle, held);
+    settle_hold(&engine->settle, held, now);
 }
 
-static void note_sign(struct engine *engine, struct git_place *place, const char *path)
+static void note_sign(struct engine *engine, struct git_place *place, const char *path,
+                      int64_t now)
 {
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         if (strcmp(path_base(path), signs[i]) != 0)
@@ -81,31 +82,47 @@ static void note_sign(struct engine *engine, struct git_place *place, const char
         place->stuck &= ~sign;
         if (tree_identity(engine->tree, path).mode != 0)
             place->works |= sign;
-        hold(engine);
+        hold(engine, now);
     }
 }
 
-const char *git_changed(struct engine *engine, const char *path)
+void git_changed(struct engine *engine, const char *path, int64_t now)
 {
     if (strcmp(path_base(path), ".git") == 0)
         git_find(engine);
-    const char *uppermost = NULL;
     for (size_t i = 0; i < engine->git_count; i++) {
         struct git_place *place = &engine->gits[i];
-        if (!path_below(path, place->folder))
-            continue;
-        if (uppermost == NULL || strlen(place->folder) < strlen(uppermost))
-            uppermost = place->folder;
         size_t length = strlen(place->folder);
-        if (path[length] == '/' && strchr(path + length + 1, '/') == NULL)
-            note_sign(engine, place, path);
+        if (path_below(path, place->folder) && path[length] == '/' &&
+            strchr(path + length + 1, '/') == NULL)
+            note_sign(engine, place, path, now);
     }
-    return uppermost;
 }
 
-void git_waited_for(struct engine *engine)
+static void find_one(void *owner, const struct index_fact *fact)
+{
+    (void)fact;
+    *(bool *)owner = true;
+}
+
+bool git_keeps(struct engine *engine, const char *path)
+{
+    const char *uppermost = NULL;
+    for (size_t i = 0; i < engine->git_count; i++) {
+        const char *folder = engine->gits[i].folder;
+        if (path_below(path, folder) &&
+            (uppermost == NULL || strlen(folder) < strlen(uppermost)))
+            uppermost = folder;
+    }
+    bool evidence = uppermost == NULL;
+    if (!evidence)
+        index_facts_below(engine->index, uppermost, find_one, &evidence);
+    return !evidence;
+}
+
+void git_waited_for(struct engine *engine, int64_t now)
 {
     for (size_t i = 0; i < engine->git_count; i++)
         engine->gits[i].stuck = engine->gits[i].works;
-    settle_hold(&engine->settle, false);
+    settle_hold(&engine->settle, false, now);
 }

@@ -4,7 +4,10 @@
  *
  * What a run looked at is known when it is over. So an open waits until all runs are over that were
  * on when it happened; then either one of them explains it, or it is laid at the door of all. Time
- * is counted in spans: one ends whenever a run begins or ends. */
+ * is counted in spans: one ends whenever a run begins or ends.
+ *
+ * The folder of a repository is watched for git's locks alone. Where no test looks at it, git itself is who
+ * opens what is there: only a run with a program in it that nobody can look into is taken for another. */
 
 #include "daemon/base/log.h"
 #include "daemon/base/xalloc.h"
@@ -246,6 +249,8 @@ static void add_to(struct engine *engine, const char *file, int64_t verdict,
 static void blame(struct engine *engine, const struct opening *opening)
 {
     const struct openings *openings = engine->openings;
+    if (git_keeps(engine, opening->path))
+        return; /* somebody commits, or asks for the status */
     for (size_t i = 0; i < openings->past_count; i++) {
         const struct past *past = &openings->past[i];
         if (opening->span >= past->first && opening->span <= past->last)
@@ -311,6 +316,7 @@ void opened_idle(struct engine *engine, int64_t now)
 /* ---- runs by hand ---- */
 
 struct by_hand {
+    struct engine *engine;
     struct run *run;
     struct strset known;
 };
@@ -319,13 +325,15 @@ static void add_unexplained(void *owner, const char *path, int64_t value)
 {
     (void)value;
     struct by_hand *by_hand = owner;
-    if (!strset_has(&by_hand->known, path))
+    bool gits = git_keeps(by_hand->engine, path) && !run_is_unseen(by_hand->run);
+    if (!strset_has(&by_hand->known, path) && !gits)
         run_look(by_hand->run, EVIDENCE_CONTENT, path, NULL, DETAIL_OPENED);
 }
 
 void opened_by_hand_over(struct engine *engine, struct run *run)
 {
-    struct by_hand by_hand = {.run = run, .known = accounted(run, true)};
+    struct by_hand by_hand = {
+        .engine = engine, .run = run, .known = accounted(run, true)};
     strset_each(&run->opened, add_unexplained, &by_hand);
     strset_finish(&by_hand.known);
     engine->openings->until = INT64_MAX;

@@ -361,10 +361,11 @@ void recheck_tick(struct engine *engine, int64_t now);
 /* Where that shows: at the begin, after a crawl, and when a .git comes or goes. */
 void git_find(struct engine *engine);
 void git_finish(struct engine *engine);
-/* Where PATH is git's own business, the uppermost folder of that; else NULL. Until git_find. */
-const char *git_changed(struct engine *engine, const char *path);
+void git_changed(struct engine *engine, const char *path, int64_t now);
+/* Is PATH what git writes for itself, in a repository that no test looks at? */
+bool git_keeps(struct engine *engine, const char *path);
 /* The burst that it held up is judged, whether git is through or not. */
-void git_waited_for(struct engine *engine);
+void git_waited_for(struct engine *engine, int64_t now);
 
 /* progress.c: what is told of a run that is on */
 void progress_test(struct engine *engine, struct run *run, const char *test, int64_t now);

@@ -15,8 +15,10 @@ void settle_add(struct settle *settle, const char *path, int kind, int64_t now)
         strset_put(&settle->paths, path, kind);
 }
 
-void settle_hold(struct settle *settle, bool held)
+void settle_hold(struct settle *settle, bool held, int64_t now)
 {
+    if (settle->held && !held)
+        settle->released = now;
     settle->held = held;
 }
 
@@ -35,7 +37,11 @@ int64_t settle_deadline(const struct settle *settle)
     bool save = strset_count(&settle->paths) <= SETTLE_SAVE_PATHS;
     int64_t quiet = settle->last + (save ? SETTLE_SAVE_MS : SETTLE_QUIET_MS);
     int64_t cap = settle->first + SETTLE_CAP_MS;
-    return quiet < cap ? quiet : cap;
+    int64_t due = quiet < cap ? quiet : cap;
+    /* Who let go may be about to take hold again, for all that it does is not done under one lock. */
+    int64_t after = settle->released + SETTLE_SAVE_MS;
+    int64_t hold_cap = settle->first + SETTLE_HOLD_CAP_MS;
+    return due > after ? due : after < hold_cap ? after : hold_cap;
 }
 
 bool settle_due(const struct settle *settle, int64_t now)

@@ -4,7 +4,8 @@
 /* When a burst of changes is over. A save is often several events, a branch switch
  * thousands: a change waits until nothing came for a quiet period, which is short while
  * no more is concerned than one save. It waits at most SETTLE_CAP_MS after the first change, and
- * longer only while held (a git index.lock is there), then at most SETTLE_HOLD_CAP_MS.
+ * longer only while held (a git index.lock is there) and SETTLE_SAVE_MS after it was, then at most
+ * SETTLE_HOLD_CAP_MS.
  * Pure: time is an argument. */
 
 #include "daemon/base/strset.h"
@@ -23,12 +24,13 @@ enum {
 struct settle {
     struct strset paths; /* value: the caller's kind of change, the highest given */
     int64_t first, last; /* ms; valid while paths is not empty */
+    int64_t released;    /* when it was held last; 0: never */
     bool held;
 };
 
 void settle_finish(struct settle *settle);
 void settle_add(struct settle *settle, const char *path, int kind, int64_t now);
-void settle_hold(struct settle *settle, bool held);
+void settle_hold(struct settle *settle, bool held, int64_t now);
 bool settle_empty(const struct settle *settle);
 /* When the burst will be over if nothing else comes; INT64_MAX when there is none. */
 int64_t settle_deadline(const struct settle *settle);
