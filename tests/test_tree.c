@@ -511,6 +511,30 @@ START_TEST(behind_a_link_lies_another_path)
 }
 END_TEST
 
+START_TEST(in_a_survey_the_way_to_a_folder_is_gone_once)
+{
+    make("real");
+    make("other");
+    put("real/a", "x");
+    put("other/b", "y");
+    struct digest content = state(EVIDENCE_CONTENT, "real/a");
+    struct digest presence = state(EVIDENCE_PRESENCE, "real/a");
+    tree_survey(tree, true);
+    assert_same(state(EVIDENCE_PRESENCE, "real/a"), presence);
+    ck_assert_int_eq(rename("real", "moved"), 0);
+    ck_assert_int_eq(symlink("moved", "real"), 0);
+    assert_same(state(EVIDENCE_PRESENCE, "real/a"), presence);
+    ck_assert_uint_ne(tree_identity(tree, "other/b").mode, 0);
+    assert_differ(state(EVIDENCE_CONTENT, "real/a"), content);
+    ck_assert_uint_eq(tree_identity(tree, "real/a").mode, 0);
+    ck_assert_uint_ne(tree_identity(tree, "moved/a").mode, 0);
+    ck_assert_int_eq(rename("moved", "real-again"), 0);
+    tree_survey(tree, false); /* from here on it is asked anew each time */
+    ck_assert_uint_eq(tree_identity(tree, "moved/a").mode, 0);
+    assert_same(state(EVIDENCE_CONTENT, "real-again/a"), content);
+}
+END_TEST
+
 START_TEST(names_made_at_once_are_listed)
 {
     make("d");
@@ -905,6 +929,7 @@ static void add_content_tests(Suite *suite)
     tcase_add_test(tests, a_listing_of_the_root_counts_no_passing_names);
     tcase_add_test(tests, no_directory_lists_like_no_other);
     tcase_add_test(tests, behind_a_link_lies_another_path);
+    tcase_add_test(tests, in_a_survey_the_way_to_a_folder_is_gone_once);
     tcase_add_test(tests, names_made_at_once_are_listed);
     tcase_add_test(tests, a_search_sees_what_could_be_that_module);
     tcase_add_test(tests, a_search_sees_a_package_and_what_makes_it_one);

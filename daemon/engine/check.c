@@ -30,6 +30,14 @@ static void remember(void *owner, const struct index_seen *seen)
                                 });
 }
 
+/* All of them: watched first, so that what changes behind a look is told. */
+static void judge_all(struct engine *engine)
+{
+    tree_survey(engine->tree, true);
+    index_each_fact(engine->index, pick_judge, engine);
+    tree_survey(engine->tree, false);
+}
+
 static void judge_environment(void *owner, const struct index_fact *fact)
 {
     if (fact->kind == EVIDENCE_ENVIRONMENT)
@@ -191,7 +199,7 @@ void check_facts(struct engine *engine)
     check_removed(engine);
     follow_facts(engine);
     tree_each(engine->tree, "", sort_if_new, engine);
-    index_each_fact(engine->index, pick_judge, engine);
+    judge_all(engine);
     pick_turned(engine, NULL);
     check_ask(engine);
 }
@@ -227,7 +235,7 @@ void check_everything(struct engine *engine)
     follow_facts(engine);
 
     index_checked(engine->index, false);
-    index_each_fact(engine->index, pick_judge, engine);
+    judge_all(engine);
     index_checked(engine->index, true);
     check_ask_all(engine, NULL);
     pick_turned(engine, NULL);
@@ -262,6 +270,16 @@ void check_sort(struct engine *engine, const char *path)
         strset_add(&package_of(engine, path)->unsorted, path);
 }
 
+/* Before the first worker of a package told what its test files end with, no path is one. */
+static bool some_have_candidates(const struct engine *engine)
+{
+    bool some = false;
+    for (size_t i = 0; i < engine->package_count; i++)
+        some |= engine->packages[i]->any_name ||
+                strset_count(&engine->packages[i]->suffixes) > 0;
+    return some;
+}
+
 struct asking_all {
     struct engine *engine;
     const struct package *only;
@@ -278,7 +296,8 @@ static void add_candidate(void *owner, const char *path)
 void check_ask_all(struct engine *engine, struct package *only)
 {
     struct asking_all all = {.engine = engine, .only = only};
-    tree_each(engine->tree, only != NULL ? only->path : "", add_candidate, &all);
+    if (some_have_candidates(engine))
+        tree_each(engine->tree, only != NULL ? only->path : "", add_candidate, &all);
     for (size_t i = 0; i < engine->package_count; i++) {
         struct package *package = engine->packages[i];
         /* nothing to ask, but the answer is waited for */

@@ -27,7 +27,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
     [ADD_PATH] = "INSERT OR IGNORE INTO path (name) VALUES (?1)",
     [EACH_MARK] = "SELECT id, kind, unsure FROM fact",
-    [EACH_FACT] = "SELECT " FACT_COLUMNS " FROM " FACT_TABLES,
+    /* Neighbours in a folder come after each other, for who looks at all of them. */
+    [EACH_FACT] = "SELECT " FACT_COLUMNS " FROM " FACT_TABLES " ORDER BY fact.path_id",
     [FACTS_AT] = "SELECT " FACT_COLUMNS " FROM " FACT_TABLES " WHERE path.name = ?1",
     /* ?1 and ?2 enclose all names that begin with "folder/"; ?3 is the kind that has
      * no paths. */

@@ -146,11 +146,12 @@ static int look_at_link(const char *absolute, struct digest *ret)
 
 /* 0; -EAGAIN: it became something else while we looked; -errno. KIND is set in every
  * case. */
-static int look_once(const char *absolute, struct contents *memory, struct sight *sight)
+static int look_once(struct survey *survey, const char *absolute, struct contents *memory,
+                     struct sight *sight)
 {
     sight->kind = 0;
     struct identity identity;
-    int error = identity_ask(absolute, &identity);
+    int error = identity_ask(survey, absolute, &identity);
     if (error < 0) {
         sight->digest = state_of_error(error);
         return 0;
@@ -164,11 +165,12 @@ static int look_once(const char *absolute, struct contents *memory, struct sight
     return 0;
 }
 
-struct sight contents_look(const char *absolute, struct contents *memory)
+struct sight contents_look(struct survey *survey, const char *absolute,
+                           struct contents *memory)
 {
     struct sight sight = {.opened = 0};
     for (int i = 0; i < TRIES; i++)
-        if (look_once(absolute, memory, &sight) == 0)
+        if (look_once(survey, absolute, memory, &sight) == 0)
             return sight;
     *memory = (struct contents){0};
     sight.digest = hash_fresh(); /* it never holds still: nothing may rest on it */

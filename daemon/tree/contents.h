@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct survey;
+
 /* A digest and the identity it was taken at. {0}: nothing is remembered. */
 struct contents {
     struct identity identity;
@@ -33,7 +35,8 @@ struct sight {
 
 /* What is at ABSOLUTE now. Reads a file only where MEMORY does not know it, and renews
  * MEMORY. */
-struct sight contents_look(const char *absolute, struct contents *memory);
+struct sight contents_look(struct survey *survey, const char *absolute,
+                           struct contents *memory);
 
 /* The state of what is not there. */
 struct digest contents_absent(void);

@@ -164,7 +164,7 @@ static int folder_names(struct folders *folders, const char *absolute,
         return 0;
     }
     struct identity now;
-    int error = identity_ask(absolute, &now);
+    int error = identity_ask(folders->survey, absolute, &now);
     if (error == 0 && S_ISLNK(now.mode))
         error = -ELOOP; /* the folder that was looked into is no longer here */
     if (error == 0 && !(folder->sure && identity_equal(&folder->identity, &now))) {
@@ -224,14 +224,16 @@ static bool is_suffix(const char *rest)
 }
 
 /* The search asks through links: what a link leads to goes into HASH with the link's own text. */
-static uint32_t hash_offer(struct hash *hash, const char *folder, const struct name *name)
+static uint32_t hash_offer(struct survey *survey, struct hash *hash, const char *folder,
+                           const struct name *name)
 {
     uint32_t kind = name->kind;
     if (S_ISLNK(kind)) {
         autofree char *path = path_join(folder, name->text);
         char target[PATH_MAX] = {0};
         struct identity identity;
-        kind = identity_ask_through(path, &identity) == 0 ? identity.mode & S_IFMT : 0;
+        kind = identity_ask_through(survey, path, &identity) == 0 ? identity.mode & S_IFMT
+                                                                  : 0;
         if (readlink(path, target, sizeof target - 1) > 0)
             hash_text(hash, target);
     }
@@ -258,7 +260,7 @@ static int search_module(struct folders *folders, const char *folder, const char
             continue;
         if (whole && S_ISREG(name->kind))
             continue;
-        if (S_ISDIR(hash_offer(hash, folder, name)) && whole)
+        if (S_ISDIR(hash_offer(folders->survey, hash, folder, name)) && whole)
             *ret_package = true;
     }
     return 0;
@@ -275,7 +277,7 @@ static int search_package(struct folders *folders, const char *folder, struct ha
         const struct name *name = names->items[i];
         if (strncmp(name->text, init, sizeof init - 1) != 0)
             break;
-        (void)hash_offer(hash, folder, name);
+        (void)hash_offer(folders->survey, hash, folder, name);
     }
     return 0;
 }

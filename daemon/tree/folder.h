@@ -10,10 +10,12 @@
 #include <stdbool.h>
 
 struct folder;
+struct survey;
 struct folders {
     struct folder *table;
     bool held;      /* see tree_hold, */
     uint64_t holds; /* and how often it was called */
+    struct survey *survey; /* the tree's */
 };
 
 void folders_finish(struct folders *folders);

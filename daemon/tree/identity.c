@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -35,11 +36,18 @@ static int answer(int result, const struct stat *stat, struct identity *ret)
     return 0;
 }
 
-/* The folder of ABSOLUTE, where no link leads to it: a look names the real folder, and a link that
- * stands there now is something else, whatever it leads to. A descriptor, or -errno. */
-static int open_folder(const char *absolute)
+void survey_set(struct survey *survey, bool on)
 {
-    autofree char *folder = path_parent(absolute);
+    if (survey->folder != NULL)
+        close(survey->fd);
+    free(survey->folder);
+    *survey = (struct survey){.on = on};
+}
+
+/* FOLDER, where no link leads to it: a look names the real folder, and a link that stands there now
+ * is something else, whatever it leads to. A descriptor, or -errno. */
+static int open_folder(const char *folder)
+{
     struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                            .resolve = RESOLVE_NO_SYMLINKS};
     long fd = syscall(SYS_openat2, AT_FDCWD, folder, &how, sizeof how);
@@ -51,26 +59,52 @@ static int open_folder(const char *absolute)
     return plain >= 0 ? plain : -errno;
 }
 
-static int ask(const char *absolute, int flags, struct identity *ret)
+static bool is_open(const struct survey *survey, const char *folder)
+{
+    return survey->folder != NULL && strcmp(survey->folder, folder) == 0;
+}
+
+static int ask_in(int folder, const char *base, int flags, struct identity *ret)
+{
+    struct stat told;
+    return answer(fstatat(folder, base, &told, flags), &told, ret);
+}
+
+static int ask(struct survey *survey, const char *absolute, int flags,
+               struct identity *ret)
 {
     struct stat told;
     const char *base = path_base(absolute);
     if (base[0] == '\0')
         return answer(stat(absolute, &told), &told, ret);
-    autoclose int folder = open_folder(absolute);
-    if (folder < 0)
-        return folder;
-    return answer(fstatat(folder, base, &told, flags), &told, ret);
+    if (is_open(survey, absolute))
+        return identity_ask_open(survey->fd, ret);
+    autofree char *folder = path_parent(absolute);
+    if (is_open(survey, folder))
+        return ask_in(survey->fd, base, flags, ret);
+    int fd = open_folder(folder);
+    if (fd < 0)
+        return fd;
+    int error = ask_in(fd, base, flags, ret);
+    if (!survey->on) {
+        close(fd);
+        return error;
+    }
+    survey_set(survey, true);
+    survey->folder = xstrdup(folder);
+    survey->fd = fd;
+    return error;
 }
 
-int identity_ask(const char *absolute, struct identity *ret)
+int identity_ask(struct survey *survey, const char *absolute, struct identity *ret)
 {
-    return ask(absolute, AT_SYMLINK_NOFOLLOW, ret);
+    return ask(survey, absolute, AT_SYMLINK_NOFOLLOW, ret);
 }
 
-int identity_ask_through(const char *absolute, struct identity *ret)
+int identity_ask_through(struct survey *survey, const char *absolute,
+                         struct identity *ret)
 {
-    return ask(absolute, 0, ret);
+    return ask(survey, absolute, 0, ret);
 }
 
 int identity_ask_open(int fd, struct identity *ret)

@@ -15,6 +15,7 @@ struct tree {
     char *root;
     struct paths paths;
     struct folders folders;
+    struct survey *survey;
     void (*opened)(void *owner, const char *path);
     void *opened_owner;
 };
@@ -24,6 +25,8 @@ struct tree *tree_new(const char *root)
     assert(root[0] == '/');
     struct tree *tree = xcalloc(1, sizeof *tree);
     tree->root = xstrdup(root);
+    tree->survey = xcalloc(1, sizeof *tree->survey);
+    tree->folders.survey = tree->survey;
     return tree;
 }
 
@@ -33,6 +36,8 @@ void tree_free(struct tree *tree)
         return;
     folders_finish(&tree->folders);
     paths_finish(&tree->paths);
+    survey_set(tree->survey, false);
+    free(tree->survey);
     free(tree->root);
     free(tree);
 }
@@ -108,12 +113,13 @@ static void tell(struct told *told, bool exists, const struct digest *content)
     told->has_content = true;
 }
 
-static struct sight look(const struct entry *entry, const char *absolute)
+static struct sight look(const struct tree *tree, const struct entry *entry,
+                         const char *absolute)
 {
     if (entry->seen != NULL && entry->seen->told.has_content)
-        return contents_look(absolute, &entry->seen->contents);
+        return contents_look(tree->survey, absolute, &entry->seen->contents);
     struct identity identity; /* nobody asked what is in it: not worth reading */
-    if (identity_ask(absolute, &identity) < 0)
+    if (identity_ask(tree->survey, absolute, &identity) < 0)
         return (struct sight){0};
     return (struct sight){.kind = identity.mode & S_IFMT};
 }
@@ -139,7 +145,7 @@ unsigned tree_refresh(struct tree *tree, const char *path)
 {
     autofree char *absolute = path_absolute(tree->root, path);
     struct entry *entry = paths_make(&tree->paths, path);
-    struct sight now = look(entry, absolute);
+    struct sight now = look(tree, entry, absolute);
     tell_opens(tree, path, &now);
     unsigned change = compare(entry, &now);
     entry->known = now.kind != 0;
@@ -159,11 +165,16 @@ unsigned tree_refresh(struct tree *tree, const char *path)
 
 /* ---- states ---- */
 
+void tree_survey(struct tree *tree, bool on)
+{
+    survey_set(tree->survey, on);
+}
+
 static struct digest content_state(struct tree *tree, const char *path,
                                    const char *absolute)
 {
     struct entry *entry = paths_make_seen(&tree->paths, path);
-    struct sight now = contents_look(absolute, &entry->seen->contents);
+    struct sight now = contents_look(tree->survey, absolute, &entry->seen->contents);
     tell_opens(tree, path, &now);
     tell(&entry->seen->told, now.kind != 0, &now.digest);
     return now.digest;
@@ -194,13 +205,13 @@ static struct digest presence_state(struct tree *tree, const char *path,
     struct entry *entry = paths_make_seen(&tree->paths, path);
     struct identity identity;
     struct identity link = {0};
-    int error = identity_ask(absolute, &link);
+    int error = identity_ask(tree->survey, absolute, &link);
     /* A link that leads nowhere is absent to who asks, but its name is there. */
     bool named = error == 0;
     bool is_link = named && S_ISLNK(link.mode);
     identity = link;
     if (is_link) /* where there is none, both ways lead to the same */
-        error = identity_ask_through(absolute, &identity);
+        error = identity_ask_through(tree->survey, absolute, &identity);
     tell(&entry->seen->told, error == 0 || named, NULL);
     if (error < 0 && !identity_error_is_answer(error))
         return hash_fresh();
@@ -261,7 +272,7 @@ struct identity tree_identity(const struct tree *tree, const char *path)
 {
     autofree char *absolute = path_absolute(tree->root, path);
     struct identity identity = {0};
-    (void)identity_ask(absolute, &identity);
+    (void)identity_ask(tree->survey, absolute, &identity);
     return identity;
 }
 

@@ -93,6 +93,10 @@ unsigned tree_refresh(struct tree *tree, const char *path);
  * EVIDENCE_ENVIRONMENT is not for the tree. */
 struct digest tree_state(struct tree *tree, enum evidence_kind kind, const char *path);
 
+/* ON: many states are asked for in a row, and what becomes of a folder meanwhile is told later, as a
+ * change. So the way to a folder is gone once for all neighbours. */
+void tree_survey(struct tree *tree, bool on);
+
 /* Does STATE say that a code, content, presence or existence look found nothing there? */
 bool tree_was_absent(enum evidence_kind kind, const struct digest *state);
 
