@@ -13,8 +13,8 @@ struct folder;
 struct survey;
 struct folders {
     struct folder *table;
-    bool held;      /* see tree_hold, */
-    uint64_t holds; /* and how often it was called */
+    bool held;             /* see tree_hold, */
+    uint64_t holds;        /* and how often it was called */
     struct survey *survey; /* the tree's */
 };
 
