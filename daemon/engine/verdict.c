@@ -258,87 +258,131 @@ static bool moved_unseen(const struct engine *engine, const struct run *run,
     return tree_identity(engine->tree, folder).ctime_ns >= run->clock_ns;
 }
 
-static struct evidence_list evidence_of(struct engine *engine, struct run *run)
+/* What is held against what a run looked at, to say whether it can be believed. */
+struct hearing {
+    struct engine *engine;
+    struct run *run;
+    struct disturbed disturbed;
+    struct own_writes own;
+    struct strset followed;
+    bool blind; /* nothing that it saw can be believed */
+};
+
+static void hearing_init(struct hearing *hearing, struct engine *engine, struct run *run)
 {
-    struct disturbed disturbed = {0};
-    struct own_writes own = {0};
-    struct strset followed = {0};
+    *hearing = (struct hearing){.engine = engine, .run = run};
     /* From before it is asked what is there now. */
     for (size_t i = 0; i < run->look_count; i++)
-        check_follow(engine, &followed, run->looks[i].kind, run->looks[i].path);
-    collect(engine, run, &disturbed);
+        check_follow(engine, &hearing->followed, run->looks[i].kind, run->looks[i].path);
+    collect(engine, run, &hearing->disturbed);
+    strset_each(&run->wrote, add_write, &hearing->own);
     /* A worker of other settings may end its run after one of the new settings is ready. */
+    hearing->blind = run->blind || run->environment != run->package->environments;
+}
+
+static void hearing_finish(struct hearing *hearing)
+{
+    disturbed_finish(&hearing->disturbed);
+    strset_finish(&hearing->followed);
+    strset_finish(&hearing->own.paths);
+    strset_finish(&hearing->own.folders);
+    strset_finish(&hearing->own.stems);
+}
+
+static void judge_trigger(const struct hearing *hearing, struct index_evidence *item)
+{
+    autofree char *moved =
+        triggers_match(hearing->engine, hearing->run->file, &hearing->disturbed.entries);
+    item->unsure = hearing->blind || moved != NULL;
+    item->holds = !item->unsure;
+}
+
+static void judge_environment(const struct hearing *hearing, const struct look *look,
+                              struct index_evidence *item)
+{
+    item->detail = pick_environment(hearing->engine, look->path);
+    item->holds = item->detail != NULL && !hearing->blind;
+    item->unsure = !item->holds;
+    if (item->detail == NULL)
+        item->detail = "";
+}
+
+static void judge_path(const struct hearing *hearing, const struct look *look,
+                       struct index_evidence *item)
+{
+    struct engine *engine = hearing->engine;
+    const struct run *run = hearing->run;
+    item->is_volatile = wrote_it_later(&hearing->own, look);
+    item->unsure = hearing->blind ||
+                   is_disturbed(engine, run, &hearing->disturbed, look) ||
+                   (!item->is_volatile &&
+                    (moved_on(engine, look) ||
+                     moved_unseen(engine, run, &hearing->followed, &hearing->own, look)));
+    pick_heed(engine, look->kind, look->path);
+    item->state = tree_state(engine->tree, look->kind, look->path);
+    item->holds = !item->unsure;
+    if (look->kind == EVIDENCE_CONTENT || look->kind == EVIDENCE_CODE)
+        pick_shared(engine, look->path);
+    if (look->kind != EVIDENCE_CODE || look->detail[0] == '\0')
+        return;
+    if (item->is_volatile)
+        item->detail = ""; /* what it becomes later has other blocks */
+    else if (!item->unsure)
+        blocks_want(engine, look->path, &item->state);
+}
+
+static struct index_evidence judge(const struct hearing *hearing, const struct look *look)
+{
+    struct index_evidence item = {
+        .kind = look->kind, .path = look->path, .detail = look->detail};
+    if (triggers_file(look->kind, look->path) != NULL)
+        judge_trigger(hearing, &item);
+    else if (look->kind == EVIDENCE_ENVIRONMENT)
+        judge_environment(hearing, look, &item);
+    else
+        judge_path(hearing, look, &item);
+    return item;
+}
+
+static struct index_evidence circumstance(const char *name, const char *value, bool holds)
+{
+    return (struct index_evidence){
+        .kind = EVIDENCE_ENVIRONMENT, .path = name, .detail = value, .holds = holds};
+}
+
+static void add_circumstances(struct engine *engine, const struct run *run,
+                              struct evidence_list *list)
+{
     const struct package *package = run->package;
-    bool blind = run->blind || run->environment != package->environments;
-    strset_each(&run->wrote, add_write, &own);
-    struct evidence_list list = {0};
-    list.items =
-        xcalloc(run->look_count + package->environment_count + 2, sizeof *list.items);
-    tree_hold(engine->tree);
-    for (size_t i = 0; i < run->look_count; i++) {
-        const struct look *look = &run->looks[i];
-        struct index_evidence *item = &list.items[list.count++];
-        *item = (struct index_evidence){
-            .kind = look->kind, .path = look->path, .detail = look->detail};
-        if (triggers_file(look->kind, look->path) != NULL) {
-            autofree char *moved = triggers_match(engine, run->file, &disturbed.entries);
-            item->unsure = blind || moved != NULL;
-            item->holds = !item->unsure;
-            continue;
-        }
-        if (look->kind == EVIDENCE_ENVIRONMENT) {
-            item->detail = pick_environment(engine, look->path);
-            item->holds = item->detail != NULL && !blind;
-            item->unsure = !item->holds;
-            if (item->detail == NULL)
-                item->detail = "";
-            continue;
-        }
-        item->is_volatile = wrote_it_later(&own, look);
-        item->unsure =
-            blind || is_disturbed(engine, run, &disturbed, look) ||
-            (!item->is_volatile && (moved_on(engine, look) ||
-                                    moved_unseen(engine, run, &followed, &own, look)));
-        pick_heed(engine, look->kind, look->path);
-        item->state = tree_state(engine->tree, look->kind, look->path);
-        item->holds = !item->unsure;
-        if (look->kind == EVIDENCE_CONTENT || look->kind == EVIDENCE_CODE)
-            pick_shared(engine, look->path);
-        if (look->kind != EVIDENCE_CODE || look->detail[0] == '\0')
-            continue;
-        if (item->is_volatile)
-            item->detail = ""; /* what it becomes later has other blocks */
-        else if (!item->unsure)
-            blocks_want(engine, look->path, &item->state);
-    }
-    tree_release(engine->tree);
     for (size_t i = 0; i < package->environment_count; i++)
-        list.items[list.count++] =
-            (struct index_evidence){.kind = EVIDENCE_ENVIRONMENT,
-                                    .path = package->environment[i].name,
-                                    .detail = package->environment[i].value,
-                                    .holds = true};
-    list.items[list.count++] = (struct index_evidence){
-        .kind = EVIDENCE_ENVIRONMENT,
-        .path = run->inside,
-        .detail = run->inside_value,
-        .holds = strcmp(pick_environment(engine, run->inside), run->inside_value) == 0};
+        list->items[list->count++] = circumstance(package->environment[i].name,
+                                                  package->environment[i].value, true);
+    list->items[list->count++] = circumstance(
+        run->inside, run->inside_value,
+        strcmp(pick_environment(engine, run->inside), run->inside_value) == 0);
     if (run->company != NULL)
-        list.items[list.count++] = (struct index_evidence){
-            .kind = EVIDENCE_ENVIRONMENT,
-            .path = run->company,
-            .detail = run->companions,
-            .holds =
-                strcmp(pick_environment(engine, run->company), run->companions) == 0};
+        list->items[list->count++] = circumstance(
+            run->company, run->companions,
+            strcmp(pick_environment(engine, run->company), run->companions) == 0);
+}
+
+static struct evidence_list evidence_of(struct engine *engine, struct run *run)
+{
+    struct hearing hearing;
+    hearing_init(&hearing, engine, run);
+    struct evidence_list list = {0};
+    list.items = xcalloc(run->look_count + run->package->environment_count + 2,
+                         sizeof *list.items);
+    tree_hold(engine->tree);
+    for (size_t i = 0; i < run->look_count; i++)
+        list.items[list.count++] = judge(&hearing, &run->looks[i]);
+    tree_release(engine->tree);
+    add_circumstances(engine, run, &list);
     rewrites_doubt(engine, run, list.items, list.count);
-    for (size_t i = 0; i < list.count && run->disturbed == NULL && !blind; i++)
+    for (size_t i = 0; i < list.count && run->disturbed == NULL && !hearing.blind; i++)
         if (list.items[i].unsure)
             run->disturbed = list.items[i].path;
-    disturbed_finish(&disturbed);
-    strset_finish(&followed);
-    strset_finish(&own.paths);
-    strset_finish(&own.folders);
-    strset_finish(&own.stems);
+    hearing_finish(&hearing);
     return list;
 }
 
