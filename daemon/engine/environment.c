@@ -22,6 +22,7 @@ static bool same_variables(const struct variable *variables, size_t count,
 
 void variables_free(struct variable *variables, size_t count)
 {
+    assert(variables != NULL || count == 0);
     for (size_t i = 0; i < count; i++) {
         free(variables[i].name);
         free(variables[i].value);
