@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/sysinfo.h>
@@ -40,18 +41,29 @@ static int look(pid_t pid, struct process *ret)
     if (length <= 0)
         return -ESRCH;
     text[length] = '\0';
-    /* The name is in parentheses and may itself contain some: the last one ends it. */
+    /* The name is in parentheses and may itself contain some: the last one ends it. After it and a letter for
+     * the state there are numbers alone. */
+    enum { PARENT, GROUP, SESSION, BORN = 18, NUMBERS };
+    unsigned long long numbers[NUMBERS];
     const char *rest = strrchr(text, ')');
-    struct process process = {.pid = pid};
-    char state = '\0';
-    if (rest == NULL || sscanf(rest,
-                               ") %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-                               "%*d %*d %*d %*d %*d %llu",
-                               &state, &process.parent, &process.group, &process.session,
-                               &process.born) != 5)
+    if (rest == NULL || strlen(rest) < strlen(") S "))
         return -ESRCH;
-    process.zombie = state == 'Z' || state == 'X';
-    *ret = process;
+    char state = rest[2];
+    rest += strlen(") S ");
+    for (size_t i = 0; i < NUMBERS; i++) {
+        char *end = NULL;
+        numbers[i] =
+            strtoull(rest, &end, 10); /* what is negative wraps: no one of ours */
+        if (end == rest)
+            return -ESRCH;
+        rest = end;
+    }
+    *ret = (struct process){.pid = pid,
+                            .parent = (pid_t)numbers[PARENT],
+                            .group = (pid_t)numbers[GROUP],
+                            .session = (pid_t)numbers[SESSION],
+                            .born = numbers[BORN],
+                            .zombie = state == 'Z' || state == 'X'};
     return 0;
 }
 
