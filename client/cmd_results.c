@@ -2,6 +2,7 @@
 
 #include "client/ctl.h"
 #include "client/report.h"
+#include "proto/shard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,18 +179,6 @@ struct check_options {
     int64_t timeout;
 };
 
-enum { SHARDS_MOST = 1000 };
-
-static bool read_shard(const char *text, struct check_options *ret)
-{
-    int length = 0;
-    ret->shard = text;
-    return strspn(text, "0123456789/") == strlen(text) &&
-           sscanf(text, "%4d/%4d%n", &ret->part, &ret->of, &length) == 2 &&
-           text[length] == '\0' && ret->part >= 1 && ret->part <= ret->of &&
-           ret->of <= SHARDS_MOST;
-}
-
 static bool read_check_options(struct ctl *ctl, struct check_options *ret, int *ret_code)
 {
     static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
@@ -212,7 +201,9 @@ static bool read_check_options(struct ctl *ctl, struct check_options *ret, int *
             *ret_code = CTL_USAGE;
             return false;
         }
-        if (option == 's' && !read_shard(optarg, ret)) {
+        if (option == 's')
+            ret->shard = optarg;
+        if (option == 's' && !shard_parse(optarg, &ret->part, &ret->of)) {
             *ret_code = ctl_usage(
                 ctl, "--shard takes K/N, K from 1 to N and N at most %d, not \"%s\"",
                 SHARDS_MOST, optarg);

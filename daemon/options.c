@@ -2,8 +2,8 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/xalloc.h"
-#include "daemon/engine/engine.h"
 #include "daemon/exit.h"
+#include "proto/shard.h"
 #include "proto/version.h"
 
 #include <getopt.h>
@@ -67,15 +67,8 @@ static int parse_backend(const char *text, const char **ret)
 
 static int parse_shard(const char *text, struct options *ret)
 {
-    int part = 0;
-    int of = 0;
-    int length = 0;
-    if (sscanf(text, "%4d/%4d%n", &part, &of, &length) == 2 && text[length] == '\0' &&
-        part >= 1 && part <= of && of <= SHARDS_MOST) {
-        ret->shard = part;
-        ret->shards = of;
+    if (shard_parse(text, &ret->shard, &ret->shards))
         return 0;
-    }
     return refuse("--shard must be K/N, K from 1 to N and N at most %d, not \"%s\"",
                   SHARDS_MOST, text);
 }

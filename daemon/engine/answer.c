@@ -3,6 +3,7 @@
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
 #include "daemon/engine/asking.h"
+#include "proto/shard.h"
 
 #include <limits.h>
 #include <stdarg.h>

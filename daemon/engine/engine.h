@@ -202,7 +202,6 @@ void engine_triggers(struct engine *engine, const struct engine_trigger *trigger
 
 /* Packages came or went, or what was chosen for them: ports.packages is asked. */
 void engine_repackage(struct engine *engine, int64_t now);
-enum { SHARDS_MOST = 1000 };
 /* Only part PART (from 1) of OF parts is run, from engine_begin on. */
 void engine_shard(struct engine *engine, int64_t part, int64_t of);
 /* Is no other test file started after one has failed, until something changes or somebody says so? */
