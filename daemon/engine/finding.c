@@ -193,8 +193,9 @@ static json_t *evidence_json(const struct index_fact *fact)
                      wire_path(fact->path), "detail", wire_text(fact->detail));
 }
 
+/* Takes over DETAIL. */
 static void keep_fact(struct audit_finding *finding, const struct index_fact *fact,
-                      char *detail)
+                      const char *detail)
 {
     finding->before = xgrow(finding->before, finding->before_count,
                             &finding->before_capacity, sizeof *finding->before);
