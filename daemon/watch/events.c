@@ -86,12 +86,12 @@ static char *blind_message(const struct watcher *watcher)
                                   .first = watcher->blind_path,
                                   .error = watcher->blind_error};
     limit_read(&report);
-    char *message = limit_message(&report);
-    if (watcher->backend != &backend_fanotify)
-        return message;
+    autofree char *message = limit_message(&report);
     /* A file system may have no handles, and what inotify does is another matter. */
-    autofree char *owned = message;
-    return xasprintf("%s; inotify may do better: --backend inotify", message);
+    return xasprintf("%s%s", message,
+                     watcher->backend == &backend_fanotify
+                         ? "; inotify may do better: --backend inotify"
+                         : "");
 }
 
 static char *silent_message(const struct watcher *watcher)

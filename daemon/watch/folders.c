@@ -276,13 +276,13 @@ static void list_names(struct watcher *watcher, struct node *node, const char *p
     bool inside = node->inside || node == watcher->root;
     size_t length = path[1] == '\0' ? 0 : strlen(path);
     autofree char *whole = xmalloc(length + 1 + NAME_MAX + 1);
-    memcpy(whole, path, length);
-    whole[length] = '/';
+    char *end = mempcpy(whole, path, length);
+    *end++ = '/';
     const char *told = inside ? whole + watcher->skip : whole;
     for (size_t at = 0; at < listing->length;) {
         const char *name = listing->names + at + 1;
         size_t size = strlen(name) + 1;
-        memcpy(whole + length + 1, name, size);
+        memcpy(end, name, size);
         if (listing->names[at] == LISTED_DIRECTORY)
             list_directory(watcher, node, whole, told, name);
         else
