@@ -61,7 +61,7 @@ static json_t *time_or_null(int64_t ms)
 static json_t *audit_counts(const struct audit_counts *audit)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:o}", "audited",
-                     (json_int_t)(audit->agreed + audit->flaky + audit->stale), "agreed",
+                     (json_int_t)audit->agreed + audit->flaky + audit->stale, "agreed",
                      (json_int_t)audit->agreed, "flaky", (json_int_t)audit->flaky,
                      "stale", (json_int_t)audit->stale, "last",
                      time_or_null(audit->last));

@@ -116,19 +116,17 @@ static void compare_endings(struct audit_finding *finding, struct endings *was,
     size_t i = 0;
     size_t j = 0;
     while (i < was->count || j < now->count) {
-        const struct ended *left = i < was->count ? &was->items[i] : NULL;
-        const struct ended *right = j < now->count ? &now->items[j] : NULL;
-        int order = left == NULL    ? 1
-                    : right == NULL ? -1
-                                    : strcmp(left->test, right->test);
+        int order = i == was->count   ? 1
+                    : j == now->count ? -1
+                                      : strcmp(was->items[i].test, now->items[j].test);
+        if (order < 0)
+            tell_test(finding, was->items[i].test, &was->items[i], NULL);
+        else if (order > 0)
+            tell_test(finding, now->items[j].test, NULL, &now->items[j]);
+        else if (compare_ended(&was->items[i], &now->items[j]) != 0)
+            tell_test(finding, was->items[i].test, &was->items[i], &now->items[j]);
         i += order <= 0;
         j += order >= 0;
-        if (order < 0)
-            tell_test(finding, left->test, left, NULL);
-        else if (order > 0)
-            tell_test(finding, right->test, NULL, right);
-        else if (compare_ended(left, right) != 0)
-            tell_test(finding, left->test, left, right);
     }
 }
 
