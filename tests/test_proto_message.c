@@ -85,8 +85,9 @@ START_TEST(what_a_client_may_leave_out_is_filled_in)
     static const char *const lines[] = {
         "{\"id\":\"x\",\"method\":\"status\"}",
         "{\"id\":\"x\",\"method\":\"status\",\"params\":null}",
-        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"status\",\"params\":{},\"other\":"
-        "[1]}",
+        ("{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"status\",\"params\":{},"
+         "\"other\":"
+         "[1]}"),
         "  { \"id\" : \"x\", \"method\" : \"status\" }\r",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

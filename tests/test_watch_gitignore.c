@@ -226,8 +226,10 @@ static size_t compare(const struct ignore *ignore, const char *root, const char 
     FILE *file = fopen("said", "re");
     ck_assert_ptr_nonnull(file);
     size_t count = 0;
-    for (char *source = NULL; (source = field(file)) != NULL; count++) {
-        autofree char *owned = source;
+    for (;; count++) {
+        autofree char *source = field(file);
+        if (source == NULL)
+            break;
         autofree char *line = field(file);
         autofree char *pattern = field(file);
         autofree char *path = field(file);
