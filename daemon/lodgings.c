@@ -279,7 +279,9 @@ const char *lodgings_lodge(struct house *house, const char *file,
     lodge(house, "");
     if (own[0] != '\0')
         lodge(house, own);
-    own = find(house, own)->path;
+    const struct lodging *lodged = find(house, own);
+    assert(lodged != NULL);
+    own = lodged->path;
     config_packages_free(packages);
     return own;
 }
