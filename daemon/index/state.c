@@ -183,6 +183,7 @@ void state_renew_verdict(struct verdict *verdict)
 void state_remove_verdict(struct state *state, struct verdict *verdict)
 {
     assert(verdict->file->shown != verdict);
+    assert(state->verdicts != NULL); /* it is one of them */
     take_out(verdict->file, verdict);
     HASH_DEL(state->verdicts, verdict);
     free(verdict);
