@@ -42,6 +42,7 @@ void ring_clear(struct ring *ring, int64_t seq)
 
 static void make_room(struct ring *ring)
 {
+    assert(ring->count <= ring->capacity);
     if (ring->count < ring->capacity)
         return;
     size_t capacity = ring->capacity != 0 ? 2 * ring->capacity : 64;
