@@ -24,10 +24,6 @@ static const char *outside(const char *path)
 }
 
 #define ck_follow(path) ck_assert_int_ge(watcher_follow(scene.watcher, path), 0)
-#define ck_entry(path)                                                                   \
-    ck_assert_msg(strset_has(&scene.entries, path), "not told: %s", path)
-#define ck_modified(path)                                                                \
-    ck_assert_msg(strset_has(&scene.modified, path), "not told: %s", path)
 
 START_TEST(a_followed_folder_outside_is_told_by_absolute_paths)
 {

@@ -320,6 +320,17 @@ static UNUSED_OK size_t kernel_watches(void)
     return count;
 }
 
+/* Of what a test's own "scene" was told. */
+#define ck_entry(path)                                                                   \
+    ck_assert_msg(strset_has(&scene.entries, path), "not told: %s", path)
+#define ck_no_entry(path)                                                                \
+    ck_assert_msg(!strset_has(&scene.entries, path), "told: %s", path)
+#define ck_modified(path)                                                                \
+    ck_assert_msg(strset_has(&scene.modified, path), "not told: %s", path)
+
+/* The watcher counts its watches as the kernel does. */
+#define ck_counts() ck_assert_uint_eq(watcher_count(scene.watcher), kernel_watches())
+
 static UNUSED_OK void write_file(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
