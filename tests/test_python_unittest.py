@@ -8,29 +8,14 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 from each_python import load_tests_of  # noqa: E402
-from host_process import Host, Project  # noqa: E402
-
-PYTHON = sys.executable
+from host_process import HostCase  # noqa: E402
 
 
-class UnittestCase(unittest.TestCase):
-    def setUp(self):
-        self.project = Project()
-        self.addCleanup(self.project.remove)
-
-    def host(self, *args):
-        host = Host(self.project, PYTHON, ["--arg=" + word for word in args],
-                    framework="unittest").ready()
-        self.addCleanup(host.close)
-        return host
-
-    def run_text(self, text, *args, name="test_it.py"):
-        self.project.write(name, text)
-        self.ran = self.host(*args)
-        return self.ran.run(name)
+class UnittestCase(HostCase):
+    framework = "unittest"
 
     def plain(self, *args):
-        return subprocess.run([PYTHON, "-B", "-m", "unittest", "discover", *args],
+        return subprocess.run([self.python, "-B", "-m", "unittest", "discover", *args],
                               cwd=self.project.root, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT).stdout.decode()
 

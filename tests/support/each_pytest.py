@@ -1,43 +1,20 @@
-"""Tests that run with every interpreter that has a pytest; SNIFFER_TEST_PATHS names folders with more
-of them (best called site-packages), tried with each interpreter."""
+"""Tests that run with every interpreter that has a pytest; SNIFFER_TEST_PATHS names folders with
+more of them (best called site-packages), tried with each interpreter."""
 
 import os
 import subprocess
 import sys
 import unittest
 
-from host_process import Host, Project, other_pythons
+from host_process import HostCase, other_pythons
 
 
-class PytestCase(unittest.TestCase):
-    python, folder, version = None, None, (0, 0)  # set by load_tests
-
-    def setUp(self):
-        self.project = Project()
-        self.addCleanup(self.project.remove)
-        self.hosts = {}
+class PytestCase(HostCase):
+    framework = "pytest"
+    folder, version = None, (0, 0)  # set by load_tests
 
     def environment(self):
         return {"PYTHONPATH": self.folder} if self.folder else {}
-
-    def host(self, *args, **kwargs):
-        """One for each set of arguments: settings are read afresh in each run."""
-        key = args, repr(kwargs)
-        if key not in self.hosts:
-            self.hosts[key] = self.new_host(*args, **kwargs)
-        return self.hosts[key]
-
-    def new_host(self, *args, **kwargs):
-        env = {**self.environment(), **kwargs.pop("env", {})}
-        host = Host(self.project, self.python, ["--arg=" + word for word in args],
-                    framework="pytest", env=env, **kwargs).ready()
-        self.addCleanup(host.close)
-        return host
-
-    def run_text(self, text, *args, name="test_it.py", **kwargs):
-        self.project.write(name, text)
-        self.ran = self.host(*args, **kwargs)
-        return self.ran.run(name)
 
     def plain(self, *args):
         env = dict(os.environ, HOME=self.project.outer, **self.environment())
@@ -86,6 +63,7 @@ def load_tests_of(*cases, once=()):
                 members = {"python": python, "folder": folder, "version": version}
                 tests.addTests(loader.loadTestsFromTestCase(
                     type("%s[%s]" % (case.__name__, label), (case,), members)))
-        tests.addTests(loader.loadTestsFromTestCase(type("Missing", (unittest.TestCase,), missing)))
+        absent = type("Missing", (unittest.TestCase,), missing)
+        tests.addTests(loader.loadTestsFromTestCase(absent))
         return tests
     return load_tests

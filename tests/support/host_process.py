@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PLUGIN = os.path.join(os.path.dirname(os.path.dirname(HERE)), "python_plugin")
@@ -63,6 +64,15 @@ class Project:
         with open(path, "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(text))
         return path
+
+    def clear(self):
+        """All goes but the state folder, as it does when the user switches to another branch."""
+        for folder, kept in ((self.root, ".sniffer"), (self.outer, "project")):
+            for entry in os.scandir(folder):
+                if entry.is_dir(follow_symlinks=False) and entry.name != kept:
+                    shutil.rmtree(entry.path)
+                elif entry.name != kept:
+                    os.remove(entry.path)
 
     def remove(self):
         shutil.rmtree(self.outer, ignore_errors=True)
@@ -174,6 +184,41 @@ class Host:
         finally:
             for fd in (self.reports, self.looks, self.output):
                 os.close(fd)
+
+
+class HostCase(unittest.TestCase):
+    """One project for the tests of a class, empty when each begins, and one host for each set of
+    arguments: a host lives as long in a daemon, whatever is edited."""
+
+    python, framework = sys.executable, None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.project = Project()
+        cls.addClassCleanup(cls.project.remove)
+        cls.hosts = {}
+
+    def setUp(self):
+        self.project.clear()
+
+    def environment(self):
+        """The variables of each host."""
+        return {}
+
+    def host(self, *args, env=None, **kwargs):
+        key = args, repr((env, kwargs))
+        if key not in self.hosts:
+            env = {**self.environment(), **(env or {})}
+            host = Host(self.project, self.python, ["--arg=" + word for word in args],
+                        framework=self.framework, env=env, **kwargs)
+            self.addClassCleanup(host.close)
+            self.hosts[key] = host.ready()
+        return self.hosts[key]
+
+    def run_text(self, text, *args, name="test_it.py", **kwargs):
+        self.project.write(name, text)
+        self.ran = self.host(*args, **kwargs)
+        return self.ran.run(name)
 
 
 class Run:
