@@ -1,5 +1,4 @@
 #include "tests/support/pool_scene.h"
-#include "tests/support/suite.h"
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -433,15 +432,8 @@ START_TEST(a_host_inherits_nothing_of_ours)
 }
 END_TEST
 
-int main(int argc, char **argv)
+static void add_tests(TCase *tests)
 {
-    if (fake_host_wanted(argc, argv))
-        return fake_host(argc, argv);
-    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
-        return EXIT_FAILURE;
-    Suite *suite = suite_create("worker_hosts");
-    TCase *tests = tcase_create("hosts");
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_host_killed_during_a_run_leaves_nothing);
     tcase_add_test(tests, a_run_for_which_there_is_no_process_was_never_begun);
     tcase_add_test(tests, all_that_a_dead_host_sent_is_told);
@@ -465,6 +457,9 @@ int main(int argc, char **argv)
     tcase_add_test(tests, new_settings_mend_what_was_wrong);
     tcase_add_test(tests, a_question_is_asked_until_it_is_answered);
     tcase_add_test(tests, a_host_inherits_nothing_of_ours);
-    suite_add_tcase(suite, tests);
-    return suite_run(suite);
+}
+
+int main(int argc, char **argv)
+{
+    return pool_scene_run(argc, argv, "worker_hosts", add_tests);
 }

@@ -1,6 +1,5 @@
 #include "daemon/worker/tail.h"
 #include "tests/support/pool_scene.h"
-#include "tests/support/suite.h"
 
 #include <signal.h>
 
@@ -286,15 +285,8 @@ START_TEST(a_run_that_has_not_begun_can_be_cancelled)
 }
 END_TEST
 
-int main(int argc, char **argv)
+static void add_tests(TCase *tests)
 {
-    if (fake_host_wanted(argc, argv))
-        return fake_host(argc, argv);
-    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
-        return EXIT_FAILURE;
-    Suite *suite = suite_create("worker_pool");
-    TCase *tests = tcase_create("runs");
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_run_is_told_in_order_and_ends_once);
     tcase_add_test(tests, all_looks_come_before_the_end);
     tcase_add_test(tests, a_tail_keeps_the_end_whatever_the_pieces);
@@ -312,6 +304,9 @@ int main(int argc, char **argv)
     tcase_add_test(tests, a_run_can_be_cancelled);
     tcase_add_test(tests, a_child_that_is_not_known_yet_is_asked_to_end_when_it_is);
     tcase_add_test(tests, a_run_that_has_not_begun_can_be_cancelled);
-    suite_add_tcase(suite, tests);
-    return suite_run(suite);
+}
+
+int main(int argc, char **argv)
+{
+    return pool_scene_run(argc, argv, "worker_pool", add_tests);
 }

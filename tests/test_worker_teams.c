@@ -1,7 +1,6 @@
 /* Hosts of several packages in one pool. */
 
 #include "tests/support/pool_scene.h"
-#include "tests/support/suite.h"
 
 #include <signal.h>
 
@@ -155,15 +154,8 @@ START_TEST(a_package_that_goes_takes_its_hosts_along)
 }
 END_TEST
 
-int main(int argc, char **argv)
+static void add_tests(TCase *tests)
 {
-    if (fake_host_wanted(argc, argv))
-        return fake_host(argc, argv);
-    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
-        return EXIT_FAILURE;
-    Suite *suite = suite_create("worker_teams");
-    TCase *tests = tcase_create("teams");
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, each_package_has_hosts_of_its_own);
     tcase_add_test(tests, no_more_runs_are_on_than_there_are_jobs);
     tcase_add_test(tests, who_idled_longest_makes_room);
@@ -171,6 +163,9 @@ int main(int argc, char **argv)
     tcase_add_test(tests, what_is_wrong_with_one_package_hinders_no_other);
     tcase_add_test(tests, questions_are_for_hosts_of_their_package);
     tcase_add_test(tests, a_package_that_goes_takes_its_hosts_along);
-    suite_add_tcase(suite, tests);
-    return suite_run(suite);
+}
+
+int main(int argc, char **argv)
+{
+    return pool_scene_run(argc, argv, "worker_teams", add_tests);
 }

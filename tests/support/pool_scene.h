@@ -8,6 +8,7 @@
 #include "daemon/worker/pool.h"
 #include "tests/support/fake_host.h"
 #include "tests/support/poll_poller.h"
+#include "tests/support/suite.h"
 
 #include <check.h>
 #include <ctype.h>
@@ -263,6 +264,22 @@ static inline void pass_time(struct fixture *f, int64_t ms)
     tick_if_due(f);
     f->now += ms;
     tick_if_due(f);
+}
+
+/* What main returns: this program is the host as well. */
+static inline int pool_scene_run(int argc, char **argv, const char *name,
+                                 void (*add_tests)(TCase *tests))
+{
+    if (fake_host_wanted(argc, argv))
+        return fake_host(argc, argv);
+    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
+        return EXIT_FAILURE;
+    Suite *suite = suite_create(name);
+    TCase *tests = tcase_create(name);
+    tcase_set_timeout(tests, 60);
+    add_tests(tests);
+    suite_add_tcase(suite, tests);
+    return suite_run(suite);
 }
 
 /* Until the pool waits for no moment. */
