@@ -6,28 +6,19 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
-from host_process import PLUGIN, Host, Project, python_with_nose  # noqa: E402
+from host_process import PLUGIN, Host, HostCase, Project, python_with_nose  # noqa: E402
 
 PYTHON = python_with_nose()
 EXAMPLE = os.path.join(os.path.dirname(PLUGIN), "examples", "nose_project")
 
 
-class NoseCase(unittest.TestCase):
+class NoseCase(HostCase):
+    framework, python = "nose", PYTHON
+
     def setUp(self):
         if PYTHON is None:
             self.skipTest("no interpreter with nose here")
-        self.project = Project()
-        self.addCleanup(self.project.remove)
-
-    def host(self, *args, **kwargs):
-        host = Host(self.project, PYTHON, args, **kwargs).ready()
-        self.addCleanup(host.close)
-        return host
-
-    def run_text(self, text, *args, name="test_it.py"):
-        self.project.write(name, text)
-        self.ran = self.host(*args)
-        return self.ran.run(name)
+        super().setUp()
 
 
 class OutcomeTest(NoseCase):
@@ -91,8 +82,12 @@ class OutcomeTest(NoseCase):
                 broken = ErrorClass(Broken, label='BROKEN', isfailure=True)
                 def configure(self, options, conf): pass
             """)
-        run = self.run_text("import nose_todo\ndef test_a(): raise nose_todo.Todo('x')\n"
-                            "def test_b(): raise nose_todo.Broken('y')\n")
+        self.project.write("test_it.py", "import nose_todo\n"
+                           "def test_a(): raise nose_todo.Todo('x')\n"
+                           "def test_b(): raise nose_todo.Broken('y')\n")
+        host = self.new_host()  # which plugins there are is seen when it starts
+        self.addCleanup(host.close)
+        run = host.run("test_it.py")
         self.assertEqual(run.outcomes, {"test_a": "skipped", "test_b": "error"})
 
     def test_generators_have_their_arguments_in_their_names(self):
@@ -209,7 +204,7 @@ class OutcomeTest(NoseCase):
                 >>> 1
                 1
                 """
-            ''', "--arg=--with-doctest", "--arg=--doctest-tests")
+            ''', "--with-doctest", "--doctest-tests")
         self.assertEqual(sorted(run.outcomes.values()), ["failure", "success"])
         self.assertEqual(run.outcomes.get("f"), "success")
 
@@ -268,7 +263,7 @@ class SettingsTest(NoseCase):
         self.assertIn("no-such-option", answer["message"])
 
     def test_arguments_that_nose_cannot_take_are_one_error(self):
-        run = self.run_text("def test_a(): pass\n", "--arg=--nonsense")
+        run = self.run_text("def test_a(): pass\n", "--nonsense")
         self.assertEqual(run.outcomes, {"(settings)": "error"})
 
 
@@ -323,11 +318,15 @@ class ClassifyTest(NoseCase):
     def test_executables_and_absent_files_are_none(self):
         os.chmod(self.project.path("test_top.py"), 0o755)
         self.assertEqual(self.classify(paths=["test_top.py", "tests/test_gone.py"]), [])
-        self.assertEqual(self.classify("--arg=--exe", paths=["test_top.py"]), ["test_top.py"])
+        self.assertEqual(self.classify("--exe", paths=["test_top.py"]), ["test_top.py"])
 
     def test_the_example_is_green(self):
-        self.project.root = EXAMPLE
-        host = self.host()
+        example = Project()
+        self.addCleanup(example.remove)
+        example.root = EXAMPLE
+        host = Host(example, PYTHON)
+        self.addCleanup(host.close)
+        host.ready()
         names = ["tests/" + name for name in sorted(os.listdir(EXAMPLE + "/tests"))
                  if name.endswith(".py")]
         tests = host.classify(*names)["tests"]

@@ -67,7 +67,7 @@ class Project:
 
     def clear(self):
         """All goes but the state folder, as it does when the user switches to another branch."""
-        for folder, kept in ((self.root, ".sniffer"), (self.outer, "project")):
+        for folder, kept in ((self.outer + "/project", ".sniffer"), (self.outer, "project")):
             for entry in os.scandir(folder):
                 if entry.is_dir(follow_symlinks=False) and entry.name != kept:
                     shutil.rmtree(entry.path)
@@ -205,15 +205,18 @@ class HostCase(unittest.TestCase):
         """The variables of each host."""
         return {}
 
-    def host(self, *args, env=None, **kwargs):
-        key = args, repr((env, kwargs))
+    def host(self, *args, **kwargs):
+        key = args, repr(kwargs)
         if key not in self.hosts:
-            env = {**self.environment(), **(env or {})}
-            host = Host(self.project, self.python, ["--arg=" + word for word in args],
-                        framework=self.framework, env=env, **kwargs)
-            self.addClassCleanup(host.close)
-            self.hosts[key] = host.ready()
+            self.hosts[key] = self.new_host(*args, **kwargs)
+            self.addClassCleanup(self.hosts[key].close)
         return self.hosts[key]
+
+    def new_host(self, *args, env=None, **kwargs):
+        """One that nobody shares; who asks for it closes it."""
+        return Host(self.project, self.python, ["--arg=" + word for word in args],
+                    framework=self.framework, env={**self.environment(), **(env or {})},
+                    **kwargs).ready()
 
     def run_text(self, text, *args, name="test_it.py", **kwargs):
         self.project.write(name, text)
