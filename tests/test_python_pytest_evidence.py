@@ -139,7 +139,6 @@ class ClassifyTest(PytestCase):
         self.assertEqual(set(host.classify(*self.FILES)["tests"]), before)
 
 
-
 class EvidenceTest(PytestCase):
     def test_rewritten_modules_are_loaded_by_content(self):
         """A .pyc of pytest's is beside the source, and both are of the same second and size."""
