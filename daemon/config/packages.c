@@ -263,7 +263,10 @@ char **config_packages(const struct config *config, const char *root,
     if (config->packages != NULL) {
         for (char **pattern = config->packages; *pattern != NULL; pattern++)
             add_matches(&list, root, *pattern);
-        *ret_why = xasprintf("%zu, because the setting packages names them", list.count);
+        *ret_why =
+            list.count == 0
+                ? xstrdup("one, the root: the setting packages names no other folder")
+                : xasprintf("%zu, because the setting packages names them", list.count);
     } else if (add_workspace(&list, root)) {
         *ret_why = xasprintf("%zu, the members of the uv workspace", list.count);
     } else if (sign != NULL) {

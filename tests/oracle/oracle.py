@@ -36,7 +36,7 @@ import project  # noqa: E402
 import project_pytest  # noqa: E402
 from house import House, interpreter_with  # noqa: E402
 
-SETTINGS = "timeout = 60\n"
+SETTINGS = 'timeout = 60\npackages = ["."]\n'  # the fresh runs, too, are those of the root
 NAMES = {"load": "import", "settings": "begin", "conftest": "begin"}
 
 
