@@ -289,7 +289,7 @@ class Hand:
             self._search(name)
 
     def _tell(self) -> None:
-        from .child import always
+        from .certain import own
         if self._script is not None:
             self._check_searches(self._script)
         # Which of them were imported nobody noted from the beginning.
@@ -297,7 +297,7 @@ class Hand:
         known = {(one["kind"], str(one["path"])) for one in self._looks}
         for file in self._results:
             full = self._scope.root + "/" + file
-            for kind, real, seen in always(self._scope, full, self.settings, {}, {}):
+            for kind, real, seen in own(self._scope, full, self.settings):
                 path = self._scope.shown(real)
                 if (kind, str(_path(path))) not in known:
                     known.add((kind, str(_path(path))))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .channel import Channel
+    from .scope import Scope
 
     Look = tuple[str, str, object]  # kind, real path, seen
 
@@ -31,9 +32,8 @@ def _seen(path: str) -> tuple[int, ...] | None:
         return None
 
 
-def own(host, file: str) -> Iterator[Look]:  # type: ignore[no-untyped-def]
+def own(scope: Scope, file: str, settings: Iterable[str]) -> Iterator[Look]:
     """The file itself, the packages on the way, the framework's settings."""
-    scope = host.scope
     yield "content", file, _seen(file)
     folder = os.path.dirname(file)
     while folder.startswith(scope.root + "/"):
@@ -41,7 +41,7 @@ def own(host, file: str) -> Iterator[Look]:  # type: ignore[no-untyped-def]
         now = _seen(init)
         yield ("content" if now else "presence"), init, now
         folder = os.path.dirname(folder)
-    for path in host.runner.settings_files():
+    for path in settings:
         path, _ = scope.real(os.path.join(scope.home, path))
         now = _seen(path)
         yield ("content" if now else "presence"), path, now

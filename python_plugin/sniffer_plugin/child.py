@@ -142,7 +142,8 @@ class _Part:
             self.report = Reporter(host.reports, number, host.scope.shown(self.file),
                                    library.test if heard and host.by_tests else None)
         self.tells = Looks(host.looks, number)
-        looks = [look for file in self.files for look in certain.own(host, file)]
+        settings = host.runner.settings_files()
+        looks = [look for file in self.files for look in certain.own(host.scope, file, settings)]
         if not heard:  # else the host tells them
             looks += certain.common(host, self.files)
         self.certain = list(dict.fromkeys(looks))
