@@ -195,6 +195,18 @@ START_TEST(a_change_of_what_decided_it_asks_again)
 }
 END_TEST
 
+START_TEST(a_run_by_hand_that_goes_on_keeps_nobody_from_asking_again)
+{
+    live(HELPED);
+    scene_ask(METHOD_RECORD_BEGIN, json_object());
+    scene_save("one/helper.py", "names = []");
+    scene_settle();
+    ck_assert_uint_eq(scene.asked_count, 2);
+    answer(HELPED);
+    ck_assert_str_eq(scene_state(), "idle");
+}
+END_TEST
+
 START_TEST(what_an_import_finds_now_asks_again)
 {
     live(HELPED);
@@ -258,6 +270,7 @@ int main(void)
     tcase_add_loop_test(tests, whatever_it_rests_on_counts, 0,
                         (int)(sizeof acts / sizeof *acts));
     tcase_add_test(tests, a_change_of_what_decided_it_asks_again);
+    tcase_add_test(tests, a_run_by_hand_that_goes_on_keeps_nobody_from_asking_again);
     tcase_add_test(tests, what_an_import_finds_now_asks_again);
     tcase_add_test(tests, a_change_while_it_is_asked_asks_again);
     tcase_add_test(tests, what_changed_since_the_question_is_not_kept);

@@ -113,7 +113,9 @@ void told_changed(struct engine *engine, const char *path, bool came)
 
 void told_doubt(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->package_count && engine->runs == NULL; i++) {
+    if (run_some_on(engine, NULL))
+        return; /* one by hand may last for hours */
+    for (size_t i = 0; i < engine->package_count; i++) {
         struct package *package = engine->packages[i];
         if (!package->doubted || package->asking)
             continue;
