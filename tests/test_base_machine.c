@@ -39,6 +39,7 @@ static void make(const char *text)
     for (char *line = strtok_r(copy, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         char *value = strchr(line, ' ');
+        ck_assert_ptr_nonnull(value);
         *value++ = '\0';
         autofree char *path = path_join(folder, line);
         autofree char *parent = path_parent(path);

@@ -233,6 +233,8 @@ static size_t compare(const struct ignore *ignore, const char *root, const char 
         autofree char *line = field(file);
         autofree char *pattern = field(file);
         autofree char *path = field(file);
+        ck_assert_ptr_nonnull(line);
+        ck_assert_ptr_nonnull(pattern);
         ck_assert_ptr_nonnull(path);
         bool ignored = source[0] != '\0' && pattern[0] != '!';
         autofree char *why = our_word(ignore, root, path);

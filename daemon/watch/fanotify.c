@@ -83,6 +83,7 @@ static int handle_of(int fd, struct handle *ret)
         char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
     } named = {.handle.handle_bytes = MAX_HANDLE_SZ};
     int mount = 0;
+    *ret = (struct handle){.size = 0};
     if (name_to_handle_at(fd, "", &named.handle, &mount, AT_EMPTY_PATH) < 0 ||
         fstatfs(fd, &status) < 0)
         return -errno;
@@ -101,14 +102,14 @@ static bool same_file_system(const fsid_t *a, const fsid_t *b)
 /* A descriptor on FILE_SYSTEM, by PATH; -1: PATH leads elsewhere by now. */
 static int reach_by(const char *path, const fsid_t *file_system)
 {
-    autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
     struct statfs status;
-    if (fd < 0 || fstatfs(fd, &status) < 0 ||
-        !same_file_system(&status.f_fsid, file_system))
+    if (fd < 0)
         return -1;
-    int reached = fd;
-    fd = -1;
-    return reached;
+    if (fstatfs(fd, &status) == 0 && same_file_system(&status.f_fsid, file_system))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 struct reaching {
@@ -345,7 +346,7 @@ static size_t fanotify_read(void *self, backend_heard *heard, void *owner)
     struct hearing hearing = {.fanotify = fanotify, .heard = heard, .owner = owner};
     ssize_t length = read(fanotify->fd, fanotify->buffer, BUFFER_SIZE);
     size_t count = hear_mounts(&hearing);
-    struct told told;
+    struct told told = {0};
     for (size_t at = 0, step = 0; length > 0 && at < (size_t)length; at += step) {
         step = parse(fanotify->buffer + at, (size_t)length - at, &told);
         if (step == 0)
@@ -394,6 +395,7 @@ static int try(struct fanotify *fanotify)
         return number;
     struct directory *directory = NULL;
     HASH_FIND(by_number, fanotify->by_number, &number, sizeof number, directory);
+    assert(directory != NULL);
     autoclose int fd = open_handle(fanotify, &directory->handle);
     return fd < 0 ? -errno : 0;
 }

@@ -262,6 +262,7 @@ static inline void client_subscribe(struct client *client, struct room *room,
 static inline int descriptors_open(void)
 {
     DIR *folder = opendir("/proc/self/fd");
+    ck_assert_ptr_nonnull(folder);
     int count = 0;
     while (readdir(folder) != NULL)
         count++;
