@@ -110,11 +110,12 @@ static size_t facts_at(const char *path)
     return count;
 }
 
-START_TEST(what_nothing_rests_on_leaves_the_index_when_there_is_time)
+/* Each run rests on something else. */
+static void run_times(int times)
 {
     begin();
     play("p0");
-    for (int i = 1; i < 500; i++) {
+    for (int i = 1; i < times; i++) {
         autofree char *path = xasprintf("p%d", i);
         scene_save("a.py", path);
         scene_settle();
@@ -123,11 +124,26 @@ START_TEST(what_nothing_rests_on_leaves_the_index_when_there_is_time)
         scene.started[scene.started_count - 1] = scene.started[scene.started_count];
         play(path);
     }
+}
+
+START_TEST(what_nothing_rests_on_leaves_the_index_when_there_is_time)
+{
+    run_times(500);
     ck_assert_uint_eq(facts_at("p0"), 1);
     for (int64_t over = scene.now + 3600000; scene.now < over;)
         scene_settle();
     ck_assert_uint_eq(facts_at("p0"), 0);
     ck_assert_uint_eq(facts_at("p499"), 1);
+    ck_assert(scene_file("test_a.py").current);
+}
+END_TEST
+
+START_TEST(without_a_rest_it_leaves_in_any_moment_that_will_do)
+{
+    run_times(1500);
+    scene_settle();
+    ck_assert_uint_eq(facts_at("p0"), 0);
+    ck_assert_uint_eq(facts_at("p1499"), 1);
     ck_assert(scene_file("test_a.py").current);
 }
 END_TEST
@@ -141,6 +157,7 @@ int main(void)
     tcase_add_test(tests, a_run_that_is_left_alone_ends_the_pauses);
     tcase_add_test(tests, who_is_asked_for_runs_in_a_pause_too);
     tcase_add_test(tests, what_nothing_rests_on_leaves_the_index_when_there_is_time);
+    tcase_add_test(tests, without_a_rest_it_leaves_in_any_moment_that_will_do);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

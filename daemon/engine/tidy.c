@@ -5,12 +5,13 @@
 
 #include <string.h>
 
-enum { RUNS = 500, QUIET_MS = 5000, RETRY_MS = 60000 };
+/* After so many runs it waits for a quiet moment; after OVERDUE, for any in which nothing runs. */
+enum { RUNS = 500, OVERDUE = 3 * RUNS, QUIET_MS = 5000, RETRY_MS = 60000 };
 
 void tidy_note_run(struct engine *engine, int64_t now)
 {
     engine->untidy++;
-    engine->tidy_at = now + QUIET_MS;
+    engine->tidy_at = now + (engine->untidy < OVERDUE ? QUIET_MS : 0);
 }
 
 int64_t tidy_deadline(const struct engine *engine)
