@@ -1,5 +1,5 @@
-/* How workers of a package are started, in words: what one told before is told again by one that is
- * started in the same way, as far as it depends on that. */
+/* How workers of a package are started, in words, and on what system: what one told before is told again by
+ * one that is started in the same way, as far as it depends on that. */
 
 #include "daemon/base/path.h"
 #include "daemon/base/xalloc.h"
@@ -7,8 +7,10 @@
 #include "proto/version.h"
 
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* Of a terminal, a session or a service, and other ones in each: no interpreter and no framework goes by
@@ -99,8 +101,11 @@ char *launched_words(const char *const *argv, const char *directory, const char 
     FILE *file = open_memstream(&words, &size);
     if (file == NULL)
         return NULL;
-    fprintf(file, "%s\n%s\n%s\n%s\n", SNIFFER_VERSION, program, directory,
-            preload != NULL ? preload : "");
+    struct utsname machine;
+    if (uname(&machine) < 0)
+        machine.machine[0] = '\0';
+    fprintf(file, "%s\n%s\n%s\n%s\n%s %s\n", SNIFFER_VERSION, program, directory,
+            preload != NULL ? preload : "", machine.machine, gnu_get_libc_version());
     for (; *argv != NULL; argv++)
         fprintf(file, "%zu %s\n", strlen(*argv), *argv);
     print_environment(file);

@@ -266,6 +266,11 @@ class SettingsTest(NoseCase):
         run = self.run_text("def test_a(): pass\n", "--nonsense")
         self.assertEqual(run.outcomes, {"(settings)": "error"})
 
+    def test_what_a_worker_is_rests_on_settings_at_home(self):
+        rests = self.host().first["rests"]
+        for name in (".noserc", "nose.cfg"):
+            self.assertIn(self.project.outer + "/" + name, rests["absent"])
+
 
 class ClassifyTest(NoseCase):
     FILES = ("test_top.py", "helper.py", "tests/test_a.py", "tests/helper.py",

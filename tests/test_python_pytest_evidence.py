@@ -88,7 +88,7 @@ class ClassifyTest(PytestCase):
         first = self.host().first
         there = first["rests"]["there"]
         for path in (os.path.realpath(pytest), os.path.dirname(os.path.dirname(pytest)),
-                     os.path.realpath(python), ""):
+                     os.path.realpath(python), "", os.path.realpath("/etc/os-release")):
             self.assertIn(path, there)
         self.assertLess(first["began_ns"], time.time_ns())
 

@@ -10,6 +10,8 @@ from hashlib import blake2b
 from . import portable
 from .packages import START, Packages
 
+RELEASE = "/etc/os-release"
+
 
 def python_words() -> str:
     return "%d.%d.%d %s" % (*sys.version_info[:3], sys.executable)
@@ -19,10 +21,15 @@ def sys_path(path: list[str], places: portable.Places) -> str:
     return portable.value(json.dumps([places.text(folder) for folder in path]), json.dumps(path))
 
 
+def files_read(settings: list[str]) -> list[str]:
+    """What environment() reads, of SETTINGS as well."""
+    return [RELEASE, *(name for name in settings if os.path.isabs(name))]
+
+
 def _release() -> str:
     """Which system it is, and of which release: libraries of its own are no evidence."""
     try:
-        with open("/etc/os-release", encoding="utf-8", errors="replace") as file:
+        with open(RELEASE, encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file]
     except OSError:
         return "unknown"

@@ -26,7 +26,7 @@ from collections import deque
 from . import (PROTOCOL, certain, child, debugger, framework, guard, layers, library, looks,
                packages, questions, rests, trace, trial, weak, wrappers)
 from .channel import Channel, Lost, Serial, identity, plain
-from .environment import environment, python_words
+from .environment import environment, files_read, python_words
 from .evidence import Run
 from .processes import Poor, began_ns, fork, populate, sweep
 from .scope import Scope
@@ -125,6 +125,8 @@ class Host:
     def _ready(self, version: str) -> dict[str, object]:
         by_blocks = self.sources is not None
         asked = self.settings.precision == "file"
+        settings = self.runner.settings_files()
+        read = [*files_read(settings), *self.packages.scripts()]
         return {
             "report": "ready", "protocol": PROTOCOL, "framework": self.runner.NAME,
             "framework_version": version, "python": python_words(),
@@ -132,14 +134,13 @@ class Host:
             "environment": environment(
                 self.args, [*self.settings.env, *self.runner.VARIABLES],
                 "%s %s" % (self.runner.NAME, version), self.packages,
-                self.runner.settings_files(), self.settings.order, self.settings.isolation,
-                self.settings.memory),
+                settings, self.settings.order, self.settings.isolation, self.settings.memory),
             "distributions": self.packages.everything(),
             "precision": "block" if by_blocks else "file",
             "precision_why": None if by_blocks or asked else self.precision_why,
             "tracing": "python" if self.tracing_why else "library",
             "tracing_why": self.tracing_why,
-            "rests": rests.environment(self.scope, self.guard.noted), "began_ns": began_ns()}
+            "rests": rests.environment(self.scope, self.guard.noted, read), "began_ns": began_ns()}
 
     def _would_search(self, name: str) -> None:
         """The host has NAME from before the root was in sys.path; a cold start asks its home."""

@@ -274,6 +274,11 @@ class Packages:
     def value(self, key: str) -> str:
         return self.everything().get(key, ABSENT)
 
+    def scripts(self) -> list[str]:
+        """What everything() has read besides the folders and the records themselves."""
+        self.everything()
+        return [path for record in self._records.values() for path, _ in record.scripts]
+
     def everything(self) -> dict[str, str]:
         """All keys that are not absent, with their values."""
         if self._pairs is None:

@@ -51,11 +51,12 @@ def _told(scope: Scope, there: set[str], absent: set[str],
 # -- the environment -----------------------------------------------------------------------
 
 
-def environment(scope: Scope, noted) -> Rests | None:  # type: ignore[no-untyped-def]
+def environment(scope: Scope, noted,  # type: ignore[no-untyped-def]
+                read: Iterable[str]) -> Rests | None:
     """Of this process, which has loaded the framework. NOTED: what it has loaded and sought in the
-    project."""
+    project. READ: what it has read to tell of the environment."""
     there, absent = set(), set()
-    for path in (*_interpreter(), *_folders(), *_modules(), *noted.code,
+    for path in (*_interpreter(), *_folders(), *_modules(), *read, *noted.code,
                  *(where.rpartition("/")[0] for where in noted.searches)):
         real, links = scope.real(os.path.abspath(path))
         there.update(links)
